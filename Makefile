@@ -1,0 +1,54 @@
+# make demo | test | check | chaos | bench | lock | setup        PYTHON=… names the interpreter, PORT=… the demo's port
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types imports links chaos bench lock
+
+BIN := .venv/bin
+export PYTHON
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install everything a developer needs
+	@.ci/setup full browser postgres
+
+demo: ## Set everything up and start the demonstration (PORT=8080)
+	@.ci/setup demo
+	@exec env $(if $(PORT),DOORWARD_PORT=$(PORT)) $(BIN)/doorward demo
+
+test: ## Set everything up and run the tests (ARGS=… goes to pytest)
+	@.ci/setup full browser postgres
+	@$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile --durations=15 --durations-min=1 $(ARGS)
+
+check: ## Style, types, import contracts, links of the documents
+	@.ci/setup full
+	@$(MAKE) --no-print-directory --keep-going lint types imports links
+
+lint:
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+
+types:
+	@$(BIN)/mypy --no-error-summary
+
+imports:
+	@$(BIN)/lint-imports
+
+links:
+	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture/test_links.py
+
+chaos: ## The crash and fault campaigns at full counts
+	@.ci/setup full browser postgres
+	@DOORWARD_TEST_PROFILE=chaos $(BIN)/python -m pytest -m chaos --timeout=3600 --durations=15 $(ARGS)
+
+bench: ## The measurements
+	@.ci/setup full postgres
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+# The full lock decides; the demo's and production's are parts of it. UPGRADE=1 takes newer versions.
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+lock: ## Resolve the dependencies anew into the three lock files (UPGRADE=1 takes newer versions)
+	@[ -x $(BIN)/uv ] || .ci/setup full
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --output-file requirements.lock
+	@$(COMPILE) --upgrade --constraint requirements.lock --extra build --extra demo --output-file requirements-demo.lock
+	@$(COMPILE) --upgrade --constraint requirements.lock --extra build --output-file requirements-prod.lock

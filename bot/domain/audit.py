@@ -1,0 +1,69 @@
+"""Audit events: what happened, in the words an auditor searches by (the outside contract of DESIGN §6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class EventType(StrEnum):
+    """What kind of thing happened; alphabetical, `subject.verb`; a retired one stays as a comment."""
+
+    ACCESS_DECIDED = "access.decided"
+    APPROVAL_PRESSED = "approval.pressed"
+    AUTHENTICATOR_BOUND = "authenticator.bound"
+    AUTHENTICATOR_FAILED = "authenticator.failed"
+    EFFECT_FINISHED = "effect.finished"
+    EFFECT_INTENDED = "effect.intended"
+    INGRESS_REJECTED = "ingress.rejected"
+    INTEGRITY_ALARM = "integrity.alarm"
+    LINK_MADE = "link.made"
+    LINK_REFUSED = "link.refused"
+    LINK_REMOVED = "link.removed"
+    MESSAGE_NOT_UNDERSTOOD = "message.not_understood"
+    MESSAGE_THROTTLED = "message.throttled"
+    PERSON_LOCKED = "person.locked"
+    PERSON_UNLOCKED = "person.unlocked"
+    PROOF_GIVEN = "proof.given"
+    PROOF_REFUSED = "proof.refused"
+    ROLE_GRANTED = "role.granted"
+    ROLE_REVOKED = "role.revoked"
+    SESSION_ENDED = "session.ended"
+    SESSION_OPENED = "session.opened"
+    SIGN_IN_OFFERED = "sign_in.offered"
+    SIGN_IN_REFUSED = "sign_in.refused"
+    SYSTEM_STARTED = "system.started"
+    VIEW_OPENED = "view.opened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """One record. `seq` and hashes are added by the log."""
+
+    time: datetime
+    type: EventType
+    principal: str = ""
+    """A `LinkedIdentity.key`, or empty where nobody is proven."""
+    channel: str = ""
+    """A `ChannelIdentity.key`, or the way in (`web`, `scheduler`, `shell`)."""
+    action: str = ""
+    resource: str = ""
+    decision: str = ""
+    """`allow`, `deny`, `step_up`, `enrol`, `sign_in`, `error` or empty."""
+    rules: tuple[str, ...] = ()
+    policy_hash: str = ""
+    correlation: str = ""
+    code: str = ""
+    """A stable code of `bot.errors` or of a reason; never free text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """An event with its place in the log."""
+
+    seq: int
+    event: AuditEvent
+    previous: str
+    """Hexadecimal hash of the record before."""
+    hash: str

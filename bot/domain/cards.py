@@ -1,0 +1,128 @@
+"""What goes out: replies, cards and dialogs, free of any platform, and the plain text that says the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """The meaning a card carries; shown as icon and word, never colour alone."""
+
+    PLAIN = "plain"
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    NEEDS_PROOF = "needs_proof"
+    WAITING = "waiting"
+    BROKEN = "broken"
+
+
+class ActionStyle(StrEnum):
+    """How a button looks."""
+
+    PRIMARY = "primary"
+    DANGER = "danger"
+    PLAIN = "plain"
+
+
+class Audience(StrEnum):
+    """Who may see a reply."""
+
+    PERSON = "person"
+    """Only the person addressed (an ephemeral message, or the direct conversation)."""
+    PLACE = "place"
+    """Everybody in the place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A labelled value."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What another person or a model wrote: shown apart and marked as theirs."""
+
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A button. `handle` is opaque and all the platform gets; `url` opens a page of ours instead."""
+
+    label: str
+    handle: str = ""
+    url: str = ""
+    style: ActionStyle = ActionStyle.PLAIN
+    opens_dialog: bool = False
+    """Pressing opens a dialog: the platform wants it at once (Slack: three seconds)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One message, one purpose."""
+
+    headline: str
+    body: str = ""
+    facts: tuple[Fact, ...] = ()
+    quotes: tuple[Quote, ...] = ()
+    actions: tuple[Action, ...] = ()
+    status: Status = Status.PLAIN
+    quiet: str = ""
+    """Source system and time."""
+
+
+class FieldKind(StrEnum):
+    """What a dialog asks for."""
+
+    TEXT = "text"
+    CODE = "code"
+    """A one-time code: the adapter hands it over apart, it is never stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialogField:
+    """One question of a dialog."""
+
+    name: str
+    label: str
+    kind: FieldKind = FieldKind.TEXT
+    hint: str = ""
+    optional: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialog:
+    """A modal dialog. `signed` is what the person agrees to, line by line."""
+
+    handle: str
+    title: str
+    submit: str
+    fields: tuple[DialogField, ...] = ()
+    signed: tuple[Fact, ...] = ()
+    body: str = ""
+    loading: bool = False
+    """Opened at once to keep the platform's three seconds; the real one replaces it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A card on its way to an audience in a place."""
+
+    audience: Audience
+    card: Card
+
+
+def plain_text(card: Card) -> str:
+    """The fallback that says the same for screen readers and notifications."""
+    lines = [card.headline, card.body]
+    lines += [f"{fact.label}: {fact.value}" for fact in card.facts]
+    lines += [f"{quote.author}: “{quote.text}”" for quote in card.quotes]
+    lines += [f"[{action.label}]" for action in card.actions]
+    lines.append(card.quiet)
+    return "\n".join(line for line in lines if line)

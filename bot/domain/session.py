@@ -1,0 +1,74 @@
+"""Sessions and their two limits (NIST SP 800-63B-4 §2.2.3: inactivity and overall time-out)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, RoleGrant
+
+TOUCH_AFTER_SECONDS = 60
+"""A session is touched when its last use is this old, so that most messages cost no write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLimits:
+    """How long a session lives without use, and at all."""
+
+    idle: timedelta
+    absolute: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A bounded time in which a chat account speaks for a proven identity."""
+
+    id: str
+    """Random, at least 128 bits; stored hashed."""
+    channel: ChannelIdentity
+    identity: LinkedIdentity
+    opened_at: datetime
+    last_used_at: datetime
+    absolute_until: datetime
+    auth_time: datetime | None
+    acr: str | None
+    amr: tuple[str, ...]
+
+    def alive(self, now: datetime, limits: SessionLimits) -> bool:
+        """Whether both limits hold. A clock that went back keeps nobody out and lets nobody stay longer than absolute."""
+        return now < self.absolute_until and now - self.last_used_at < limits.idle
+
+
+class SessionState(StrEnum):
+    """What a look-up by chat account found."""
+
+    NOT_LINKED = "not_linked"
+    NO_SESSION = "no_session"
+    IDLE = "idle"
+    EXPIRED = "expired"
+    ALIVE = "alive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Everything a message needs to know about who sent it, read in one go."""
+
+    state: SessionState
+    person: Person | None = None
+    session: Session | None = None
+    grants: tuple[RoleGrant, ...] = ()
+    link_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserSession:
+    """A browser on our pages: anonymous until a company sign-in of the same (issuer, subject) is through."""
+
+    id: str
+    """Random, at least 128 bits; stored hashed, lives only in a `__Host-` cookie."""
+    identity: LinkedIdentity | None
+    opened_at: datetime
+    until: datetime
+    auth_time: datetime | None = None
+    amr: tuple[str, ...] = ()

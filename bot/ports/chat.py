@@ -1,0 +1,36 @@
+"""The chat platform: what delivery needs of Slack, Teams or the playground."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bot.domain.cards import Dialog, Reply
+from bot.domain.identity import ChannelIdentity
+from bot.domain.messages import Place
+
+
+class ChatPlatform(Protocol):
+    """One platform. Every method is called off the acknowledging path."""
+
+    async def post(self, place: Place, to: ChannelIdentity, reply: Reply, *, dedupe_key: str) -> str | None:
+        """Post; the platform's id of the message, None where it can never be edited (an ephemeral one).
+
+        Raises `PlatformUnavailable` (try again) or `PlatformRefused` (never again).
+        """
+        ...
+
+    async def update(self, place: Place, message: str, reply: Reply) -> None:
+        """Replace a posted message. Raises as `post`."""
+        ...
+
+    async def open_dialog(self, trigger: str, dialog: Dialog) -> str | None:
+        """Open a dialog; the platform's id of it, to update it by. Raises as `post`."""
+        ...
+
+    async def update_dialog(self, view: str, dialog: Dialog) -> None:
+        """Replace an open dialog. Raises as `post`."""
+        ...
+
+    async def direct_place(self, to: ChannelIdentity) -> Place:
+        """The direct conversation with a person. Raises as `post`."""
+        ...

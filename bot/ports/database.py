@@ -1,0 +1,64 @@
+"""The database as services see it: transactions that expose the stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from bot.ports.stores import (
+    AuditStore,
+    AuthenticatorStore,
+    BrowserSessionStore,
+    EffectStore,
+    InboxStore,
+    InteractionStore,
+    JobStore,
+    LinkStore,
+    OutboxStore,
+    PendingStore,
+    PersonStore,
+    PostedStore,
+    ProofStore,
+    ProposalStore,
+    RoleStore,
+    SessionStore,
+    ThrottleStore,
+    TokenStore,
+)
+
+T = TypeVar("T")
+
+
+class Transaction(Protocol):
+    """One transaction; what must be atomic is done through one of these."""
+
+    inbox: InboxStore
+    links: LinkStore
+    persons: PersonStore
+    roles: RoleStore
+    sessions: SessionStore
+    browsers: BrowserSessionStore
+    interactions: InteractionStore
+    pending: PendingStore
+    proposals: ProposalStore
+    proofs: ProofStore
+    authenticators: AuthenticatorStore
+    effects: EffectStore
+    audit: AuditStore
+    outbox: OutboxStore
+    posted: PostedStore
+    tokens: TokenStore
+    throttle: ThrottleStore
+    jobs: JobStore
+
+
+class Database(Protocol):
+    """SQLite's one writer thread, or PostgreSQL; services cannot tell."""
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in a writing transaction; committed when the result is there. Raises `StorageUnavailable`."""
+        ...
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` read-only. A read never authorises a later write. Raises `StorageUnavailable`."""
+        ...

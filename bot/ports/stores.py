@@ -1,0 +1,408 @@
+"""The stores: one Protocol each, with what comes back and what is raised. Implementations live in `storage`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot.domain.audit import AuditEvent, AuditRecord
+from bot.domain.effect import Effect, EffectState
+from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Person, RoleGrant
+from bot.domain.messages import IncomingMessage
+from bot.domain.outbound import OutboxItem, PostedMessage
+from bot.domain.proof import Authenticator, Proof
+from bot.domain.proposal import Proposal, ProposalState
+from bot.domain.session import BrowserSession, Session, SessionLimits, Standing
+
+
+class InboxStore(Protocol):
+    """Durable inbound events; payloads sealed, gone on completion, a keyed hash stays for dedupe (24 h)."""
+
+    def accept(self, message: IncomingMessage) -> bool:
+        """Store; False when this event was accepted before."""
+        ...
+
+    def claim(self, *, now: datetime, lease_seconds: int, limit: int) -> Sequence[tuple[str, IncomingMessage, int]]:
+        """Take up to `limit` events nobody holds: (row id, message, attempt)."""
+        ...
+
+    def complete(self, row: str, now: datetime) -> None:
+        """Forget the payload, keep the dedupe hash."""
+        ...
+
+    def sweep(self, now: datetime) -> int:
+        """Delete dedupe hashes and payloads older than a day; how many."""
+        ...
+
+
+class LinkStore(Protocol):
+    """Chat account -> proven identity. Rows carry a MAC; a mismatch raises `IntegrityAlarm`."""
+
+    def insert(self, link: Link) -> None:
+        """Raises `AlreadyLinked`; never replaces."""
+        ...
+
+    def find(self, channel: ChannelIdentity) -> Link | None:
+        """The link of a chat account."""
+        ...
+
+    def of_identity(self, identity: LinkedIdentity) -> Sequence[Link]:
+        """All chat accounts of a person."""
+        ...
+
+    def remove(self, channel: ChannelIdentity) -> bool:
+        """Remove; whether there was one."""
+        ...
+
+
+class PersonStore(Protocol):
+    """Proven people, their attributes and lock. Rows carry a MAC."""
+
+    def find(self, identity: LinkedIdentity) -> Person | None:
+        """By identity."""
+        ...
+
+    def by_employee(self, employee: str) -> Person | None:
+        """By employee reference; None when nobody or more than one."""
+        ...
+
+    def by_username(self, username: str) -> Person | None:
+        """By provider user name, for administrators' commands; None when nobody or more than one."""
+        ...
+
+    def with_role(self, role: str) -> Sequence[Person]:
+        """Everybody to whom the provider or a local grant gives this role."""
+        ...
+
+    def save(self, person: Person) -> Person:
+        """Insert or update by compare-and-swap on `version`; the stored one. Raises `Stale`. A lock survives an insert race."""
+        ...
+
+
+class RoleStore(Protocol):
+    """Roles given inside Doorward. Rows carry a MAC."""
+
+    def insert(self, grant: RoleGrant) -> None:
+        """Give."""
+        ...
+
+    def of_identity(self, identity: LinkedIdentity) -> Sequence[RoleGrant]:
+        """What a person was given."""
+        ...
+
+    def remove(self, grant_id: str) -> bool:
+        """Take away; whether there was one."""
+        ...
+
+    def everyone(self) -> Sequence[RoleGrant]:
+        """All of them."""
+        ...
+
+
+class SessionStore(Protocol):
+    """Chat sessions; one alive for a chat account. Rows carry a MAC; ids are stored hashed."""
+
+    def open(self, session: Session) -> None:
+        """Open, ending any earlier one of the same chat account."""
+        ...
+
+    def use(self, channel: ChannelIdentity, *, now: datetime, limits: SessionLimits) -> Standing:
+        """The standing of a chat account: both limits checked by one conditional statement, touched when 60 s old.
+
+        Reads link, person, session and role grants in one go and checks their MACs (`IntegrityAlarm`).
+        """
+        ...
+
+    def of_identity(self, identity: LinkedIdentity) -> Sequence[Session]:
+        """The sessions of a person that are open."""
+        ...
+
+    def everyone(self, limit: int) -> Sequence[Session]:
+        """Open sessions, the latest used first."""
+        ...
+
+    def end(self, channel: ChannelIdentity) -> bool:
+        """End the session of a chat account; whether there was one."""
+        ...
+
+    def end_all(self, identity: LinkedIdentity) -> int:
+        """End every session of a person; how many."""
+        ...
+
+    def sweep(self, *, now: datetime, limits: SessionLimits, limit: int) -> Sequence[Session]:
+        """End up to `limit` sessions past a limit, and return them."""
+        ...
+
+
+class BrowserSessionStore(Protocol):
+    """Browser sessions on our pages, ids stored hashed. Rows carry a MAC."""
+
+    def open(self, session: BrowserSession) -> None:
+        """Open."""
+        ...
+
+    def find(self, session_id: str, now: datetime) -> BrowserSession | None:
+        """By id, if alive."""
+        ...
+
+    def end(self, session_id: str) -> None:
+        """End."""
+        ...
+
+    def end_all(self, identity: LinkedIdentity) -> int:
+        """End every browser session of a person."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interaction:
+    """What lies under an opaque handle (a button, ticket, browser leg, consent, view)."""
+
+    kind: str
+    payload: dict[str, object]
+    """JSON values only; sealed in storage."""
+    audience: str
+    """`ChannelIdentity.key`, `LinkedIdentity.key`, or `*` for a shared card's button (each press is authorised)."""
+    until: datetime
+    version: int = 0
+
+
+class InteractionStore(Protocol):
+    """Opaque handles, stored under a keyed hash; single use is the taker's business."""
+
+    def create(self, interaction: Interaction) -> str:
+        """Store; the handle (at least 128 random bits)."""
+        ...
+
+    def find(self, handle: str, *, now: datetime) -> Interaction | None:
+        """Look without changing anything; None when unknown or late."""
+        ...
+
+    def take(self, handle: str, *, now: datetime) -> Interaction | None:
+        """Delete and return, exactly once in parallel too; None when unknown, late or taken."""
+        ...
+
+    def replace(self, handle: str, interaction: Interaction) -> bool:
+        """Compare-and-swap on `interaction.version`; whether it was still that version."""
+        ...
+
+    def sweep(self, now: datetime) -> int:
+        """Delete the late ones."""
+        ...
+
+
+class PendingStore(Protocol):
+    """What waits in a conversation (a question before sign-in, slots): one sealed row each, ten minutes."""
+
+    def put(self, channel: ChannelIdentity, message: IncomingMessage, *, until: datetime) -> None:
+        """Remember the message to resume, replacing what waited."""
+        ...
+
+    def take(self, channel: ChannelIdentity, *, now: datetime) -> IncomingMessage | None:
+        """Take what waits, once."""
+        ...
+
+
+class ProposalStore(Protocol):
+    """Canonical actions waiting for consent. Rows carry a MAC; the action is sealed."""
+
+    def insert(self, proposal: Proposal) -> None:
+        """Store."""
+        ...
+
+    def find(self, proposal_id: str) -> Proposal | None:
+        """By id. Raises `IntegrityAlarm`."""
+        ...
+
+    def confirm(self, proposal_id: str) -> None:
+        """Note that the person confirmed this digest."""
+        ...
+
+    def finish(self, proposal_id: str, state: ProposalState) -> bool:
+        """WAITING -> `state`, exactly once in parallel too; whether it was waiting."""
+        ...
+
+    def void_all(self, identity: LinkedIdentity) -> int:
+        """Void what waits for a person."""
+        ...
+
+
+class ProofStore(Protocol):
+    """Verified second factors. Rows carry a MAC."""
+
+    def insert(self, proof: Proof) -> None:
+        """Store an unspent proof."""
+        ...
+
+    def unspent(self, identity: LinkedIdentity, binding: str, *, now: datetime) -> Proof | None:
+        """The latest unspent, unexpired proof of this binding."""
+        ...
+
+    def spend(self, proof_id: str, *, now: datetime) -> bool:
+        """Spend, exactly once in parallel too. An `own_reading` proof is not spent, only checked for time."""
+        ...
+
+    def void_all(self, identity: LinkedIdentity) -> int:
+        """Void everything unspent of a person."""
+        ...
+
+
+class AuthenticatorStore(Protocol):
+    """Bound authenticators; seeds sealed with associated data. Rows carry a MAC."""
+
+    def insert(self, authenticator: Authenticator, seed: str) -> None:
+        """Bind, unconfirmed."""
+        ...
+
+    def of_identity(self, identity: LinkedIdentity) -> Sequence[Authenticator]:
+        """Confirmed and not disabled ones, and unconfirmed ones; the caller looks at the fields."""
+        ...
+
+    def seed(self, authenticator_id: str) -> str:
+        """The shared secret. Raises `IntegrityAlarm`."""
+        ...
+
+    def count_attempt(self, authenticator_id: str) -> Authenticator:
+        """Count a failure before the check (atomically); the row as it is then, disabled at the limit."""
+        ...
+
+    def accept(self, authenticator_id: str, *, step: int, now: datetime) -> bool:
+        """Set `last_step` if it grows, reset failures, confirm: one conditional update; whether it did."""
+        ...
+
+    def remove(self, authenticator_id: str) -> bool:
+        """Unbind; whether there was one."""
+        ...
+
+
+class EffectStore(Protocol):
+    """Effects with the grants they spend. Grant rows carry a MAC."""
+
+    def intend(self, effect: Effect) -> None:
+        """Write the grant (spent by this) and the intent. Raises `Stale` when the grant exists already."""
+        ...
+
+    def find(self, effect_id: str) -> Effect | None:
+        """By id. Raises `IntegrityAlarm`."""
+        ...
+
+    def finish(self, effect_id: str, state: EffectState, *, now: datetime, code: str = "") -> bool:
+        """INTENDED or UNKNOWN -> `state`, once; whether it changed."""
+        ...
+
+    def unfinished(self, *, now: datetime, older_than_seconds: int, limit: int) -> Sequence[Effect]:
+        """Effects intended earlier and not finished: to be reconciled."""
+        ...
+
+
+class AuditStore(Protocol):
+    """The log. Appending is part of the transaction of what it records."""
+
+    def append(self, event: AuditEvent) -> AuditRecord:
+        """Append and chain. Raises `StorageUnavailable`: no effect without a record."""
+        ...
+
+    def search(  # noqa: PLR0913 - the filters of one search form
+        self,
+        *,
+        principal: str | None = None,
+        type_prefix: str | None = None,
+        resource: str | None = None,
+        decision: str | None = None,
+        correlation: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 50,
+    ) -> Sequence[AuditRecord]:
+        """The latest records that match, newest first."""
+        ...
+
+    def records(self, *, from_seq: int = 1) -> Iterator[AuditRecord]:
+        """All records in order."""
+        ...
+
+
+class OutboxStore(Protocol):
+    """Replies waiting to be posted; sealed."""
+
+    def put(self, item: OutboxItem) -> None:
+        """Queue."""
+        ...
+
+    def claim(self, *, now: datetime, lease_seconds: int, limit: int) -> Sequence[OutboxItem]:
+        """Take up to `limit` that are due and nobody holds, oldest first."""
+        ...
+
+    def done(self, item_id: str) -> None:
+        """Posted: forget it."""
+        ...
+
+    def retry(self, item_id: str, *, at: datetime) -> None:
+        """Not posted: try again at."""
+        ...
+
+
+class PostedStore(Protocol):
+    """Where our messages are, so that they can be edited."""
+
+    def record(self, posted: PostedMessage) -> None:
+        """Remember a posted message."""
+        ...
+
+    def about(self, about: str) -> Sequence[PostedMessage]:
+        """Every copy of a card."""
+        ...
+
+    def swap(self, posted: PostedMessage, *, version: int) -> bool:
+        """Compare-and-swap on the rendered version; whether this caller may edit."""
+        ...
+
+
+class TokenStore(Protocol):
+    """One sealed MSAL cache a person (data key a record, key id, associated data)."""
+
+    def load(self, identity: LinkedIdentity) -> tuple[bytes, int] | None:
+        """The cache and its version."""
+        ...
+
+    def save(self, identity: LinkedIdentity, cache: bytes, *, expected_version: int | None, now: datetime) -> bool:
+        """Compare-and-swap; None replaces whatever is there."""
+        ...
+
+    def destroy(self, identity: LinkedIdentity) -> None:
+        """Destroy."""
+        ...
+
+
+class ThrottleStore(Protocol):
+    """Counters in windows."""
+
+    def hit(self, key: str, *, limit: int, window_seconds: int, now: datetime) -> bool:
+        """Count first, then say whether the count is within the limit."""
+        ...
+
+    def sweep(self, now: datetime) -> int:
+        """Delete old windows."""
+        ...
+
+
+class JobStore(Protocol):
+    """Slots of periodic jobs, each claimed once among all replicas."""
+
+    def claim_slot(self, job: str, slot: str, *, now: datetime) -> bool:
+        """Whether this caller runs the slot."""
+        ...
+
+    def finish_slot(self, job: str, slot: str, *, now: datetime) -> None:
+        """Mark as done."""
+        ...
+
+    def mark(self, key: str) -> str | None:
+        """A value kept about this database (`demo`, …)."""
+        ...
+
+    def set_mark(self, key: str, value: str) -> None:
+        """Keep a value about this database."""
+        ...

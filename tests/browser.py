@@ -1,0 +1,50 @@
+"""Debian's Chromium, driven by Playwright: a fresh profile for each test, and nothing but loopback within reach."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+from tests import prerequisites
+
+ARGUMENTS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
+WAIT_MILLISECONDS = 15_000
+
+
+@pytest.fixture
+async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
+    """A Chromium of this test's own; take it, rather than `page`, for several people at once."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        prerequisites.missing("Chromium", "chromium")
+    environment: dict[str, str | float | bool] = {**os.environ, "HOME": str(tmp_path)}  # its crash handler wants one
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS), env=environment)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """One page, in English, which must end without an uncaught error and without a content policy violation."""
+    problems: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            problems.append(message.text)
+
+    context = await browser.new_context(locale="en-GB", timezone_id="UTC")
+    context.set_default_timeout(WAIT_MILLISECONDS)
+    page = await context.new_page()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", note)
+    yield page
+    await context.close()
+    assert problems == [], "the page reported problems"

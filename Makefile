@@ -31,7 +31,7 @@ types:
 	@$(BIN)/mypy --no-error-summary
 
 imports:
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 links:
 	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture/test_links.py

@@ -50,6 +50,14 @@ class OperationTraits:
     separation_of_duties: bool = False
 
 
+class Reconciliation(StrEnum):
+    """What a look-up says of a write whose reply was lost."""
+
+    DONE = "done"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
 class ConnectorError(DoorwardError):
     """Base of what a system can answer; vendor texts never pass, they carry other people's names."""
 

@@ -1,4 +1,17 @@
-"""Facts: what policy may know of a resource, without its content."""
+"""Facts: what policy may know of a resource, without its content.
+
+What people type stands where an id is wanted, and is resolved here, under the grant; the answer's `ref.id` is the canonical id.
+
+| type | `ref.id` may be | canonical |
+|---|---|---|
+| `Employee` | a reference, user name, display name, or a first name only one person has | the reference |
+| `Customer` | an id, a name, or a part of a name only one customer has | the id |
+| `Payslip` | an id, `latest:<employee>` or `YYYY-MM:<employee>`, the employee given as above | the id |
+| `Ticket`, `Leave`, `Opportunity` | an id; also with a leading `#`, or its digits alone | the id |
+| `Department` | an id: the scope of a list | the id |
+
+Case and surrounding space do not count. Several that fit are nobody.
+"""
 
 from __future__ import annotations
 
@@ -12,5 +25,9 @@ class FactsSource(Protocol):
     """Answers for the resource types of one system."""
 
     async def resolve(self, grant: FactsGrant) -> ResourceFacts | None:
-        """The facts of `grant.ref`; None when there is none. Raises `ConnectorUnavailable`."""
+        """The facts of `grant.ref`, its id made canonical; None when there is none, after the same work and time.
+
+        Raises `NotAllowed` for a grant that does not verify, `ConnectorUnavailable` within five seconds,
+        `Unsupported` for a type the system does not have.
+        """
         ...

@@ -1,0 +1,67 @@
+"""The way in, as adapters see it: a verified message goes in, and only what is durable is acknowledged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.domain.cards import Dialog
+from bot.domain.messages import IncomingMessage
+from bot.domain.secret import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialogClosed:
+    """The dialog is through: close it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldError:
+    """The dialog stays open, with this sentence under the field; an empty name means the first field."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialogUpdate:
+    """The dialog's place is taken by another."""
+
+    dialog: Dialog
+
+
+DialogAnswer = DialogClosed | FieldError | DialogUpdate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The message is durable."""
+
+    duplicate: bool = False
+    """It was delivered before: acknowledged again, and nothing runs."""
+    answer: DialogAnswer | None = None
+    """For the window `in_response`: what a submission is answered with when that is known in time."""
+
+
+class Ingress(Protocol):
+    """What an adapter hands verified messages to; `bot.services.ingress` implements it."""
+
+    async def accept(self, message: IncomingMessage) -> Accepted:
+        """Store the message, once however often it is delivered.
+
+        Raises `StorageUnavailable` or `TimeoutError` after 800 ms: the adapter answers 503 where the platform
+        delivers again, and "busy, press again" where it does not.
+        """
+        ...
+
+    async def open_dialog(self, message: IncomingMessage) -> Dialog:
+        """The dialog a pressed action opens, for platforms that want it in their response. Raises as `accept`."""
+        ...
+
+    async def submit_code(self, message: IncomingMessage, code: Secret) -> DialogAnswer:
+        """Check a code inside the reply window; it is never stored. Raises as `accept`."""
+        ...
+
+    async def rejected(self, *, platform: str, code: str) -> None:
+        """Note a refusal at the way in (audit `ingress.rejected`); cheap, limited, and never raises."""
+        ...

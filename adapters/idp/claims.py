@@ -1,0 +1,108 @@
+"""From verified claims to what the bot knows of a person; roles come only through the configured mapping."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from adapters.idp.id_token import Claims, contexts, moment
+from bot.domain.identity import Role
+from bot.errors import Misconfigured, SignInRefused
+from bot.ports.identity_provider import VerifiedClaims
+
+RoleClaims = Mapping[str, Mapping[str, str]]
+"""Claim name -> (value of the claim -> Doorward role)."""
+TEXT_CHARACTERS = 256
+DEFAULT_ROLE_CLAIMS: RoleClaims = {"roles": {role.value: role.value for role in Role}}
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimNames:
+    """Under which names this provider puts what the standard does not name."""
+
+    username: str = "preferred_username"
+    department: str = "department"
+    region: str = "region"
+    manager: str = "manager"
+    employee_number: str = "employee_number"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimMapping:
+    """How one provider's claims are read."""
+
+    role_claims: RoleClaims = field(default_factory=lambda: DEFAULT_ROLE_CLAIMS)
+    names: ClaimNames = field(default_factory=ClaimNames)
+
+    def __post_init__(self) -> None:
+        known = {role.value for role in Role}
+        unknown = {role for values in self.role_claims.values() for role in values.values()} - known
+        if unknown:
+            raise Misconfigured(f"role_claims names unknown roles {sorted(unknown)}; known are {sorted(known)}")
+
+    def roles(self, claims: Claims) -> frozenset[str]:
+        """The Doorward roles; a value that is not in the mapping gives nothing."""
+        return frozenset(
+            mapping[value]
+            for name, mapping in self.role_claims.items()
+            for value in _values(claims.get(name))
+            if value in mapping
+        )
+
+    def read(self, claims: Claims) -> VerifiedClaims:
+        """The person in verified claims; raises SignInRefused where what must be there is not."""
+        issued_at, expires_at = moment(claims, "iat"), moment(claims, "exp")
+        if issued_at is None or expires_at is None:
+            raise SignInRefused("the token has no dates", code="idp.bad_token")
+        subject = str(claims["sub"])
+        username = _text(claims, self.names.username) or subject
+        return VerifiedClaims(
+            issuer=str(claims["iss"]),
+            subject=subject,
+            tenant=_text(claims, "tid"),
+            username=username,
+            display_name=_text(claims, "name") or username,
+            email=_text(claims, "email"),
+            roles=self.roles(claims),
+            department=_text(claims, self.names.department) or "",
+            region=_text(claims, self.names.region) or "",
+            manager=_text(claims, self.names.manager),
+            employee_number=_text(claims, self.names.employee_number),
+            acr=_text(claims, "acr") or next(iter(sorted(contexts(claims))), None),
+            amr=tuple(_values(claims.get("amr"))),
+            auth_time=moment(claims, "auth_time"),
+            issued_at=issued_at,
+            expires_at=expires_at,
+            locale=_language(claims),
+            timezone=_timezone(claims),
+        )
+
+
+def _values(value: object) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else [value]
+    return tuple(item for item in items if isinstance(item, str))
+
+
+def _text(claims: Claims, name: str) -> str | None:
+    value = claims.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value:
+        return None
+    return "".join(character for character in value if character.isprintable())[:TEXT_CHARACTERS] or None
+
+
+def _language(claims: Claims) -> str:
+    language = (_text(claims, "locale") or "en").replace("_", "-").partition("-")[0].lower()
+    return language if _LANGUAGE.fullmatch(language) else "en"
+
+
+def _timezone(claims: Claims) -> str:
+    name = _text(claims, "zoneinfo") or "UTC"
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "UTC"

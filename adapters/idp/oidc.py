@@ -1,0 +1,357 @@
+"""The identity provider adapter for Entra ID and every OpenID provider: MSAL for the protocol, our own proof of tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import quote_plus, urlencode
+
+from adapters.idp.claims import DEFAULT_ROLE_CLAIMS, ClaimMapping, ClaimNames, RoleClaims
+from adapters.idp.credentials import credential_of
+from adapters.idp.id_token import ASYMMETRIC, Claims, Expectation, moment, read_header, saved_claims, verify
+from adapters.idp.metadata import TENANT_PLACE, WELL_KNOWN, MetadataCache, ProviderMetadata
+from adapters.idp.msal_client import Kind, MsalClient, Post, Registration, refresh_tokens, saved_id_token
+from adapters.idp.signing_keys import SigningKeys
+from adapters.idp.transport import REQUEST_SECONDS, Address, Answer, Transport
+from bot.errors import AccountRevoked, DoorwardError, Misconfigured, ProviderUnavailable, SignInRefused
+from bot.ports.identity_provider import Revalidation, SignIn, SignInAttempt
+
+DEADLINE_SECONDS = 2.5
+"""Of a whole operation: people are told that the provider is away within three seconds."""
+THREADS = 8
+GRANT_ENDED = frozenset({"invalid_grant", "interaction_required", "login_required", "consent_required"})
+"""Answers to a refresh that only a new sign-in can mend (RFC 6749 §5.2, OpenID Connect Core §3.1.2.6)."""
+NOT_NOW = frozenset({"temporarily_unavailable", "server_error"})
+
+Result = TypeVar("Result")
+
+
+class OidcProvider:
+    """One provider of the settings; implements `bot.ports.identity_provider.IdentityProvider`."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        kind: str,
+        authority: str,
+        client_id: str,
+        client_secret: str | None = None,
+        client_certificate: str | None = None,
+        transport_url: str | None = None,
+        tenant_ids: Sequence[str] = (),
+        role_claims: RoleClaims | None = None,
+        claim_names: ClaimNames | None = None,
+        algorithms: Sequence[str] = ("RS256",),
+        scopes: Sequence[str] = ("email",),
+        issuer: str | None = None,
+        endpoint_hosts: Sequence[str] = (),
+        offline_access: bool | None = None,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
+        """Raises Misconfigured for what cannot be trusted; `client_certificate` is PEM, private key and certificate."""
+        self.name = name
+        self._kind = Kind(kind)
+        self._tenants = frozenset(tenant_ids)
+        self._algorithms = frozenset(algorithms)
+        self._secret = client_secret
+        self._client_id = client_id
+        self._deadline = deadline_seconds
+        authority = authority.rstrip("/")
+        _check_settings(name, self._kind, authority, transport_url, self._tenants, self._algorithms)
+        self._mapping = ClaimMapping(
+            role_claims=DEFAULT_ROLE_CLAIMS if role_claims is None else role_claims,
+            names=claim_names or ClaimNames(),
+        )
+        self._registration = Registration(
+            kind=self._kind,
+            authority=authority,
+            client_id=client_id,
+            credential=credential_of(client_secret, client_certificate),
+            scopes=tuple(scopes),
+            offline_access=offline_access,
+        )
+        address = Address(
+            authority=authority,
+            transport_url=transport_url.rstrip("/") if transport_url else None,
+            extra_hosts=frozenset(endpoint_hosts),
+        )
+        self._transport = Transport(address, request_seconds=min(REQUEST_SECONDS, deadline_seconds))
+        base = f"{authority}/v2.0" if self._kind is Kind.ENTRA else authority
+        self._metadata = MetadataCache(
+            self._transport,
+            address,
+            discovery_url=base + WELL_KNOWN,
+            expected_issuers=_expected_issuers(self._kind, base, issuer, self._tenants),
+        )
+        self._keys = SigningKeys(self._fetch_keys)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"msal-{name}")
+
+    async def begin_sign_in(
+        self,
+        *,
+        redirect_uri: str,
+        state: str,
+        login_hint: str | None = None,
+        max_age: int | None = None,
+        acr_values: tuple[str, ...] = (),
+    ) -> SignInAttempt:
+        """Start a code flow with PKCE S256, state and nonce. Raises `ProviderUnavailable`."""
+        request = {
+            "redirect_uri": redirect_uri,
+            "state": state,
+            "login_hint": login_hint,
+            "max_age": max_age,
+            "claims_challenge": _claims_request(self._kind, acr_values),
+        }
+        async with self._in_time():
+            metadata = await self._metadata.get()
+            msal_flow = await self._in_thread(lambda post: self._client(metadata, post).begin(**request))
+        msal_flow.pop("max_age", None)  # checked by us against the clock that is passed in
+        flow = {"provider": self.name, "msal": msal_flow, "max_age": max_age, "acr_values": list(acr_values)}
+        acr = f"&{urlencode({'acr_values': ' '.join(acr_values)})}" if acr_values and self._kind is Kind.OIDC else ""
+        return SignInAttempt(authorize_url=msal_flow["auth_uri"] + acr, flow=json.dumps(flow).encode())
+
+    async def complete_sign_in(self, *, flow: bytes, response: Mapping[str, str], now: datetime) -> SignIn:
+        """Redeem the code and verify the ID token in full. Raises `SignInRefused`, `ProviderUnavailable`."""
+        attempt = json.loads(flow)
+        async with self._in_time():
+            metadata = await self._metadata.get()
+            self._check_response(attempt, response, metadata)
+            client, result = await self._in_thread(
+                lambda post: _redeem(self._client(metadata, post), attempt["msal"], response)
+            )
+            _check_token_response(result)
+            expected = Expectation(
+                metadata=metadata,
+                client_id=self._client_id,
+                tenants=self._tenants,
+                nonce=hashlib.sha256(attempt["msal"]["nonce"].encode("ascii")).hexdigest(),
+                max_age=attempt["max_age"],
+                acr_values=tuple(attempt["acr_values"]),
+            )
+            claims = await self._verified(result, expected, now)
+        return SignIn(claims=self._mapping.read(claims), token_cache=client.saved_cache())
+
+    async def revalidate(self, *, subject: str, token_cache: bytes, now: datetime) -> Revalidation:
+        """Ask the provider now, over the network. Raises `AccountRevoked`, `ProviderUnavailable`.
+
+        One at a time for each person, across replicas: refresh tokens rotate, and a second use ends the grant.
+        """
+        async with self._in_time():
+            metadata = await self._metadata.get()
+            client, result = await self._in_thread(
+                lambda post: _refresh(self._client(metadata, post, token_cache))
+            )
+            _check_refresh_response(result)
+            expected = Expectation(metadata=metadata, client_id=self._client_id, tenants=self._tenants)
+            try:
+                claims = await self._verified(result or {}, expected, now)
+            except SignInRefused as untrusted:
+                raise ProviderUnavailable("the refreshed ID token does not hold", code=untrusted.code) from untrusted
+        _check_same_person(claims, subject)
+        return Revalidation(
+            claims=replace(self._mapping.read(claims), auth_time=_first_auth_time(claims, token_cache)),
+            token_cache=client.saved_cache(),
+        )
+
+    async def revoke(self, *, token_cache: bytes) -> bool:
+        """Revoke at the provider (RFC 7009) where it can; False where it cannot. Raises `ProviderUnavailable`."""
+        async with self._in_time():
+            metadata = await self._metadata.get()
+            if metadata.revocation_endpoint is None or self._secret is None:
+                return False
+            answers = [
+                await self._revoke(metadata.revocation_endpoint, metadata.revocation_auth_methods, token)
+                for token in refresh_tokens(token_cache)
+            ]
+        return bool(answers) and all(answer.status == 200 for answer in answers)
+
+    async def ping(self) -> None:
+        """Reach the provider. Raises `ProviderUnavailable`."""
+        async with self._in_time():
+            await self._metadata.refresh()
+
+    async def end_session_url(self, *, post_logout_redirect_uri: str | None = None) -> str | None:
+        """Where a browser ends its session at the provider (OpenID Connect RP-Initiated Logout 1.0), if anywhere.
+
+        Carries no ID token, because a URL is no place for one. Raises `ProviderUnavailable`.
+        """
+        async with self._in_time():
+            endpoint = (await self._metadata.get()).end_session_endpoint
+        if endpoint is None:
+            return None
+        query = {"client_id": self._client_id, "post_logout_redirect_uri": post_logout_redirect_uri}
+        return f"{endpoint}?{urlencode({name: value for name, value in query.items() if value})}"
+
+    async def close(self) -> None:
+        """Give threads and connections back."""
+        await self._transport.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._deadline):
+                yield
+        except TimeoutError as late:
+            raise ProviderUnavailable("the provider does not answer in time") from late
+
+    async def _in_thread(self, work: Callable[[Post], Result]) -> Result:
+        """Run MSAL beside the event loop; its one request comes back to the loop, where it has a deadline."""
+        loop = asyncio.get_running_loop()
+
+        def post(url: str, data: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
+            sending = self._transport.post_form(url, data=data, headers=headers)
+            return asyncio.run_coroutine_threadsafe(sending, loop).result()
+
+        return await loop.run_in_executor(self._threads, work, post)
+
+    def _client(self, metadata: ProviderMetadata, post: Post, token_cache: bytes = b"") -> MsalClient:
+        return MsalClient(self._registration, metadata, post, token_cache)
+
+    async def _fetch_keys(self) -> dict[str, Any]:
+        return await self._transport.get_json((await self._metadata.get()).jwks_uri)
+
+    async def _verified(self, result: Mapping[str, Any], expected: Expectation, now: datetime) -> Claims:
+        token = result.get("id_token")
+        if not isinstance(token, str):
+            raise SignInRefused("the provider gave no ID token", code="idp.no_id_token")
+        header = read_header(token, self._algorithms)
+        key = await self._keys.find(algorithm=header.algorithm, key_id=header.key_id)
+        return verify(token, header, key, expected, now)
+
+    def _check_response(
+        self, attempt: Mapping[str, Any], response: Mapping[str, str], metadata: ProviderMetadata
+    ) -> None:
+        """The authorization response answers this attempt, at this provider, and is no error; raises SignInRefused."""
+        if attempt["provider"] != self.name:
+            raise SignInRefused("the sign-in was begun at another provider", code="idp.state")
+        if not hmac.compare_digest(response.get("state", "").encode(), attempt["msal"]["state"].encode()):
+            raise SignInRefused("the response is not to this sign-in", code="idp.state")
+        self._check_response_issuer(response, metadata)
+        error = response.get("error")
+        if error in NOT_NOW:
+            raise ProviderUnavailable("the provider cannot sign anybody in at present")
+        if error or not response.get("code"):
+            raise SignInRefused("the provider did not sign the person in", code="idp.denied")
+
+    def _check_response_issuer(self, response: Mapping[str, str], metadata: ProviderMetadata) -> None:
+        """RFC 9207 §2.4, against mix-up: `iss` is the provider's wherever it stands or was promised."""
+        issuer = response.get("iss")
+        if issuer is None and not metadata.iss_parameter_promised:
+            return
+        allowed = {metadata.issuer_for(tenant) for tenant in self._tenants} | {metadata.issuer}
+        if issuer not in allowed:
+            raise SignInRefused("the response comes from another issuer", code="idp.iss_response")
+
+    async def _revoke(self, endpoint: str, methods: tuple[str, ...], token: str) -> Answer:
+        data = {"token": token, "token_type_hint": "refresh_token"}
+        headers = {"Accept": "application/json"}
+        secret = self._secret or ""
+        if "client_secret_basic" in methods:
+            pair = f"{quote_plus(self._client_id)}:{quote_plus(secret)}"
+            headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+        else:
+            data |= {"client_id": self._client_id, "client_secret": secret}
+        return await self._transport.post_form(endpoint, data=data, headers=headers)
+
+
+def _check_settings(
+    name: str,
+    kind: Kind,
+    authority: str,
+    transport_url: str | None,
+    tenants: frozenset[str],
+    algorithms: frozenset[str],
+) -> None:
+    if not authority.startswith("https://"):
+        raise Misconfigured(f"idps.{name}.authority must be https; a loopback address goes into transport_url")
+    if transport_url is not None and not transport_url.startswith(("http://127.0.0.1:", "http://[::1]:")):
+        raise Misconfigured(f"idps.{name}.transport_url must be a loopback address with a port")
+    if kind is Kind.ENTRA and not tenants:
+        raise Misconfigured(f"idps.{name}.tenant_ids is empty; name the tenants whose people may sign in")
+    if not algorithms or not algorithms <= ASYMMETRIC:
+        raise Misconfigured(f"idps.{name}.algorithms may hold {sorted(ASYMMETRIC)} and must not be empty")
+
+
+def _expected_issuers(kind: Kind, base: str, issuer: str | None, tenants: frozenset[str]) -> frozenset[str]:
+    """What the metadata may call itself: Entra names a tenant by its id, or leaves a place for it."""
+    if issuer is not None:
+        return frozenset({issuer})
+    if kind is Kind.OIDC:
+        return frozenset({base})
+    root = base.removesuffix("/v2.0").rpartition("/")[0]
+    return frozenset(f"{root}/{tenant}/v2.0" for tenant in (*tenants, TENANT_PLACE))
+
+
+def _claims_request(kind: Kind, acr_values: tuple[str, ...]) -> str | None:
+    """OpenID Connect Core §5.5.1.1; Entra calls an authentication context `acrs`."""
+    if not acr_values:
+        return None
+    name = "acrs" if kind is Kind.ENTRA else "acr"
+    return json.dumps({"id_token": {name: {"essential": True, "values": list(acr_values)}}})
+
+
+def _redeem(
+    client: MsalClient, flow: dict[str, Any], response: Mapping[str, str]
+) -> tuple[MsalClient, dict[str, Any]]:
+    try:
+        return client, client.redeem(flow, response)
+    except DoorwardError:
+        raise
+    except RuntimeError:
+        # MSAL's own look at the nonce; its text has the token in it, so it goes no further
+        raise SignInRefused("the token belongs to another sign-in", code="idp.nonce") from None
+    except Exception:  # noqa: BLE001 - MSAL reads the token before we do, and breaks on one that is none
+        raise SignInRefused("the token response cannot be read", code="idp.bad_token") from None
+
+
+def _refresh(client: MsalClient) -> tuple[MsalClient, dict[str, Any] | None]:
+    try:
+        return client, client.refresh()
+    except DoorwardError:
+        raise
+    except Exception:  # noqa: BLE001 - as above
+        raise ProviderUnavailable("the token response cannot be read", code="idp.bad_token") from None
+
+
+def _check_token_response(result: Mapping[str, Any]) -> None:
+    error = result.get("error")
+    if error is None:
+        return
+    if error == "invalid_grant":
+        raise SignInRefused("the provider refused the code", code="idp.code_refused")
+    raise ProviderUnavailable("the provider refused this client", code="idp.client_refused")
+
+
+def _check_refresh_response(result: Mapping[str, Any] | None) -> None:
+    if result is None:
+        raise AccountRevoked("there is no grant to ask with", code="idp.no_grant")
+    error = result.get("error")
+    if error in GRANT_ENDED:
+        raise AccountRevoked("the provider ended the grant")
+    if error is not None:
+        raise ProviderUnavailable("the provider refused this client", code="idp.client_refused")
+
+
+def _check_same_person(claims: Claims, subject: str) -> None:
+    """OpenID Connect Core §12.2: `sub` must not change on a refresh."""
+    if not hmac.compare_digest(str(claims["sub"]).encode(), subject.encode()):
+        raise AccountRevoked("the grant is another person's", code="idp.subject_changed")
+
+
+def _first_auth_time(claims: Claims, token_cache: bytes) -> datetime | None:
+    """A refresh authenticates nobody: the authentication stays as old as it was, whatever the provider says."""
+    before = saved_id_token(token_cache)
+    times = [moment(claims, "auth_time"), moment(saved_claims(before), "auth_time") if before else None]
+    return min((time for time in times if time is not None), default=None)

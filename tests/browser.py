@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import AsyncIterator
+from functools import cache
 from pathlib import Path
 
+import playwright
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
@@ -18,15 +21,21 @@ ARGUMENTS = (
 WAIT_MILLISECONDS = 15_000
 
 
+@cache
+def _driver_runs() -> bool:
+    driver = Path(playwright.__file__).parent / "driver" / "node"
+    return subprocess.run([driver, "--version"], capture_output=True, check=False).returncode == 0
+
+
 @pytest.fixture
 async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
     """A Chromium of this test's own; take it, rather than `page`, for several people at once."""
     chromium = shutil.which("chromium")
-    if chromium is None:
-        prerequisites.missing("Chromium", "chromium")
+    if chromium is None or not _driver_runs():
+        prerequisites.missing("Chromium, or the libatomic its driver wants,", "chromium libatomic1")
     environment: dict[str, str | float | bool] = {**os.environ, "HOME": str(tmp_path)}  # its crash handler wants one
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS), env=environment)
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=chromium, args=list(ARGUMENTS), env=environment)
         yield browser
         await browser.close()
 

@@ -41,6 +41,7 @@ class DemoProvider:
         self.transport_url = f"http://{HOST}:{self.port}"
         self.issuer = ISSUER
         self.client_id = CLIENT_ID
+        self.ahead_seconds = ahead_seconds
         self.client_secret = secrets.token_urlsafe(32)
         self._errors: deque[str] = deque(maxlen=KEPT_LINES)
         self._lock = Lock()
@@ -49,14 +50,15 @@ class DemoProvider:
         configuration = self._configuration(listening.fileno(), redirect_uris, ahead_seconds)
         with listening:  # ours is closed again: once the process is gone, connections are refused at once
             self._process = _spawn(listening)
-        Thread(target=self._keep_errors, daemon=True).start()
+        self._orders, self._answers, complaints = _pipes(self._process)
+        Thread(target=self._keep_errors, args=(complaints,), daemon=True).start()
         self._say(configuration.to_line())
 
     @classmethod
     def start(
         cls, port: int = 0, redirect_uris: Sequence[str] = (), *, ahead_seconds: float = 0.0, wait: bool = True
     ) -> DemoProvider:
-        """Start it; port 0 takes a free one. Raises OSError for a taken port, ProviderUnavailable when it does not start.
+        """Start it; port 0 takes a free one. Raises OSError for a taken port, ProviderUnavailable if it does not start.
 
         With `wait=False` it returns at once: the address is known and requests queue until the provider is up.
         """
@@ -76,13 +78,13 @@ class DemoProvider:
     def stop(self) -> None:
         """End the process; does nothing the second time."""
         with suppress(OSError):
-            self._stdin.close()
+            self._orders.close()
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._stdout.close()
+        self._answers.close()
 
     def disable(self, username: str) -> None:
         """Disable an account at the provider; raises ProviderUnavailable when that could not be done."""
@@ -93,12 +95,13 @@ class DemoProvider:
         self._order(command="enable", username=username)
 
     def change(self, username: str, **fields: Any) -> None:
-        """Change roles, department or region in the directory; raises ProviderUnavailable when that could not be done."""
+        """Change roles, department or region in the directory; raises ProviderUnavailable if that could not be done."""
         self._order(command="change", username=username, fields=fields)
 
     def advance(self, seconds: float) -> None:
         """Move the provider's clock ahead, as the demonstration moves the bot's; raises ProviderUnavailable."""
         self._order(command="advance", seconds=seconds)
+        self.ahead_seconds += seconds
 
     @property
     def pid(self) -> int:
@@ -142,16 +145,16 @@ class DemoProvider:
 
     def _say(self, line: str) -> None:
         try:
-            self._stdin.write(f"{line}\n".encode())
-            self._stdin.flush()
+            self._orders.write(f"{line}\n".encode())
+            self._orders.flush()
         except OSError as broken:
             raise ProviderUnavailable("the demo provider is gone") from broken
 
     def _hear(self, seconds: float) -> dict[str, Any]:
         until = time.monotonic() + seconds
         while b"\n" not in self._pending:
-            readable, _, _ = select.select([self._stdout], [], [], max(0.0, until - time.monotonic()))
-            chunk = os.read(self._stdout.fileno(), 65536) if readable else b""
+            readable, _, _ = select.select([self._answers], [], [], max(0.0, until - time.monotonic()))
+            chunk = os.read(self._answers.fileno(), 65536) if readable else b""
             if not chunk:
                 raise ProviderUnavailable("the demo provider does not answer: " + " | ".join(self._errors))
             self._pending += chunk
@@ -159,21 +162,16 @@ class DemoProvider:
         answer = json.loads(line)
         return answer if isinstance(answer, dict) else {}
 
-    def _keep_errors(self) -> None:
-        assert self._process.stderr is not None
-        with self._process.stderr as lines:
-            for line in lines:
+    def _keep_errors(self, complaints: IO[bytes]) -> None:
+        with complaints:
+            for line in complaints:
                 self._errors.append(line.decode(errors="replace").rstrip())
 
-    @property
-    def _stdin(self) -> IO[bytes]:
-        assert self._process.stdin is not None
-        return self._process.stdin
 
-    @property
-    def _stdout(self) -> IO[bytes]:
-        assert self._process.stdout is not None
-        return self._process.stdout
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise ProviderUnavailable("the demo provider was started without pipes")
+    return process.stdin, process.stdout, process.stderr
 
 
 def _listen(port: int) -> socket.socket:

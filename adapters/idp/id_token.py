@@ -40,7 +40,9 @@ LEEWAY = timedelta(seconds=60)
 OLDEST = timedelta(minutes=10)
 """A token answers the request just made; an older one was kept by somebody."""
 SUBJECT_CHARACTERS = 255
-ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"})
+ASYMMETRIC = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
+)
 
 Claims = Mapping[str, Any]
 

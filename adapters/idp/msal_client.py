@@ -68,8 +68,9 @@ class MsalClient:
 
     def begin(self, **request: Any) -> dict[str, Any]:
         """The flow: authorization URL, state, nonce and code verifier (RFC 7636, S256)."""
+        # MSAL warns at any other mode; `responses.authorize_url` says why it goes out as `query`
         flow: dict[str, Any] = self._application.initiate_auth_code_flow(
-            self._scopes, response_mode="query", **request
+            self._scopes, response_mode="form_post", **request
         )
         return flow
 

@@ -1,10 +1,9 @@
-"""The identity provider adapter for Entra ID and every OpenID provider: MSAL for the protocol, our own proof of tokens."""
+"""The identity provider adapter, for Entra ID and any OpenID provider: MSAL speaks, and we prove what comes back."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -20,17 +19,21 @@ from adapters.idp.credentials import credential_of
 from adapters.idp.id_token import ASYMMETRIC, Claims, Expectation, moment, read_header, saved_claims, verify
 from adapters.idp.metadata import TENANT_PLACE, WELL_KNOWN, MetadataCache, ProviderMetadata
 from adapters.idp.msal_client import Kind, MsalClient, Post, Registration, refresh_tokens, saved_id_token
+from adapters.idp.responses import (
+    authorize_url,
+    check_authorization_response,
+    check_refresh_response,
+    check_same_person,
+    check_token_response,
+)
 from adapters.idp.signing_keys import SigningKeys
 from adapters.idp.transport import REQUEST_SECONDS, Address, Answer, Transport
-from bot.errors import AccountRevoked, DoorwardError, Misconfigured, ProviderUnavailable, SignInRefused
+from bot.errors import DoorwardError, Misconfigured, ProviderUnavailable, SignInRefused
 from bot.ports.identity_provider import Revalidation, SignIn, SignInAttempt
 
 DEADLINE_SECONDS = 2.5
 """Of a whole operation: people are told that the provider is away within three seconds."""
 THREADS = 8
-GRANT_ENDED = frozenset({"invalid_grant", "interaction_required", "login_required", "consent_required"})
-"""Answers to a refresh that only a new sign-in can mend (RFC 6749 §5.2, OpenID Connect Core §3.1.2.6)."""
-NOT_NOW = frozenset({"temporarily_unavailable", "server_error"})
 
 Result = TypeVar("Result")
 
@@ -118,19 +121,19 @@ class OidcProvider:
             msal_flow = await self._in_thread(lambda post: self._client(metadata, post).begin(**request))
         msal_flow.pop("max_age", None)  # checked by us against the clock that is passed in
         flow = {"provider": self.name, "msal": msal_flow, "max_age": max_age, "acr_values": list(acr_values)}
-        acr = f"&{urlencode({'acr_values': ' '.join(acr_values)})}" if acr_values and self._kind is Kind.OIDC else ""
-        return SignInAttempt(authorize_url=msal_flow["auth_uri"] + acr, flow=json.dumps(flow).encode())
+        url = authorize_url(msal_flow["auth_uri"], () if self._kind is Kind.ENTRA else acr_values)
+        return SignInAttempt(authorize_url=url, flow=json.dumps(flow).encode())
 
     async def complete_sign_in(self, *, flow: bytes, response: Mapping[str, str], now: datetime) -> SignIn:
         """Redeem the code and verify the ID token in full. Raises `SignInRefused`, `ProviderUnavailable`."""
         attempt = json.loads(flow)
         async with self._in_time():
             metadata = await self._metadata.get()
-            self._check_response(attempt, response, metadata)
+            check_authorization_response(attempt, response, metadata, provider=self.name, tenants=self._tenants)
             client, result = await self._in_thread(
                 lambda post: _redeem(self._client(metadata, post), attempt["msal"], response)
             )
-            _check_token_response(result)
+            check_token_response(result)
             expected = Expectation(
                 metadata=metadata,
                 client_id=self._client_id,
@@ -149,16 +152,14 @@ class OidcProvider:
         """
         async with self._in_time():
             metadata = await self._metadata.get()
-            client, result = await self._in_thread(
-                lambda post: _refresh(self._client(metadata, post, token_cache))
-            )
-            _check_refresh_response(result)
+            client, result = await self._in_thread(lambda post: _refresh(self._client(metadata, post, token_cache)))
+            check_refresh_response(result)
             expected = Expectation(metadata=metadata, client_id=self._client_id, tenants=self._tenants)
             try:
                 claims = await self._verified(result or {}, expected, now)
             except SignInRefused as untrusted:
                 raise ProviderUnavailable("the refreshed ID token does not hold", code=untrusted.code) from untrusted
-        _check_same_person(claims, subject)
+        check_same_person(claims, subject)
         return Revalidation(
             claims=replace(self._mapping.read(claims), auth_time=_first_auth_time(claims, token_cache)),
             token_cache=client.saved_cache(),
@@ -230,30 +231,6 @@ class OidcProvider:
         key = await self._keys.find(algorithm=header.algorithm, key_id=header.key_id)
         return verify(token, header, key, expected, now)
 
-    def _check_response(
-        self, attempt: Mapping[str, Any], response: Mapping[str, str], metadata: ProviderMetadata
-    ) -> None:
-        """The authorization response answers this attempt, at this provider, and is no error; raises SignInRefused."""
-        if attempt["provider"] != self.name:
-            raise SignInRefused("the sign-in was begun at another provider", code="idp.state")
-        if not hmac.compare_digest(response.get("state", "").encode(), attempt["msal"]["state"].encode()):
-            raise SignInRefused("the response is not to this sign-in", code="idp.state")
-        self._check_response_issuer(response, metadata)
-        error = response.get("error")
-        if error in NOT_NOW:
-            raise ProviderUnavailable("the provider cannot sign anybody in at present")
-        if error or not response.get("code"):
-            raise SignInRefused("the provider did not sign the person in", code="idp.denied")
-
-    def _check_response_issuer(self, response: Mapping[str, str], metadata: ProviderMetadata) -> None:
-        """RFC 9207 §2.4, against mix-up: `iss` is the provider's wherever it stands or was promised."""
-        issuer = response.get("iss")
-        if issuer is None and not metadata.iss_parameter_promised:
-            return
-        allowed = {metadata.issuer_for(tenant) for tenant in self._tenants} | {metadata.issuer}
-        if issuer not in allowed:
-            raise SignInRefused("the response comes from another issuer", code="idp.iss_response")
-
     async def _revoke(self, endpoint: str, methods: tuple[str, ...], token: str) -> Answer:
         data = {"token": token, "token_type_hint": "refresh_token"}
         headers = {"Accept": "application/json"}
@@ -302,9 +279,7 @@ def _claims_request(kind: Kind, acr_values: tuple[str, ...]) -> str | None:
     return json.dumps({"id_token": {name: {"essential": True, "values": list(acr_values)}}})
 
 
-def _redeem(
-    client: MsalClient, flow: dict[str, Any], response: Mapping[str, str]
-) -> tuple[MsalClient, dict[str, Any]]:
+def _redeem(client: MsalClient, flow: dict[str, Any], response: Mapping[str, str]) -> tuple[MsalClient, dict[str, Any]]:
     try:
         return client, client.redeem(flow, response)
     except DoorwardError:
@@ -323,31 +298,6 @@ def _refresh(client: MsalClient) -> tuple[MsalClient, dict[str, Any] | None]:
         raise
     except Exception:  # noqa: BLE001 - as above
         raise ProviderUnavailable("the token response cannot be read", code="idp.bad_token") from None
-
-
-def _check_token_response(result: Mapping[str, Any]) -> None:
-    error = result.get("error")
-    if error is None:
-        return
-    if error == "invalid_grant":
-        raise SignInRefused("the provider refused the code", code="idp.code_refused")
-    raise ProviderUnavailable("the provider refused this client", code="idp.client_refused")
-
-
-def _check_refresh_response(result: Mapping[str, Any] | None) -> None:
-    if result is None:
-        raise AccountRevoked("there is no grant to ask with", code="idp.no_grant")
-    error = result.get("error")
-    if error in GRANT_ENDED:
-        raise AccountRevoked("the provider ended the grant")
-    if error is not None:
-        raise ProviderUnavailable("the provider refused this client", code="idp.client_refused")
-
-
-def _check_same_person(claims: Claims, subject: str) -> None:
-    """OpenID Connect Core §12.2: `sub` must not change on a refresh."""
-    if not hmac.compare_digest(str(claims["sub"]).encode(), subject.encode()):
-        raise AccountRevoked("the grant is another person's", code="idp.subject_changed")
 
 
 def _first_auth_time(claims: Claims, token_cache: bytes) -> datetime | None:

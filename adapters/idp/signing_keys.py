@@ -1,4 +1,4 @@
-"""The provider's public signing keys: fetched beside the event loop, kept for a while, refreshed on an unknown key id."""
+"""The provider's public signing keys: kept for a while, and fetched anew when a token names one that is not known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
+from joserfc.jwk import Key, RSAKey, import_key
 
 from bot.errors import ProviderUnavailable, SignInRefused
 
@@ -18,7 +18,8 @@ REFRESH_PAUSE_SECONDS = 5.0
 KEYS_AT_MOST = 64
 RSA_BITS_AT_LEAST = 2048
 
-_KEY_TYPES = {"RS": RSAKey, "PS": RSAKey, "ES": ECKey, "Ed": OKPKey}
+_KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "key_ops"})
 
 JwksFetch = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -55,7 +56,7 @@ class SigningKeys:
 
 
 def read_keys(document: dict[str, Any]) -> tuple[Key, ...]:
-    """The asymmetric keys of a key set that may sign (RFC 7517 §5: unknown ones are skipped); raises ProviderUnavailable."""
+    """The asymmetric keys of a set that may sign; others are skipped (RFC 7517 §5). Raises ProviderUnavailable."""
     entries = document.get("keys")
     if not isinstance(entries, list):
         raise ProviderUnavailable("the key set has no keys", code="idp.metadata")
@@ -66,7 +67,7 @@ def read_keys(document: dict[str, Any]) -> tuple[Key, ...]:
 def _read_key(entry: dict[str, Any]) -> Key | None:
     if entry.get("kty") not in ("RSA", "EC", "OKP") or entry.get("use", "sig") != "sig":
         return None
-    public = {name: value for name, value in entry.items() if name not in ("d", "p", "q", "dp", "dq", "qi", "oth", "key_ops")}
+    public = {name: value for name, value in entry.items() if name not in _PRIVATE}
     try:
         key = import_key(public)
     except (JoseError, ValueError, TypeError, KeyError):
@@ -77,6 +78,6 @@ def _read_key(entry: dict[str, Any]) -> Key | None:
 def _matching(keys: tuple[Key, ...], algorithm: str, key_id: str | None) -> Key | None:
     """By key id; without one only if exactly one key fits (OpenID Connect Core §10.1)."""
     kind = _KEY_TYPES.get(algorithm[:2])
-    fitting = [key for key in keys if kind and isinstance(key, kind) and key.get("alg") in (None, algorithm)]
+    fitting = [key for key in keys if key.key_type == kind and key.get("alg") in (None, algorithm)]
     named = [key for key in fitting if key_id is None or key.get("kid") == key_id]
     return named[0] if len(named) == 1 else None

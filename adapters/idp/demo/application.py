@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +52,7 @@ class DemoApplication:
 
     def disable(self, username: str) -> None:
         """Lock an account as an administrator of the provider would; raises KeyError for an unknown one."""
-        self._set_lock(username, datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=1))
+        self._set_lock(username, dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1))
 
     def enable(self, username: str) -> None:
         """Unlock an account; raises KeyError for an unknown one."""
@@ -63,7 +63,7 @@ class DemoApplication:
         with self._lock:
             self._directory[username] = replace(self._directory[username], **fields)
 
-    def _set_lock(self, username: str, since: datetime.datetime | None) -> None:
+    def _set_lock(self, username: str, since: dt.datetime | None) -> None:
         with self._lock, self._flask.app_context():
             user = Backend.instance.get(models.User, user_name=self._directory[username].username)
             user.lock_date = since
@@ -105,7 +105,7 @@ def _add_client(configuration: ChildConfiguration) -> None:
         client_secret=configuration.client_secret,
         client_name="Doorward",
         client_uri=f"http://{configuration.host}",  # a trusted domain: no consent page between people and the answer
-        client_id_issued_at=datetime.datetime.now(datetime.UTC),
+        client_id_issued_at=dt.datetime.now(dt.UTC),
         redirect_uris=list(configuration.redirect_uris),
         post_logout_redirect_uris=list(configuration.redirect_uris),
         grant_types=["authorization_code", "refresh_token"],
@@ -120,9 +120,9 @@ def _add_client(configuration: ChildConfiguration) -> None:
 
 
 def _adapt_pages(application: Flask) -> None:
-    originals = application.jinja_loader
+    originals: Any = application.jinja_loader
     application.jinja_loader = jinja2.ChoiceLoader(  # type: ignore[assignment]
-        [jinja2.FileSystemLoader(TEMPLATES), jinja2.PrefixLoader({"canaille": originals}), originals]  # type: ignore[dict-item, list-item]
+        [jinja2.FileSystemLoader(TEMPLATES), jinja2.PrefixLoader({"canaille": originals}), originals]
     )
     application.context_processor(lambda: {"demo_people": PEOPLE, "demo_password": PASSWORD})
     application.after_request(_go_to_the_person)

@@ -1,4 +1,4 @@
-"""The provider's clock can be moved ahead: the demonstration lets an hour pass, and both sides must agree what time it is."""
+"""A clock that can be moved ahead: the demonstration lets an hour pass, and bot and provider must agree on the time."""
 
 from __future__ import annotations
 

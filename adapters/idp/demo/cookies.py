@@ -64,9 +64,7 @@ class PersonCookies:
         environ["HTTP_COOKIE"] = inward(cookies, person)
         environ["doorward.demo_person"] = person
 
-        def renaming(
-            status: str, headers: list[tuple[str, str]], exc_info: Any = None
-        ) -> Callable[[bytes], object]:
+        def renaming(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
             renamed = [(name, outward(value, person) if name == "Set-Cookie" else value) for name, value in headers]
             return start_response(status, renamed, exc_info)
 

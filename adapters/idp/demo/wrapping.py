@@ -27,6 +27,8 @@ from adapters.idp.demo.people import PASSWORD, DemoPerson
 CANAILLE_VERSION = "0.3.6"
 EXTRA_CLAIMS = ("roles", "department", "region", "manager", "employee_number")
 
+_GRANTS = ("RefreshTokenGrant", "OIDCGrantMixin")
+
 Directory = dict[str, DemoPerson]
 
 
@@ -44,9 +46,7 @@ def wrap(directory: Directory, issuer: str, subject_of: Callable[[str], str]) ->
     provider.RefreshTokenGrant = _refresh_grant(provider.RefreshTokenGrant, provider.OIDCGrantMixin, memory)
     provider.get_issuer = metadata.get_issuer = lambda: issuer
     auth_endpoints.user_session_opened = lambda _user_id: False
-    forms.PasswordForm.password.kwargs.update(
-        default=PASSWORD, widget=wtforms.widgets.PasswordInput(hide_value=False)
-    )
+    forms.PasswordForm.password.kwargs.update(default=PASSWORD, widget=wtforms.widgets.PasswordInput(hide_value=False))
 
 
 def _assert_targets() -> None:
@@ -54,7 +54,7 @@ def _assert_targets() -> None:
     if installed != CANAILLE_VERSION:
         raise WrappedTargetMissing(f"canaille {installed} is installed; these changes are for {CANAILLE_VERSION}")
     wanted = {
-        provider: ("UserInfo", "generate_user_claims", "save_token", "RefreshTokenGrant", "OIDCGrantMixin", "get_issuer"),
+        provider: ("UserInfo", "generate_user_claims", "save_token", "get_issuer", *_GRANTS),
         metadata: ("get_issuer",),
         auth_endpoints: ("user_session_opened",),
         forms: ("PasswordForm",),

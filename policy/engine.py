@@ -1,0 +1,159 @@
+"""Decides: once as things stand and, after a clean no, once more for each proof this person could give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from policy.model import (
+    ContextRequired,
+    Decision,
+    DecisionRequest,
+    Deny,
+    EnrolRequired,
+    Method,
+    Permit,
+    ProofContext,
+    Reason,
+    StepUpRequired,
+)
+
+_ORDER = {method: position for position, method in enumerate(Method)}
+
+
+class PolicyEngine(Protocol):
+    """One immutable set of policies with its schema."""
+
+    @property
+    def policy_hash(self) -> str:
+        """SHA-256 over policies and schema, hexadecimal."""
+        ...
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """One client address out of every range the policies name."""
+        ...
+
+    def evaluate(self, request: DecisionRequest) -> Permit | Deny:
+        """The answer as things stand; never raises."""
+        ...
+
+    def depends_on_proof(self, action: str) -> bool:
+        """Whether any policy on this action looks at `context.proof`; yes when in doubt."""
+        ...
+
+
+class ActivePolicy:
+    """Holds the engine in force. A decision takes `engine` once, so a swap never happens within one."""
+
+    def __init__(self, engine: PolicyEngine) -> None:
+        self._engine = engine
+
+    @property
+    def engine(self) -> PolicyEngine:
+        """The policies in force now."""
+        return self._engine
+
+    def swap(self, engine: PolicyEngine) -> str:
+        """Put another set of policies in force, and give the hash of the one before."""
+        before, self._engine = self._engine, engine
+        return before.policy_hash
+
+
+class MissingPolicy:
+    """Stands where no policy could be loaded: everything is refused, as an error."""
+
+    policy_hash = ""
+    addresses: tuple[str, ...] = ()
+
+    def evaluate(self, request: DecisionRequest) -> Permit | Deny:
+        return Deny(reason=Reason.POLICY_ERROR, policy_hash="", error=True, detail="no policy is loaded")
+
+    def depends_on_proof(self, action: str) -> bool:
+        return False
+
+
+def decide(
+    engine: PolicyEngine,
+    request: DecisionRequest,
+    *,
+    producible: Sequence[ProofContext] = (),
+    enrollable: Sequence[ProofContext] = (),
+) -> Decision:
+    """The decision, with the step-up, browser leg or enrolment that would turn a clean no into a yes (DESIGN §3.6).
+
+    Between the tries nothing differs but `proof`. The reason of a denial is that of the first evaluation.
+    """
+    first = engine.evaluate(request)
+    if isinstance(first, Permit) or first.error or not engine.depends_on_proof(request.action):
+        return first
+    return (
+        _step_up(engine, request, producible)
+        or _browser_leg(engine, request, producible)
+        or _enrolment(engine, request, enrollable)
+        or first
+    )
+
+
+def _step_up(
+    engine: PolicyEngine, request: DecisionRequest, proofs: Iterable[ProofContext]
+) -> StepUpRequired | Deny | None:
+    for proof in _ordered(proofs):
+        answer = engine.evaluate(replace(request, proof=proof))
+        if isinstance(answer, Permit):
+            return StepUpRequired(
+                method=proof.method,
+                rules=answer.rules,
+                policy_hash=answer.policy_hash,
+                obligations=answer.obligations,
+            )
+        if answer.error:
+            return answer
+    return None
+
+
+def _browser_leg(
+    engine: PolicyEngine, request: DecisionRequest, proofs: Iterable[ProofContext]
+) -> ContextRequired | Deny | None:
+    """Tries an address from every range the policies name, with each proof whose address is not known yet."""
+    for proof in _ordered(proofs):
+        if proof.src_ip is not None:
+            continue
+        found = _step_up(engine, request, [replace(proof, src_ip=address) for address in engine.addresses])
+        if isinstance(found, StepUpRequired):
+            return ContextRequired(
+                missing=("src_ip",),
+                method=found.method,
+                rules=found.rules,
+                policy_hash=found.policy_hash,
+                obligations=found.obligations,
+            )
+        if found is not None:
+            return found
+    return None
+
+
+def _enrolment(
+    engine: PolicyEngine, request: DecisionRequest, proofs: Iterable[ProofContext]
+) -> EnrolRequired | Deny | None:
+    permits: list[tuple[Method, Permit]] = []
+    for proof in _ordered(proofs):
+        answer = engine.evaluate(replace(request, proof=proof))
+        if isinstance(answer, Permit):
+            permits.append((proof.method, answer))
+        elif answer.error:
+            return answer
+    if not permits:
+        return None
+    first = permits[0][1]
+    return EnrolRequired(
+        methods=tuple(dict.fromkeys(method for method, _ in permits)),
+        rules=first.rules,
+        policy_hash=first.policy_hash,
+        obligations=first.obligations,
+    )
+
+
+def _ordered(proofs: Iterable[ProofContext]) -> list[ProofContext]:
+    return sorted(proofs, key=lambda proof: (_ORDER[proof.method], proof.phishing_resistant))

@@ -1,0 +1,96 @@
+"""What is known of each policy without evaluating it: whom and what it concerns, and what its annotations say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from policy.model import Consent, Obligations, Reason
+
+ANNOTATIONS = frozenset({"id", "reason", "consent", "set", "confidential", "revalidate", "confirm"})
+_FLAGS = ("confidential", "revalidate", "confirm")
+_OBLIGATIONS = ("consent", "set", *_FLAGS)
+
+
+class PolicyRefused(ValueError):
+    """Policies that may not be put in force; `problems` has one line each, with file, line and id."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One policy, read once when it is loaded."""
+
+    id: str
+    permits: bool
+    role: str | None
+    """The role its head asks for; None for anybody."""
+    actions: frozenset[str]
+    looks_at_proof: bool
+    reason: Reason | None
+    obligations: Obligations
+    source: str
+    """File and line."""
+
+
+def obligations_of(annotations: Mapping[str, str]) -> Obligations:
+    """The obligations one policy's annotations name. Raises `ValueError` for an unknown consent."""
+    return Obligations(
+        consent=Consent(annotations["consent"]) if "consent" in annotations else None,
+        reading_set=annotations.get("set", ""),
+        **{flag: annotations.get(flag) == "true" for flag in _FLAGS},
+    )
+
+
+def strictest(parts: Iterable[Obligations]) -> Obligations:
+    """The strictest union: a proof for this action before one for a reading; every flag that any policy sets."""
+    parts = tuple(parts)
+    kinds = {part.consent for part in parts}
+    consent = next((kind for kind in reversed(Consent) if kind in kinds), None)
+    sets = sorted({part.reading_set for part in parts if part.reading_set})
+    if consent is Consent.OWN_READING and len(sets) > 1:
+        # One proof may open one named set; two policies that name different ones leave only the single action.
+        consent = Consent.PER_ACTION
+    return Obligations(
+        consent=consent,
+        reading_set=sets[0] if consent is Consent.OWN_READING else "",
+        confidential=any(part.confidential for part in parts),
+        revalidate=any(part.revalidate for part in parts),
+        confirm=any(part.confirm for part in parts),
+    )
+
+
+def default_reason(rules: Iterable[Rule], action: str, roles: frozenset[str]) -> Reason:
+    """Why nothing permitted. It looks at action and roles only, never at the resource: what may not be seen and what
+    does not exist get the same reason. The permit for a role the person holds speaks before one for anybody.
+    """
+    permits = [rule for rule in rules if rule.permits and action in rule.actions]
+    open_to = [rule for rule in permits if rule.role in roles] or [rule for rule in permits if rule.role is None]
+    if permits and not open_to:
+        return Reason.NOT_YOUR_ROLE
+    return next((rule.reason for rule in open_to if rule.reason), Reason.NOT_ALLOWED)
+
+
+def annotation_problems(annotations: Mapping[str, str], *, permits: bool, looks_at_proof: bool) -> list[str]:
+    """What is wrong with one policy's annotations, in words for its author."""
+    problems = [f"unknown annotation @{name}" for name in sorted(set(annotations) - ANNOTATIONS)]
+    problems += [f'@{flag} must be "true" or left out' for flag in _FLAGS if annotations.get(flag, "true") != "true"]
+    if "consent" in annotations and annotations["consent"] not in set(Consent):
+        problems.append(f"@consent must be one of {', '.join(Consent)}")
+    if "reason" in annotations and annotations["reason"] not in set(Reason):
+        problems.append(f"@reason must be one of {', '.join(Reason)}")
+    if ("set" in annotations) != (annotations.get("consent") == Consent.OWN_READING):
+        problems.append('@set and @consent("own_reading") go together')
+    return problems + _effect_problems(annotations, permits=permits, looks_at_proof=looks_at_proof)
+
+
+def _effect_problems(annotations: Mapping[str, str], *, permits: bool, looks_at_proof: bool) -> list[str]:
+    if not permits:
+        told = [f"a forbid obliges nobody: @{name}" for name in _OBLIGATIONS if name in annotations]
+        return told if "reason" in annotations else [*told, "a forbid says why: @reason is missing"]
+    if looks_at_proof != ("consent" in annotations):
+        return ["a permit that looks at context.proof names its @consent, and no other does"]
+    return []

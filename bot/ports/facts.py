@@ -1,11 +1,11 @@
 """Facts: what policy may know of a resource, without its content.
 
-What people type stands where an id is wanted, and is resolved here, under the grant; the answer's `ref.id` is the canonical id.
+What people type may stand for an id, and is resolved here, under the grant; the answer's `ref.id` is canonical.
 
 | type | `ref.id` may be | canonical |
 |---|---|---|
 | `Employee` | a reference, user name, display name, or a first name only one person has | the reference |
-| `Customer` | an id, a name, or a part of a name only one customer has | the id |
+| `Customer` | an id, a name, or the first words of a name only one customer has | the id |
 | `Payslip` | an id, `latest:<employee>` or `YYYY-MM:<employee>`, the employee given as above | the id |
 | `Ticket`, `Leave`, `Opportunity` | an id; also with a leading `#`, or its digits alone | the id |
 | `Department` | an id: the scope of a list | the id |

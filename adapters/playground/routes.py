@@ -1,0 +1,108 @@
+"""The playground's routes: `/`, `/play/…` and its static files, each behind the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from adapters.playground.clock import DemoClock
+from adapters.playground.endpoints import Playground, ProviderControl
+from adapters.playground.guard import Endpoint, Guard
+from adapters.playground.people import PlaygroundPerson
+from adapters.playground.phone import DemoPhone
+from adapters.playground.platform import PlaygroundPlatform
+from adapters.playground.sign_in import AUTHORIZE_PATH, PlaygroundSignIn
+from adapters.playground.stream import Hub
+from adapters.playground.tour import guide
+from adapters.playground.tracer import PlaygroundTracer
+from bot.ports.ingress import Ingress
+
+HERE = Path(__file__).parent
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+def playground_routes(
+    *,
+    platform: PlaygroundPlatform,
+    hub: Hub,
+    ingress: Ingress,
+    clock: DemoClock,
+    tracer: PlaygroundTracer,
+    phone: DemoPhone,
+    sign_in: PlaygroundSignIn,
+    provider: ProviderControl,
+    token: str,
+    origins: Sequence[str],
+    after_hour: Callable[[], Awaitable[None]] | None = None,
+) -> list[BaseRoute]:
+    """Everything the demonstration adds to the server; `origins` are its own addresses (`http://127.0.0.1:8080`)."""
+    guard = Guard(origins=origins, token=token, ingress=ingress)
+    play = Playground(
+        platform=platform,
+        hub=hub,
+        ingress=ingress,
+        clock=clock,
+        tracer=tracer,
+        phone=phone,
+        sign_in=sign_in,
+        provider=provider,
+        after_hour=after_hour,
+    )
+    orders = {
+        "/play/person": play.choose,
+        "/play/message": play.say,
+        "/play/press": play.press,
+        "/play/dialog/submit": play.submit,
+        "/play/dialog/cancel": play.cancel,
+        "/play/look": play.look,
+        "/play/hour": play.let_an_hour_pass,
+        "/play/account": play.switch_account,
+        "/play/phone": play.phone_scan,
+    }
+    return [
+        Route("/", guard.page(_page(platform.people, token)), methods=["GET"]),
+        Route(AUTHORIZE_PATH, guard.page(play.authorize), methods=["GET"]),
+        Route("/play/phone", guard.own(play.phone_screen), methods=["GET"]),
+        Route("/play/stream", guard.own(play.stream), methods=["GET"]),
+        *[Route(path, guard.own(order), methods=["POST"]) for path, order in orders.items()],
+        Mount("/play/static", StaticFiles(directory=HERE / "static")),
+    ]
+
+
+def _page(people: Sequence[PlaygroundPerson], token: str) -> Endpoint:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    config = {
+        "token": token,
+        "people": [
+            {
+                "name": person.name,
+                "displayName": person.display_name,
+                "title": person.title,
+                "password": person.password,
+            }
+            for person in people
+        ],
+        **guide(),
+    }
+
+    async def page(_: Request) -> Response:
+        html = environment.get_template("playground.html").render(config=config, people=people)
+        return HTMLResponse(html, headers=SECURITY_HEADERS)
+
+    return page

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
+from copy import copy
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cedarpy
 from cedarpy import pst
@@ -16,6 +18,8 @@ from policy.rules import PolicyRefused, Rule, annotation_problems, default_reaso
 from policy.sources import POLICIES, Sources, line_of, read_sources
 
 _ACTION = re.compile(r'^action "([^"]+)"(?: in \[([^\]]*)\])?(?: appliesTo \{(.*?)\})?;', re.MULTILINE | re.DOTALL)
+_CONTEXT = pst.Var("context")
+_EACH_ACTION = re.compile(r' for Action::"[^"]*"$')
 _QUOTED = re.compile(r'"([^"]+)"')
 _RESOURCES = re.compile(r"resource: \[([^\]]*)\]")
 
@@ -69,8 +73,28 @@ class CedarEngine:
         """Resource types by action."""
         return self._vocabulary.actions
 
-    def depends_on_proof(self, action: str) -> bool:
+    def proof_may_help(self, action: str, denial: Deny) -> bool:
+        # A forbid that does not look at the proof fires again whatever the proof.
+        if any(not self._rules[key].looks_at_proof for key in denial.rules):
+            return False
         return any(rule.looks_at_proof and action in rule.actions for rule in self._rules.values())
+
+    def mutants(self) -> Iterator[Mutant]:
+        """This set with one policy left out, or one part of one changed: what cases must notice (`policy.testing`)."""
+        for key, policy in self._templates.items():
+            rest = {other: template for other, template in self._templates.items() if other != key}
+            yield Mutant(rule=self._rules[key], change="left out", engine=self._with(rest))
+            for change, changed in _changed_policies(policy):
+                yield Mutant(rule=self._rules[key], change=change, engine=self._with({**self._templates, key: changed}))
+
+    def only(self, rule_id: str) -> CedarEngine:
+        """One policy by itself, to see whether it applies (`policy.explain`). Raises `KeyError`."""
+        return self._with({rule_id: self._templates[rule_id]})
+
+    def _with(self, policies: Mapping[str, pst.Template]) -> CedarEngine:
+        other = copy(self)
+        other._put(policies, self._origins)  # noqa: SLF001 - its own kind
+        return other
 
     def evaluate(self, request: DecisionRequest) -> Permit | Deny:
         """Cedar's answer. Allowed only when it says Allow **and** reports no error: Cedar skips a policy that fails."""
@@ -107,6 +131,15 @@ class CedarEngine:
         return Deny(reason=Reason.POLICY_ERROR, policy_hash=self._hash, error=True, detail=detail)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A set of policies with one change that at least one case should notice."""
+
+    rule: Rule
+    change: str
+    engine: CedarEngine
+
+
 class _Vocabulary:
     """Actions, their groups and their resource types, from the schema in Cedar's own normal form."""
 
@@ -127,7 +160,7 @@ class _Vocabulary:
             permits=policy.effect == "permit",
             role=_role(policy.principal),
             actions=self._concerned(policy.action),
-            looks_at_proof=_looks_at_proof(policy),
+            looks_at_proof=_looks_at_proof(policy.clauses),
             reason=Reason(annotations["reason"]) if "reason" in annotations else None,
             obligations=obligations_of(annotations),
             source=source,
@@ -184,7 +217,7 @@ class _Reading:
         if key in self.policies:
             self.problems.append(f"{where}: {key}: the @id of another policy too ({self.origins[key]})")
         told = annotation_problems(
-            policy.annotations, permits=policy.effect == "permit", looks_at_proof=_looks_at_proof(policy)
+            policy.annotations, permits=policy.effect == "permit", looks_at_proof=_looks_at_proof(policy.clauses)
         )
         self.problems += [f"{where}: {key}: {problem}" for problem in told]
         self.policies[key] = policy
@@ -193,9 +226,13 @@ class _Reading:
     def _validate(self, name: str, text: str) -> None:
         checked = cedarpy.validate_policies(text, self._schema)
         ids = checked.id_annotations_by_policy_id
+        said: dict[str, None] = {}
         for error in checked.errors:
             key = ids.get(error.policy_id, "")
-            self.problems.append(f"{name}:{line_of(text, key)}: {key}: {error.error}")
+            # Cedar says the same once for every action a policy concerns.
+            once = _EACH_ACTION.sub("", error.error.replace(f"`{error.policy_id}`", f"`{key}`"))
+            said.setdefault(f"{name}:{line_of(text, key)}: {key}: {once}")
+        self.problems += said
         if not checked.validation_passed and not checked.errors:
             self.problems.append(f"{name}: does not fit the schema")
 
@@ -218,26 +255,82 @@ def _role(scope: pst.PrincipalOrResourceConstraint) -> str | None:
     return None
 
 
-def _looks_at_proof(policy: pst.Template) -> bool:
-    return any(
-        (isinstance(node, pst.GetAttr) and node.attr == "proof")
-        or (isinstance(node, pst.HasAttr) and "proof" in node.attrs)
-        for node in _nodes(policy.clauses)
+def _looks_at_proof(part: object) -> bool:
+    """Whether a part of a policy depends on `context.proof`; the context as a whole counts."""
+    if isinstance(part, pst.GetAttr) and part.base == _CONTEXT:
+        return part.attr == "proof"
+    if isinstance(part, pst.HasAttr) and part.base == _CONTEXT:
+        return part.attrs[0] == "proof"
+    return part == _CONTEXT or any(_looks_at_proof(child) for child in _children(part))
+
+
+def _addresses(part: object) -> Iterator[str]:
+    """One address out of every range a part of a policy names."""
+    if isinstance(part, pst.UnaryOp) and part.op == "ip" and isinstance(part.arg, pst.StringLit):
+        yield network_address(part.arg.value)
+    for child in _children(part):
+        yield from _addresses(child)
+
+
+def _children(part: object) -> Iterator[object]:
+    if isinstance(part, tuple):
+        yield from part
+    elif is_dataclass(part):
+        yield from (getattr(part, field.name) for field in fields(part))
+
+
+def _changed_policies(policy: pst.Template) -> Iterator[tuple[str, pst.Template]]:
+    for name in policy.annotations:
+        if name != "id":
+            kept = {other: value for other, value in policy.annotations.items() if other != name}
+            yield f"without @{name}", replace(policy, annotations=kept)
+    if not isinstance(policy.principal, pst.ScopeAny):
+        yield "for any principal", replace(policy, principal=pst.ScopeAny())
+    if isinstance(policy.action, pst.ActionIn):
+        for change, entities in _shortened(policy.action.entities):
+            yield f"not for {change}", replace(policy, action=pst.ActionIn(entities))
+    for position, clause in enumerate(policy.clauses):
+        before, after = policy.clauses[:position], policy.clauses[position + 1 :]
+        yield f"without clause {position + 1}", replace(policy, clauses=before + after)
+        for change, expression in _changed(clause.expr):
+            yield change, replace(policy, clauses=(*before, replace(clause, expr=expression), *after))
+
+
+def _changed(part: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - the vendor's nodes have no common base
+    """Every way to change one expression in one place: a side dropped, a negation dropped, a number moved by one."""
+    if isinstance(part, pst.BinaryOp) and part.op in ("and", "or"):
+        yield f"{part.op}: only the left of `{_shown(part)}`", part.left
+        yield f"{part.op}: only the right of `{_shown(part)}`", part.right
+    elif isinstance(part, pst.UnaryOp) and part.op == "not":
+        yield f"without the negation of `{_shown(part.arg)}`", part.arg
+    elif isinstance(part, pst.LongLit):
+        yield f"{part.value} less one", replace(part, value=part.value - 1)
+        yield f"{part.value} and one", replace(part, value=part.value + 1)
+    if not is_dataclass(part) or isinstance(part, type):
+        return
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, tuple) and all(is_dataclass(member) for member in value):
+            yield from ((f"without {what}", replace(part, **{field.name: rest})) for what, rest in _shortened(value))
+        else:
+            yield from ((what, replace(part, **{field.name: changed})) for what, changed in _changed(value))
+
+
+def _shortened(members: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    for position, member in enumerate(members):
+        yield _shown(member), members[:position] + members[position + 1 :]
+
+
+def _shown(part: object) -> str:
+    """Enough of a part of a policy to find it again."""
+    if isinstance(part, pst.EntityUid):
+        return part.id
+    if isinstance(part, pst.HasAttr):
+        return f"has {'.'.join(part.attrs)}"
+    if isinstance(part, pst.GetAttr):
+        return f"{_shown(part.base)}.{part.attr}"
+    if isinstance(part, pst.Var):
+        return part.name
+    return " ".join(_shown(child) for child in _children(part) if is_dataclass(child)) or str(
+        getattr(part, "value", "…")
     )
-
-
-def _addresses(policy: pst.Template) -> Iterator[str]:
-    for node in _nodes(policy.clauses):
-        if isinstance(node, pst.UnaryOp) and node.op == "ip" and isinstance(node.arg, pst.StringLit):
-            yield network_address(node.arg.value)
-
-
-def _nodes(value: object) -> Iterator[object]:
-    """Every node under a part of a policy, itself included."""
-    if isinstance(value, tuple):
-        for member in value:
-            yield from _nodes(member)
-    elif is_dataclass(value):
-        yield value
-        for part in fields(value):
-            yield from _nodes(getattr(value, part.name))

@@ -19,6 +19,7 @@ from policy.model import (
     StepUpRequired,
 )
 
+_EVERY_PROOF = tuple(ProofContext(method=method, phishing_resistant=method is not Method.TOTP) for method in Method)
 _ORDER = {method: position for position, method in enumerate(Method)}
 
 
@@ -39,8 +40,8 @@ class PolicyEngine(Protocol):
         """The answer as things stand; never raises."""
         ...
 
-    def depends_on_proof(self, action: str) -> bool:
-        """Whether any policy on this action looks at `context.proof`; yes when in doubt."""
+    def proof_may_help(self, action: str, denial: Deny) -> bool:
+        """Whether any proof could turn this denial into a permit; yes when in doubt."""
         ...
 
 
@@ -70,7 +71,7 @@ class MissingPolicy:
     def evaluate(self, request: DecisionRequest) -> Permit | Deny:
         return Deny(reason=Reason.POLICY_ERROR, policy_hash="", error=True, detail="no policy is loaded")
 
-    def depends_on_proof(self, action: str) -> bool:
+    def proof_may_help(self, action: str, denial: Deny) -> bool:
         return False
 
 
@@ -86,13 +87,13 @@ def decide(
     Between the tries nothing differs but `proof`. The reason of a denial is that of the first evaluation.
     """
     first = engine.evaluate(request)
-    if isinstance(first, Permit) or first.error or not engine.depends_on_proof(request.action):
+    if isinstance(first, Permit) or first.error or not engine.proof_may_help(request.action, first):
         return first
     return (
         _step_up(engine, request, producible)
         or _browser_leg(engine, request, producible)
         or _enrolment(engine, request, enrollable)
-        or first
+        or _denial(engine, request, first)
     )
 
 
@@ -153,6 +154,14 @@ def _enrolment(
         policy_hash=first.policy_hash,
         obligations=first.obligations,
     )
+
+
+def _denial(engine: PolicyEngine, request: DecisionRequest, first: Deny) -> Deny:
+    """The first answer; where a proof would do that this person can neither give nor enrol now, that is the reason."""
+    found = _step_up(engine, request, _EVERY_PROOF)
+    if isinstance(found, StepUpRequired):
+        return replace(first, reason=Reason.SECOND_FACTOR_UNAVAILABLE)
+    return found or first
 
 
 def _ordered(proofs: Iterable[ProofContext]) -> list[ProofContext]:

@@ -33,7 +33,7 @@ class Consent(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why not: stable keys of texts. A policy's `@reason` is one of the first group, the rest is the engine's own."""
+    """Why not: stable keys of texts. A policy's `@reason` names one of the first group."""
 
     NOT_OWNER = "not_owner"
     OWN_REQUEST = "own_request"
@@ -47,6 +47,7 @@ class Reason(StrEnum):
     IDENTITY_CHECK_STALE = "identity_check_stale"
     SESSION_EXPIRED = "session_expired"
 
+    SECOND_FACTOR_UNAVAILABLE = "second_factor_unavailable"
     NOT_ALLOWED = "not_allowed"
     POLICY_ERROR = "policy_error"
 
@@ -188,5 +189,8 @@ class EnrolRequired:
     policy_hash: str
     obligations: Obligations
 
+
+WRITABLE_REASONS = frozenset(Reason) - {Reason.SECOND_FACTOR_UNAVAILABLE, Reason.POLICY_ERROR}
+"""What a policy may say in `@reason`; the others are the engine's own words."""
 
 Decision = Permit | Deny | StepUpRequired | ContextRequired | EnrolRequired

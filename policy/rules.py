@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from policy.model import Consent, Obligations, Reason
+from policy.model import WRITABLE_REASONS, Consent, Obligations, Reason
 
 ANNOTATIONS = frozenset({"id", "reason", "consent", "set", "confidential", "revalidate", "confirm"})
 _FLAGS = ("confidential", "revalidate", "confirm")
@@ -51,8 +51,8 @@ def strictest(parts: Iterable[Obligations]) -> Obligations:
     kinds = {part.consent for part in parts}
     consent = next((kind for kind in reversed(Consent) if kind in kinds), None)
     sets = sorted({part.reading_set for part in parts if part.reading_set})
-    if consent is Consent.OWN_READING and len(sets) > 1:
-        # One proof may open one named set; two policies that name different ones leave only the single action.
+    if consent is Consent.OWN_READING and len(sets) != 1:
+        # One proof may open one named set; policies that name none, or different ones, leave only the single action.
         consent = Consent.PER_ACTION
     return Obligations(
         consent=consent,
@@ -80,8 +80,8 @@ def annotation_problems(annotations: Mapping[str, str], *, permits: bool, looks_
     problems += [f'@{flag} must be "true" or left out' for flag in _FLAGS if annotations.get(flag, "true") != "true"]
     if "consent" in annotations and annotations["consent"] not in set(Consent):
         problems.append(f"@consent must be one of {', '.join(Consent)}")
-    if "reason" in annotations and annotations["reason"] not in set(Reason):
-        problems.append(f"@reason must be one of {', '.join(Reason)}")
+    if "reason" in annotations and annotations["reason"] not in WRITABLE_REASONS:
+        problems.append(f"@reason must be one of {', '.join(sorted(WRITABLE_REASONS))}")
     if ("set" in annotations) != (annotations.get("consent") == Consent.OWN_READING):
         problems.append('@set and @consent("own_reading") go together')
     return problems + _effect_problems(annotations, permits=permits, looks_at_proof=looks_at_proof)

@@ -35,6 +35,7 @@ from adapters.idp.metadata import ProviderMetadata
 from bot.errors import SignInRefused
 
 TOKEN_BYTES = 32 * 1024
+HEADER_BYTES = 2048
 LEEWAY = timedelta(seconds=60)
 """Between the provider's clock and ours."""
 OLDEST = timedelta(minutes=10)
@@ -73,7 +74,7 @@ def read_header(token: str, algorithms: frozenset[str]) -> Header:
     if len(token) > TOKEN_BYTES:
         raise SignInRefused("the ID token is too large", code="idp.bad_token")
     try:
-        header = jws.extract_compact(token.encode("ascii")).headers()
+        header = jws.extract_compact(token.encode("ascii"), registry=_registry()).headers()
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as malformed:
         raise SignInRefused("the ID token cannot be read", code="idp.bad_token") from malformed
     if header.get("typ", "JWT") not in ("JWT", "jwt") or "crit" in header:
@@ -101,7 +102,7 @@ def verify(token: str, header: Header, key: Key, expected: Expectation, now: dat
 def _signed_claims(token: str, header: Header, key: Key) -> Claims:
     """(3)."""
     try:
-        return jwt.decode(token, key, algorithms=[header.algorithm]).claims
+        return jwt.decode(token, key, registry=_registry(header.algorithm)).claims
     except (JoseError, ValueError, TypeError, RecursionError) as forged:
         raise SignInRefused("the ID token's signature is not the provider's", code="idp.bad_signature") from forged
 
@@ -169,10 +170,17 @@ def _check_authentication(claims: Claims, expected: Expectation, now: datetime) 
         raise SignInRefused("the authentication context is not the one asked for", code="idp.acr")
 
 
+def _registry(*algorithms: str) -> jws.JWSRegistry:
+    """Header parameters that are not understood are ignored (RFC 7515 §4); the library by itself refuses them."""
+    registry = jws.JWSRegistry(algorithms=list(algorithms), strict_check_header=False)
+    registry.max_header_length = HEADER_BYTES
+    return registry
+
+
 def saved_claims(token: str) -> Claims:
     """The claims of a token that was verified when it was saved, and sealed since; never for one that just came in."""
     try:
-        claims = json.loads(jws.extract_compact(token.encode("ascii")).payload)
+        claims = json.loads(jws.extract_compact(token.encode("ascii"), registry=_registry()).payload)
     except (JoseError, ValueError):
         return {}
     return claims if isinstance(claims, dict) else {}

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msal
 
 from adapters.idp.metadata import WELL_KNOWN, ProviderMetadata
-from adapters.idp.transport import Answer
+from adapters.idp.transport import Answer, parsed_object
 from bot.errors import ProviderUnavailable
 
 ALIAS = "https://provider.invalid/oidc"
@@ -173,6 +173,7 @@ class _PinnedHttp:
         if url != self._known_as:
             raise ProviderUnavailable("MSAL asked for an address it has no business with", code="idp.metadata")
         answer = self._post(self._token_endpoint, data, headers)
+        parsed_object(answer.text)  # MSAL would write an answer that is not JSON to its log, tokens and all
         return _Response(answer.status, answer.headers, answer.text)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 from adapters.idp.claims import DEFAULT_ROLE_CLAIMS, ClaimMapping, ClaimNames, RoleClaims
 from adapters.idp.credentials import credential_of
@@ -253,12 +253,18 @@ def _check_settings(
 ) -> None:
     if not authority.startswith("https://"):
         raise Misconfigured(f"idps.{name}.authority must be https; a loopback address goes into transport_url")
-    if transport_url is not None and not transport_url.startswith(("http://127.0.0.1:", "http://[::1]:")):
+    if transport_url is not None and not _is_loopback(transport_url):
         raise Misconfigured(f"idps.{name}.transport_url must be a loopback address with a port")
     if kind is Kind.ENTRA and not tenants:
         raise Misconfigured(f"idps.{name}.tenant_ids is empty; name the tenants whose people may sign in")
     if not algorithms or not algorithms <= ASYMMETRIC:
         raise Misconfigured(f"idps.{name}.algorithms may hold {sorted(ASYMMETRIC)} and must not be empty")
+
+
+def _is_loopback(url: str) -> bool:
+    parts = urlsplit(url)
+    here = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1"}
+    return here and parts.port is not None and "@" not in parts.netloc
 
 
 def _expected_issuers(kind: Kind, base: str, issuer: str | None, tenants: frozenset[str]) -> frozenset[str]:

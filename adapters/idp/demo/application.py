@@ -121,7 +121,7 @@ def _add_client(configuration: ChildConfiguration) -> None:
 
 def _adapt_pages(application: Flask) -> None:
     originals: Any = application.jinja_loader
-    application.jinja_loader = jinja2.ChoiceLoader(  # type: ignore[assignment]
+    application.jinja_loader = jinja2.ChoiceLoader(
         [jinja2.FileSystemLoader(TEMPLATES), jinja2.PrefixLoader({"canaille": originals}), originals]
     )
     application.context_processor(lambda: {"demo_people": PEOPLE, "demo_password": PASSWORD})

@@ -7,6 +7,8 @@
 4. `get_issuer`: a name that does not change with the port, so that links survive a restart.
 5. `user_session_opened`: opening the login page by name never counts as a new authentication without a password.
 6. `PasswordForm`: the demo's one password is filled in.
+7. `MemoryBackend.do_query`: several conditions mean all of them. Canaille returns what fits *any*, so one code that
+   was never redeemed makes the provider take it for somebody else's.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 import wtforms
 from authlib.oauth2.rfc6749.errors import InvalidGrantError
 from authlib.oidc.core.grants.code import OpenIDToken
+from canaille.backends.memory.backend import MemoryBackend
 from canaille.core.endpoints import auth as auth_endpoints
 from canaille.core.endpoints import forms
 from canaille.oidc import metadata, provider
@@ -38,7 +41,7 @@ class WrappedTargetMissing(Exception):
 
 def wrap(directory: Directory, issuer: str, subject_of: Callable[[str], str]) -> None:
     """Apply every change; raises WrappedTargetMissing when Canaille does not look as expected."""
-    _assert_targets()
+    assert_targets()
     memory = _AuthenticationMemory()
     provider.UserInfo = _user_info(provider.UserInfo)
     provider.generate_user_claims = _with_directory(provider.generate_user_claims, directory, subject_of)
@@ -46,10 +49,12 @@ def wrap(directory: Directory, issuer: str, subject_of: Callable[[str], str]) ->
     provider.RefreshTokenGrant = _refresh_grant(provider.RefreshTokenGrant, provider.OIDCGrantMixin, memory)
     provider.get_issuer = metadata.get_issuer = lambda: issuer
     auth_endpoints.user_session_opened = lambda _user_id: False
+    MemoryBackend.do_query = _all_conditions(MemoryBackend.do_query)
     forms.PasswordForm.password.kwargs.update(default=PASSWORD, widget=wtforms.widgets.PasswordInput(hide_value=False))
 
 
-def _assert_targets() -> None:
+def assert_targets() -> None:
+    """Raises WrappedTargetMissing when Canaille is another release, or lacks a name that is wrapped."""
     installed = version("canaille")
     if installed != CANAILLE_VERSION:
         raise WrappedTargetMissing(f"canaille {installed} is installed; these changes are for {CANAILLE_VERSION}")
@@ -58,6 +63,7 @@ def _assert_targets() -> None:
         metadata: ("get_issuer",),
         auth_endpoints: ("user_session_opened",),
         forms: ("PasswordForm",),
+        MemoryBackend: ("do_query",),
         provider.RefreshTokenGrant: ("authenticate_user", "create_token_response", "issue_token"),
         provider.UserInfo: ("SCOPES_CLAIMS_MAPPING", "filter"),
         forms.PasswordForm.password: ("kwargs",),
@@ -88,6 +94,18 @@ def _with_directory(generate: Any, directory: Directory, subject_of: Callable[[s
         return data
 
     return claims_with_directory
+
+
+def _all_conditions(query: Any) -> Any:
+    def matching_all(backend: Any, model: Any, *arguments: Any, **conditions: Any) -> list[Any]:
+        asked = {name: value for name, value in conditions.items() if value is not None}
+        if len(asked) < 2:
+            return list(query(backend, model, *arguments, **conditions))
+        found = [query(backend, model, **{name: value}) for name, value in asked.items()]
+        common = set.intersection(*({instance.id for instance in instances} for instances in found))
+        return [instance for instance in found[0] if instance.id in common]
+
+    return matching_all
 
 
 class _AuthenticationMemory:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 from canaille.oidc import provider
 
+from adapters.connectors.demo.people import PEOPLE as EMPLOYEES
 from adapters.idp.demo.__main__ import answer
 from adapters.idp.demo.configuration import ChildConfiguration, provider_settings
 from adapters.idp.demo.cookies import inward, outward, person_of, read_cookies
@@ -66,6 +67,19 @@ def test_people_have_known_roles_and_managers_and_stable_opaque_subjects() -> No
     assert all(person.manager != person.username for person in PEOPLE)
     assert len({person.subject for person in PEOPLE} | {person.employee_number for person in PEOPLE}) == 2 * len(PEOPLE)
     assert subject_of("john") == "acd4fcf9-c58a-5125-bd60-d283dac8d3ed", "links in a kept demo database name it"
+
+
+def test_the_directory_and_the_demo_backend_know_the_same_people() -> None:
+    """Adapters do not import each other, so both have a list; the company has one."""
+    numbers = {person.username: person.employee_number for person in PEOPLE}
+    ours = {
+        (person.username, person.employee_number, person.name, person.department, person.region): (
+            numbers[person.manager] if person.manager else None
+        )
+        for person in PEOPLE
+    }
+    theirs = {(seed.username, seed.id, seed.name, seed.department, seed.region): seed.manager for seed in EMPLOYEES}
+    assert ours == theirs
 
 
 def test_the_wrapped_release_is_the_pinned_one() -> None:

@@ -110,14 +110,20 @@ class Gate:
         """Whether a write with this key was done by this person. Raises `NotAllowed`, `Invalid("idempotency_key")`."""
         if not call.idempotency_key:
             raise Invalid("idempotency_key", "nothing to look for")
+        self._admit(grant, call, "reconcile")
         sought = (call.subject, call.idempotency_key)
 
-        def look_up(visit: Visit) -> Reconciliation:
-            found = visit.connection.execute("SELECT 1 FROM done WHERE actor = ? AND idempotency_key = ?", sought)
+        def look_up(connection: sqlite3.Connection) -> Reconciliation:
+            found = connection.execute("SELECT 1 FROM done WHERE actor = ? AND idempotency_key = ?", sought)
             return Reconciliation.DONE if found.fetchone() else Reconciliation.ABSENT
 
+        async def send() -> Reconciliation:
+            await self._faults.before()
+            # In the order of writes: behind one that may still be under way.
+            return await self._database.write(look_up)
+
         try:
-            return await self.read(grant, call, "reconcile", look_up)
+            return await answered(send, deadline=call.deadline, now=self._clock.now(), write=False)
         except ConnectorUnavailable:
             return Reconciliation.UNKNOWN
 

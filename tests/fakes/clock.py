@@ -12,6 +12,10 @@ class FixedClock:
     def __call__(self) -> datetime:
         return self._now
 
+    def now(self) -> datetime:
+        """The time, as `bot.ports.clock.Clock` asks for it."""
+        return self._now
+
     def advance(self, delta: timedelta | None = None, **parts: float) -> datetime:
         """Move on by a timedelta, or by its parts (`minutes=5`), and give the new time."""
         step = delta if delta is not None else timedelta(**parts)

@@ -1,0 +1,277 @@
+"""Bolt behind the guard: one listener a kind of payload, each translating and handing over to the core."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
+from typing import Any
+
+from slack_bolt import BoltResponse
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.async_authorize import AsyncAuthorize
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+from starlette.responses import Response
+
+from adapters.slack import translate
+from adapters.slack.config import Phrases, SlackConfig
+from adapters.slack.parsing import Payload
+from adapters.slack.people import People, actor_of
+from adapters.slack.platform import SlackPlatform, sdk_log
+from adapters.slack.render import dialog_view
+from adapters.slack.translate import Skip
+from adapters.slack.wording import escaped
+from adapters.slack.workspaces import text_of, workspace_of
+from bot.domain.cards import Audience, Card, Dialog, Reply
+from bot.domain.identity import ChannelIdentity, Platform
+from bot.domain.messages import IncomingMessage
+from bot.errors import Malformed, NotAllowed, PlatformRefused, Unavailable
+from bot.ports.clock import Clock
+from bot.ports.ingress import Accepted, DialogAnswer, DialogUpdate, FieldError, Ingress
+
+ANSWER_SECONDS = 0.95
+"""Whatever waits, Slack is answered within this; it would wait three seconds."""
+CODE_SECONDS = 2.5
+"""A code is checked inside the reply window, or not at all."""
+
+_ANY = re.compile("")
+_HEADERS: dict[str, str | Sequence[str]] = {"content-type": ["application/json;charset=utf-8"]}
+_LISTENED = frozenset({"event_callback", "block_actions", "view_submission", "shortcut"})
+
+_log = logging.getLogger("doorward.slack")
+_bolt_log = logging.getLogger("doorward.slack.bolt")
+_bolt_log.setLevel(logging.ERROR)
+
+Reader = Callable[[Payload, ChannelIdentity, datetime], IncomingMessage]
+Answer = Callable[[], BoltResponse]
+
+
+class _Admitted(AsyncAuthorize):
+    """The guard has admitted the workspace; Bolt gets no token, since it calls nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Bolt leaves it without types
+
+    async def __call__(
+        self,
+        *,
+        context: AsyncBoltContext,
+        enterprise_id: str | None,
+        team_id: str | None,
+        user_id: str | None,
+        **_: Any,
+    ) -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, user_id=user_id)
+
+
+class SlackApp:
+    """Hands every authentic payload to the core and says what Slack is answered."""
+
+    def __init__(self, config: SlackConfig, *, ingress: Ingress, platform: SlackPlatform, clock: Clock) -> None:
+        self._phrases: Phrases = config.phrases
+        self._ingress = ingress
+        self._platform = platform
+        self._clock = clock
+        self._people = People(platform, config.workspaces, clock)
+        self._bolt = self._build()
+
+    def _build(self) -> AsyncApp:
+        """Bolt without what the guard has done already (signature, `ssl_check`, own messages) and without a token.
+
+        `process_before_response` makes the answer wait for the listener instead of polling for it.
+        """
+        bolt = AsyncApp(
+            name="doorward",
+            logger=_bolt_log,
+            client=AsyncWebClient(logger=sdk_log, retry_handlers=[]),
+            authorize=_Admitted(),
+            process_before_response=True,
+            request_verification_enabled=False,
+            ssl_check_enabled=False,
+            url_verification_enabled=False,
+            ignoring_self_events_enabled=False,
+            ignoring_self_assistant_message_events_enabled=False,
+            attaching_function_token_enabled=False,
+            attaching_conversation_kwargs_enabled=False,
+        )
+        bolt.event(_ANY)(self._on_event)
+        bolt.command(_ANY)(self._on_command)
+        bolt.block_action(_ANY)(self._on_press)
+        bolt.view_submission(_ANY)(self._on_submission)
+        bolt.global_shortcut(_ANY)(self._on_shortcut)
+        return bolt
+
+    async def handle(self, payload: Payload) -> Response:
+        """Answer an authentic payload of ours; what nobody listens to is acknowledged. Raises `Refusal`."""
+        if "command" not in payload and payload.get("type") not in _LISTENED:
+            return Response(status_code=200)
+        try:
+            # Parsed and verified already, as over Socket Mode, so that Bolt does neither again.
+            request = AsyncBoltRequest(body=payload, headers={}, mode="socket_mode")
+        except Exception as exc:
+            raise Malformed("a shape Bolt does not know") from exc
+        answer = await self._bolt.async_dispatch(request)
+        if answer.status == 404:  # authentic, and of no kind that we listen to
+            return Response(status_code=200)
+        status = 503 if answer.status >= 500 else answer.status
+        return Response(answer.body, status, headers=answer.first_headers_without_set_cookie())
+
+    async def _on_event(self, body: Payload) -> BoltResponse:
+        async def taken() -> BoltResponse:
+            skip = translate.origin(body)
+            if skip is None:
+                await self._take(body, translate.from_event)
+            elif skip.code:
+                await self._reject(skip.code)
+            return _done()
+
+        # Slack delivers an event again: at once, in a minute, in five.
+        return await self._answered(taken(), busy=lambda: BoltResponse(status=503), refused=_done)
+
+    async def _on_command(self, body: Payload) -> BoltResponse:
+        async def taken() -> BoltResponse:
+            await self._take(body, translate.from_command)
+            return _done()
+
+        return await self._answered(
+            taken(),
+            busy=lambda: _only_for_the_person(self._phrases.busy),
+            refused=lambda: _only_for_the_person(self._phrases.not_for_you),
+        )
+
+    async def _on_shortcut(self, body: Payload) -> BoltResponse:
+        async def taken() -> BoltResponse:
+            await self._take(body, translate.from_shortcut)
+            return _done()
+
+        return await self._answered(
+            taken(),
+            busy=lambda: self._told(body, self._phrases.busy),
+            refused=lambda: self._told(body, self._phrases.not_for_you),
+        )
+
+    async def _on_press(self, body: Payload) -> BoltResponse:
+        if isinstance(translate.pressed(body), Skip):
+            return _done()
+
+        async def taken() -> BoltResponse:
+            await self._take(body, self._opening_press)
+            return _done()
+
+        return await self._answered(
+            taken(),
+            busy=lambda: self._told(body, self._phrases.busy),
+            refused=lambda: self._told(body, self._phrases.not_for_you),
+        )
+
+    def _opening_press(self, body: Payload, who: ChannelIdentity, now: datetime) -> IncomingMessage:
+        """The press; its dialog starts to open at once, beside the inbox, since the trigger lives three seconds."""
+        message = translate.from_press(body, who, now)
+        if message.trigger is not None:
+            opening = self._platform.open_dialog(text_of(body, "trigger_id"), self._loading(), name=message.trigger)
+            self._platform.aside(opening)
+        return message
+
+    async def _on_submission(self, body: Payload) -> BoltResponse:
+        async def taken() -> BoltResponse:
+            return _dialog_response(await self._submit(body), body)
+
+        return await self._answered(
+            taken(),
+            busy=lambda: _dialog_response(FieldError(field="", text=self._phrases.busy), body),
+            refused=lambda: _dialog_response(FieldError(field="", text=self._phrases.not_for_you), body),
+        )
+
+    async def _submit(self, body: Payload) -> DialogAnswer | None:
+        """A code is checked while Slack waits and reaches no store; anything else goes the way of all messages."""
+        code = translate.code_in(body)
+        if code is None:
+            return (await self._take(body, translate.from_submission)).answer
+        async with asyncio.timeout(CODE_SECONDS):
+            who = await self._people.identify(body)
+            message = translate.from_submission(body, who, self._clock.now())
+            return await self._ingress.submit_code(message, code)
+
+    async def _take(self, body: Payload, read: Reader) -> Accepted:
+        """Find out who it is and make the message durable, within the time Slack is answered in.
+
+        The storing itself is not broken off half-way: it may still become durable, and its own limit ends it.
+        """
+        async with asyncio.timeout(ANSWER_SECONDS):
+            who = await self._people.identify(body)
+            message = read(body, who, self._clock.now())
+            return await asyncio.shield(self._platform.held(self._ingress.accept(message)))
+
+    async def _answered(
+        self, taken: Coroutine[Any, Any, BoltResponse], *, busy: Answer, refused: Answer
+    ) -> BoltResponse:
+        """One answer to Slack whatever happens; nothing is raised into Bolt, which would log it and answer 500."""
+        try:
+            return await taken
+        except Malformed as refusal:
+            await self._reject(refusal.code)
+            return BoltResponse(status=refusal.status)
+        except NotAllowed as refusal:
+            await self._reject(refusal.code)
+            return refused()
+        except (Unavailable, TimeoutError):
+            return busy()
+        except Exception as exc:  # noqa: BLE001 - its text may quote the payload, so only its kind is logged
+            _log.error("slack_listener_failed error=%s", type(exc).__name__)
+            return busy()
+
+    async def _reject(self, code: str) -> None:
+        await self._ingress.rejected(platform=Platform.SLACK, code=code)
+
+    def _loading(self, text: str = "") -> Dialog:
+        phrases = self._phrases
+        return Dialog(handle="", title=phrases.loading_title, submit="", body=text or phrases.loading, loading=True)
+
+    def _told(self, body: Payload, text: str) -> BoltResponse:
+        """Acknowledge a press and say so to the person alone: in the dialog it opened, else where they pressed."""
+        self._platform.aside(self._tell(body, text))
+        return _done()
+
+    async def _tell(self, body: Payload, text: str) -> None:
+        account = actor_of(body).account
+        who = ChannelIdentity(platform=Platform.SLACK, tenant=workspace_of(body).tenant, account=account)
+        if body["type"] != "block_actions":
+            message = translate.from_shortcut(body, who, self._clock.now())
+        else:
+            message = translate.from_press(body, who, self._clock.now())
+        if message.trigger is not None:
+            with contextlib.suppress(PlatformRefused):  # there was none to say it in
+                await self._platform.update_dialog(message.trigger, self._loading(text))
+                return
+        reply = Reply(audience=Audience.PERSON, card=Card(headline=text))
+        await self._platform.post(message.place, who, reply, dedupe_key=message.event_id)
+
+
+def _done() -> BoltResponse:
+    return BoltResponse(status=200)
+
+
+def _only_for_the_person(text: str) -> BoltResponse:
+    return BoltResponse(status=200, body={"response_type": "ephemeral", "text": escaped(text)}, headers=_HEADERS)
+
+
+def _dialog_response(answer: DialogAnswer | None, body: Payload) -> BoltResponse:
+    """`response_action`, by which Slack keeps, replaces or closes the dialog; an empty answer closes it too."""
+    action: dict[str, Any]
+    match answer:
+        case None:
+            return _done()
+        case FieldError(field=field, text=text):
+            blocks = translate.input_blocks(body)
+            block = blocks.get(field) or next(iter(blocks.values()), None)
+            action = {"response_action": "errors", "errors": {block: text}} if block else {"response_action": "clear"}
+        case DialogUpdate(dialog=dialog):
+            action = {"response_action": "update", "view": dialog_view(dialog)}
+        case _:
+            action = {"response_action": "clear"}
+    return BoltResponse(status=200, body=action, headers=_HEADERS)

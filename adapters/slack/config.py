@@ -1,0 +1,53 @@
+"""What the Slack adapter is told by the composition; refuses to exist half-configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.secret import Secret
+from bot.errors import Misconfigured
+
+API_BASE_URL = "https://slack.com/api/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningSecret:
+    """One signing secret; while a new one is introduced the old one stands beside it until its end date."""
+
+    value: Secret
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phrases:
+    """The few sentences the adapter says itself, before the core is reached."""
+
+    loading_title: str
+    loading: str
+    busy: str
+    not_for_you: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackConfig:
+    """What it takes to speak with one Slack app. Raises `Misconfigured` where a guard would have nothing to check."""
+
+    signing_secrets: tuple[SigningSecret, ...]
+    bot_token: Secret
+    workspaces: frozenset[str]
+    """The workspaces (`T…`) and organisations (`E…`) that are let in."""
+    phrases: Phrases
+    app_id: str | None = None
+    """The app's own id (`A…`); the signature proves the app already, this also refuses a shared secret's other app."""
+    api_base_url: str = API_BASE_URL
+
+    def __post_init__(self) -> None:
+        if not self.signing_secrets or not all(secret.value.reveal() for secret in self.signing_secrets):
+            raise Misconfigured(
+                "DOORWARD_SLACK__SIGNING_SECRET is empty: copy it from the app's Basic Information page"
+            )
+        if not self.bot_token.reveal():
+            raise Misconfigured("DOORWARD_SLACK__BOT_TOKEN is empty: install the app and copy its bot token (xoxb-…)")
+        if not self.workspaces or not all(self.workspaces):
+            raise Misconfigured("DOORWARD_SLACK__TEAM_IDS is empty: list the workspaces (T…) or organisations (E…)")

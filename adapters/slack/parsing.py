@@ -1,0 +1,106 @@
+"""Turns authentic bytes into a payload of known shape, strictly: what is not of the form is refused, never guessed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+from bot.errors import Malformed
+
+MAX_DEPTH = 64
+MAX_FORM_FIELDS = 64
+
+Payload = dict[str, Any]
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+_decoder = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def parse(content_type: str, raw_body: bytes) -> Payload:
+    """The payload: an event's JSON, the JSON in an interaction's form, or a command's fields. Raises `Malformed`."""
+    kind = content_type.partition(";")[0].strip().lower()
+    text = _text(raw_body)
+    if kind == "application/json":
+        return _shaped(_json(text))
+    if kind == "application/x-www-form-urlencoded":
+        form = _form(text)
+        return _shaped(_json(form["payload"])) if "payload" in form else dict(form)
+    raise Malformed("content-type")
+
+
+def _text(raw_body: bytes) -> str:
+    try:
+        return raw_body.decode("utf-8", "strict")
+    except UnicodeDecodeError as exc:
+        raise Malformed("encoding") from exc
+
+
+def _form(text: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MAX_FORM_FIELDS
+        )
+    except ValueError as exc:
+        raise Malformed("form") from exc
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise Malformed("form field twice")
+    return form
+
+
+def _json(text: str) -> Payload:
+    try:
+        value = _decoder.decode(text)
+    except (ValueError, RecursionError) as exc:
+        raise Malformed("json") from exc
+    if not isinstance(value, dict):
+        raise Malformed("not an object")
+    if text.count("{") + text.count("[") > MAX_DEPTH:  # fewer brackets than that cannot be nested deeper
+        _refuse_depth(value)
+    if "\\u" in text:
+        _refuse_lone_surrogates(value)
+    return value
+
+
+def _refuse_depth(value: object) -> None:
+    level: list[object] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return
+    raise Malformed("too deep")
+
+
+def _children(node: object) -> list[object]:
+    children = list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []
+    return [child for child in children if isinstance(child, (dict, list))]
+
+
+def _refuse_lone_surrogates(value: Payload) -> None:
+    """Half a character passes as JSON and breaks whatever stores it later."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise Malformed("half a character") from exc
+
+
+def _shaped(payload: Payload) -> Payload:
+    """The parts every reader relies on have their types; Bolt raises on some of these otherwise."""
+    if not isinstance(payload.get("type"), str):
+        raise Malformed("type")
+    for name in ("event", "view", "user", "team", "enterprise", "channel", "container", "message"):
+        part = payload.get(name)
+        if part is not None and not isinstance(part, dict):
+            raise Malformed(name)
+    if payload["type"] == "event_callback" and not isinstance((payload.get("event") or {}).get("type"), str):
+        raise Malformed("event")
+    for name in ("actions", "authorizations"):
+        parts = payload.get(name)
+        if parts is not None and not (isinstance(parts, list) and all(isinstance(part, dict) for part in parts)):
+            raise Malformed(name)
+    return payload

@@ -1,0 +1,128 @@
+"""Who it is on Slack: the person's own workspace, and whether they are a full member there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from adapters.slack.parsing import Payload
+from adapters.slack.workspaces import is_ours, tenant_of, text_of, workspace_of
+from bot.domain.identity import ChannelIdentity, Platform
+from bot.errors import Malformed, NotAllowed, PlatformRefused
+from bot.ports.clock import Clock
+
+STANDING_SECONDS = 300
+"""How long a look-up holds: a member made a guest is refused after this at the latest."""
+MAX_REMEMBERED = 20_000
+REFUSED_MARKS = ("deleted", "is_bot", "is_restricted", "is_ultra_restricted", "is_stranger", "is_workflow_bot")
+
+
+class Directory(Protocol):
+    """Looks up a person."""
+
+    async def person(self, account: str) -> dict[str, Any]:
+        """What `users.info` says. Raises `PlatformUnavailable` or `PlatformRefused`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who Slack's signed payload says it is."""
+
+    account: str
+    claimed_team: str
+    """The person's own workspace or organisation; empty where the payload does not tell."""
+
+
+def actor_of(payload: Payload) -> Actor:
+    """The person in an event, command or interaction. Raises `Malformed` where there is none.
+
+    In shared channels only `user_team` tells whose person it is; `team_id` is ours for everybody.
+    """
+    event = payload.get("event")
+    if event is not None:
+        return _actor(text_of(event, "user"), text_of(event, "user_team") or text_of(event, "team"))
+    user = payload.get("user")
+    if user is not None:
+        return _actor(text_of(user, "id"), text_of(user, "team_id"))
+    return _actor(text_of(payload, "user_id"), text_of(payload, "team_id"))
+
+
+def _actor(account: str, team: str) -> Actor:
+    if not (account.isascii() and account.isalnum()):
+        raise Malformed("user")
+    return Actor(account, team)
+
+
+class People:
+    """Answers who somebody is; remembers the answer, not the profile."""
+
+    def __init__(self, directory: Directory, allowed: frozenset[str], clock: Clock) -> None:
+        self._directory = directory
+        self._allowed = allowed
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[datetime, ChannelIdentity | None]] = OrderedDict()
+        self._looking: dict[str, asyncio.Task[ChannelIdentity | None]] = {}
+
+    async def identify(self, payload: Payload) -> ChannelIdentity:
+        """The identity (organisation, the person's own workspace, account) of a full member of ours.
+
+        Raises `NotAllowed` for guests, strangers, bots and people of other companies, and where Slack does not tell;
+        `PlatformUnavailable` where it does not answer. Not knowing is a no.
+        """
+        actor = actor_of(payload)
+        if actor.claimed_team and not self._may_be_ours(actor.claimed_team, payload):
+            raise NotAllowed("another organisation's person", code="ingress.external")
+        try:
+            identity = await self._standing(actor.account)
+        except PlatformRefused as exc:
+            raise NotAllowed("Slack does not tell", code="ingress.not_a_member") from exc
+        if identity is None:
+            raise NotAllowed("not a full member", code="ingress.not_a_member")
+        return identity
+
+    def _may_be_ours(self, team: str, payload: Payload) -> bool:
+        workspace = workspace_of(payload)
+        if team in self._allowed or team in {workspace.team, workspace.enterprise}:
+            return True
+        # Another workspace of a listed organisation: the look-up tells.
+        return workspace.enterprise in self._allowed and payload.get("is_ext_shared_channel") is not True
+
+    async def _standing(self, account: str) -> ChannelIdentity | None:
+        known = self._known.get(account)
+        if known is not None and self._clock.now() < known[0]:
+            return known[1]
+        looking = self._looking.get(account)
+        if looking is None:
+            looking = self._looking[account] = asyncio.create_task(self._look_up(account))
+            looking.add_done_callback(lambda task: self._looked_up(account, task))
+        return await asyncio.shield(looking)  # whoever asked may have to answer before it is through
+
+    def _looked_up(self, account: str, task: asyncio.Task[ChannelIdentity | None]) -> None:
+        self._looking.pop(account, None)
+        if not task.cancelled():
+            task.exception()  # seen by whoever still waits; nobody may be left
+
+    async def _look_up(self, account: str) -> ChannelIdentity | None:
+        profile = await self._directory.person(account)
+        identity = self._member(account, profile)
+        self._known[account] = (self._clock.now() + timedelta(seconds=STANDING_SECONDS), identity)
+        self._known.move_to_end(account)
+        while len(self._known) > MAX_REMEMBERED:
+            self._known.popitem(last=False)
+        return identity
+
+    def _member(self, account: str, profile: dict[str, Any]) -> ChannelIdentity | None:
+        if profile.get("id") != account or any(profile.get(mark) for mark in REFUSED_MARKS):
+            return None
+        if profile.get("is_email_confirmed") is False:
+            return None
+        organisation = profile.get("enterprise_user")
+        enterprise = text_of(organisation, "enterprise_id") if isinstance(organisation, dict) else ""
+        team = text_of(profile, "team_id")
+        if not team or not is_ours(team, enterprise, self._allowed):
+            return None
+        return ChannelIdentity(platform=Platform.SLACK, tenant=tenant_of(enterprise, team), account=account)

@@ -1,0 +1,278 @@
+"""A Slack workspace with one app installed: people, channels, messages, dialogs, and the Web API over them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tests.fakes.slack_limits import Json, Refused, check_blocks, checked_view
+
+_SNAKE = re.compile(r"([A-Z])")
+
+TEAM, APP, BOT_USER, BOT_ID = "T0COMPANY", "A0DOORWARD", "U0DOORWARD", "B0DOORWARD"
+BOT_TOKEN = "xoxb-made-up-for-tests"
+TRIGGER_SECONDS = 3
+RESPONSE_URL_USES = 5
+RESPONSE_URL_SECONDS = 1800
+
+
+@dataclass
+class Message:
+    """A message on Slack."""
+
+    channel: str
+    ts: str
+    text: str
+    blocks: list[Json]
+    thread_ts: str | None = None
+    ephemeral_for: str | None = None
+    edits: int = 0
+
+    def buttons(self) -> list[Json]:
+        """The buttons, in order."""
+        return [e for block in self.blocks if block["type"] == "actions" for e in block["elements"]]
+
+
+@dataclass
+class View:
+    """An open dialog."""
+
+    id: str
+    user: str
+    content: Json
+    hash: str = "0"
+    open: bool = True
+
+
+@dataclass
+class Trigger:
+    """What a dialog is opened with, once."""
+
+    user: str
+    at: datetime
+    used: bool = False
+
+
+@dataclass
+class ResponseUrl:
+    """An address to answer a press or command at, five times."""
+
+    channel: str
+    user: str
+    at: datetime
+    uses: int = 0
+
+
+@dataclass
+class Workspace:
+    """What there is on Slack."""
+
+    now: Callable[[], datetime]
+    base_url: str = ""
+    people: dict[str, Json] = field(default_factory=dict)
+    members: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    messages: list[Message] = field(default_factory=list)
+    views: dict[str, View] = field(default_factory=dict)
+    calls: list[tuple[str, Json]] = field(default_factory=list)
+    triggers: dict[str, Trigger] = field(default_factory=dict)
+    response_urls: dict[str, ResponseUrl] = field(default_factory=dict)
+    _failures: dict[str, list[Response]] = field(default_factory=lambda: defaultdict(list))
+    numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    # -- the workspace
+
+    def join(self, account: str, **profile: Any) -> str:
+        """A person of this workspace; `profile` overrides what `users.info` says."""
+        person = {"id": account, "team_id": TEAM, "name": account.lower(), "is_email_confirmed": True}
+        marks = ("deleted", "is_bot", "is_restricted", "is_ultra_restricted", "is_stranger")
+        self.people[account] = person | dict.fromkeys(marks, False) | profile
+        self.members[self.direct(account)] = {account, BOT_USER}
+        return account
+
+    def channel(self, name: str, *accounts: str, bot: bool = True) -> str:
+        """A channel with these people in it."""
+        self.members[name] = set(accounts) | ({BOT_USER} if bot else set())
+        return name
+
+    def direct(self, account: str) -> str:
+        """The direct conversation of a person with the app."""
+        return f"D{account[1:]}"
+
+    def seen_by(self, account: str) -> list[Message]:
+        """Every message this person can see."""
+        return [
+            m
+            for m in self.messages
+            if account in self.members[m.channel] and (m.ephemeral_for is None or m.ephemeral_for == account)
+        ]
+
+    def fail_next(self, method: str, status: int, body: Json | None = None, **headers: str) -> None:
+        """Let the next call of a method fail."""
+        answer = JSONResponse(body or {"ok": False, "error": "ratelimited"}, status, headers={**headers})
+        self._failures[method].append(answer)
+
+    def called(self, method: str) -> list[Json]:
+        """What a method was called with."""
+        return [arguments for name, arguments in self.calls if name == method]
+
+    # -- the Web API
+
+    def application(self) -> Starlette:
+        """The HTTP side."""
+        return Starlette(
+            routes=[
+                Route("/api/{method}", self._api, methods=["POST"]),
+                Route("/respond/{name}", self._respond, methods=["POST"]),
+            ]
+        )
+
+    async def _api(self, request: Request) -> Response:
+        method = request.path_params["method"]
+        arguments = await _arguments(request)
+        self.calls.append((method, arguments))
+        if self._failures[method]:
+            return self._failures[method].pop(0)
+        handler = getattr(self, "_" + _SNAKE.sub(r"_\1", method.replace(".", "_")).lower(), None)
+        try:
+            if method not in _UNAUTHENTICATED and request.headers.get("authorization") != f"Bearer {BOT_TOKEN}":
+                raise Refused("invalid_auth")
+            if handler is None:
+                raise Refused("unknown_method")
+            return JSONResponse({"ok": True} | handler(arguments))
+        except Refused as refusal:
+            return JSONResponse({"ok": False, "error": str(refusal)})
+
+    async def _respond(self, request: Request) -> Response:
+        entry = self.response_urls.get(request.path_params["name"])
+        late = entry is None or self.now() - entry.at > timedelta(seconds=RESPONSE_URL_SECONDS)
+        if entry is None or late or entry.uses >= RESPONSE_URL_USES:
+            return Response("used_url", 404)
+        entry.uses += 1
+        body = await request.json()
+        check_blocks(body.get("blocks", []), 50)
+        private = None if body.get("response_type") == "in_channel" else entry.user
+        self._store(entry.channel, body, ephemeral_for=private)
+        return Response("ok")
+
+    def _auth_test(self, arguments: Json) -> Json:
+        return {"team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT_ID, "team": "company"}
+
+    def _users_info(self, arguments: Json) -> Json:
+        if arguments.get("user") not in self.people:
+            raise Refused("user_not_found")
+        return {"user": self.people[arguments["user"]]}
+
+    def _conversations_open(self, arguments: Json) -> Json:
+        if arguments.get("users") not in self.people:
+            raise Refused("user_not_found")
+        return {"channel": {"id": self.direct(arguments["users"])}}
+
+    def _chat_post_message(self, arguments: Json) -> Json:
+        channel = str(arguments.get("channel"))
+        if channel in self.people:
+            channel = self.direct(channel)
+        message = self._store(self._reachable(channel), arguments)
+        return {"channel": channel, "ts": message.ts, "message": {"text": message.text}}
+
+    def _chat_post_ephemeral(self, arguments: Json) -> Json:
+        channel = self._reachable(str(arguments.get("channel")))
+        if arguments.get("user") not in self.members[channel]:
+            raise Refused("user_not_in_channel")
+        return {"message_ts": self._store(channel, arguments, ephemeral_for=arguments["user"]).ts}
+
+    def _chat_update(self, arguments: Json) -> Json:
+        found = [m for m in self.messages if m.channel == arguments.get("channel") and m.ts == arguments.get("ts")]
+        if not found or found[0].ephemeral_for:
+            raise Refused("message_not_found")
+        check_blocks(arguments.get("blocks", []), 50)
+        found[0].text, found[0].blocks = arguments.get("text", ""), arguments.get("blocks", [])
+        found[0].edits += 1
+        return {"channel": found[0].channel, "ts": found[0].ts}
+
+    def _views_open(self, arguments: Json) -> Json:
+        trigger = self.triggers.get(str(arguments.get("trigger_id")))
+        if trigger is None:
+            raise Refused("invalid_trigger_id")
+        if trigger.used:
+            raise Refused("exchanged_trigger_id")
+        if self.now() - trigger.at > timedelta(seconds=TRIGGER_SECONDS):
+            raise Refused("expired_trigger_id")
+        content = checked_view(arguments.get("view"))
+        name = content.get("external_id")
+        if name and any(view.content.get("external_id") == name for view in self.views.values()):
+            raise Refused("duplicate_external_id")
+        trigger.used = True
+        view = View(id=f"V{next(self.numbers):06}", user=trigger.user, content=content)
+        self.views[view.id] = view
+        return {"view": {"id": view.id, "hash": view.hash}}
+
+    def _views_update(self, arguments: Json) -> Json:
+        name, view_id = arguments.get("external_id"), arguments.get("view_id")
+        found = [
+            view
+            for view in self.views.values()
+            if view.open and (view.id == view_id or (name and view.content.get("external_id") == name))
+        ]
+        if not found:
+            raise Refused("not_found")
+        content = checked_view(arguments.get("view"))
+        found[0].content, found[0].hash = content, str(next(self.numbers))
+        return {"view": {"id": found[0].id, "hash": found[0].hash}}
+
+    def _oauth_v2_access(self, arguments: Json) -> Json:
+        if not arguments.get("code") or not arguments.get("client_id"):
+            raise Refused("invalid_code")
+        return {
+            "access_token": BOT_TOKEN,
+            "token_type": "bot",
+            "app_id": APP,
+            "bot_user_id": BOT_USER,
+            "team": {"id": TEAM, "name": "company"},
+            "enterprise": None,
+        }
+
+    def _openid_connect_token(self, arguments: Json) -> Json:
+        raise Refused("invalid_code")
+
+    def _reachable(self, channel: str) -> str:
+        if channel not in self.members:
+            raise Refused("channel_not_found")
+        if BOT_USER not in self.members[channel]:
+            raise Refused("not_in_channel")
+        return channel
+
+    def _store(self, channel: str, content: Json, ephemeral_for: str | None = None) -> Message:
+        if not content.get("text") and not content.get("blocks"):
+            raise Refused("no_text")
+        if len(content.get("text", "")) > 40_000:
+            raise Refused("msg_too_long")
+        check_blocks(content.get("blocks", []), 50)
+        message = Message(
+            channel=channel,
+            ts=f"{int(self.now().timestamp())}.{next(self.numbers):06}",
+            text=content.get("text", ""),
+            blocks=content.get("blocks", []),
+            thread_ts=content.get("thread_ts"),
+            ephemeral_for=ephemeral_for,
+        )
+        self.messages.append(message)
+        return message
+
+
+_UNAUTHENTICATED = {"oauth.v2.access", "openid.connect.token"}
+
+
+async def _arguments(request: Request) -> Json:
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return dict(await request.json())
+    return dict(request.query_params) | dict(await request.form())

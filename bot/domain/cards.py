@@ -106,6 +106,8 @@ class Dialog:
     fields: tuple[DialogField, ...] = ()
     signed: tuple[Fact, ...] = ()
     body: str = ""
+    links: tuple[Action, ...] = ()
+    """Pages of ours to go to instead (only `label` and `url` are set)."""
     loading: bool = False
     """Opened at once to keep the platform's three seconds; the real one replaces it."""
 

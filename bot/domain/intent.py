@@ -35,3 +35,7 @@ class Question:
     values: dict[str, str] = field(default_factory=dict)
     choices: tuple[tuple[str, Intent], ...] = ()
     """Pairs of a text key for the button and the intent it stands for."""
+    partial: Intent | None = None
+    """What is understood already, where one thing is missing; the next message may supply it. Never performed."""
+    missing: str = ""
+    """The argument the next message is expected to supply (`start` for a range of days)."""

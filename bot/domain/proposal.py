@@ -49,6 +49,8 @@ class Proposal:
     method: ProofMethod | None
     """The second factor policy wants; None where a confirmation is enough."""
     consent: ConsentKind
+    reading_set: str
+    """What one proof opens, where consent is `own_reading`."""
     confidential: bool
     """The result opens on our page, never in chat."""
     source: str | None

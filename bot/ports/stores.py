@@ -20,8 +20,11 @@ from bot.domain.session import BrowserSession, Session, SessionLimits, Standing
 class InboxStore(Protocol):
     """Durable inbound events; payloads sealed, gone on completion, a keyed hash stays for dedupe (24 h)."""
 
-    def accept(self, message: IncomingMessage) -> bool:
-        """Store; False when this event was accepted before."""
+    def accept(self, message: IncomingMessage, *, lease_seconds: int) -> str | None:
+        """Store, held by this process for the lease (the caller hands it to its own worker); the row id.
+
+        None when this event was accepted before.
+        """
         ...
 
     def claim(self, *, now: datetime, lease_seconds: int, limit: int) -> Sequence[tuple[str, IncomingMessage, int]]:
@@ -327,8 +330,8 @@ class AuditStore(Protocol):
 class OutboxStore(Protocol):
     """Replies waiting to be posted; sealed."""
 
-    def put(self, item: OutboxItem) -> None:
-        """Queue."""
+    def put(self, item: OutboxItem, *, lease_seconds: int) -> None:
+        """Queue, held by this process for the lease (the caller posts it itself; a claim takes over after a crash)."""
         ...
 
     def claim(self, *, now: datetime, lease_seconds: int, limit: int) -> Sequence[OutboxItem]:

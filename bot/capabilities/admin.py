@@ -1,0 +1,310 @@
+"""Administration in chat: roles, sessions, locks, audit and policy. Every one works inside the transaction that records it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Local, PerformLocal
+from bot.domain.action import ResourceRef
+from bot.domain.answer import Draft, Result
+from bot.domain.cards import Card, Fact, Status
+from bot.domain.identity import Person, Principal, Role, RoleGrant
+from bot.ports.connectors import NotFound
+from bot.services.people import identity_from_key
+from bot.services.sessions import end_everything
+from bot.texts.formats import moment
+
+AUDIT_FILTERS = ("principal", "type", "resource", "decision", "correlation")
+
+
+class OnePerson(Arguments):
+    """Somebody by user name."""
+
+    person: str
+
+
+class MaybePerson(Arguments):
+    """Somebody, or everybody."""
+
+    person: str = ""
+
+
+class GrantRole(OnePerson):
+    """A role for somebody, in a department or everywhere."""
+
+    role: Role
+    scope: str = "*"
+
+
+class RevokeRole(OnePerson):
+    """A role to take away."""
+
+    role: Role
+
+
+class LockPerson(OnePerson):
+    """Somebody to lock out, and why."""
+
+    reason: str = ""
+
+
+class SearchAudit(Arguments):
+    """Words such as `principal:john type:access decision:deny`."""
+
+    query: str = ""
+
+
+class ExplainPolicy(Arguments):
+    """Who, what, on which resource."""
+
+    person: str
+    action: str
+    resource: str = ""
+
+
+def _system(arguments: Arguments, principal: Principal) -> ResourceRef:  # noqa: ARG001 - one shape for all targets
+    return ResourceRef(type="System", id="doorward")
+
+
+def _of_person(arguments: Arguments, principal: Principal) -> ResourceRef:  # noqa: ARG001 - one shape for all targets
+    return ResourceRef(type="Person", id=str(getattr(arguments, "person", "")))
+
+
+def _person(local: Local, acting: Acting) -> Person:
+    """The person the decided resource names: by identity key, so that a changed user name reaches nobody else."""
+    person = local.tx.persons.find(identity_from_key(acting.facts.ref.id))
+    if person is None:
+        raise NotFound
+    return person
+
+
+def _done(acting: Acting, key: str, **values: object) -> Result:
+    return Result(draft=Draft(card=Card(headline=acting.voice.say(key, **values), status=Status.ALLOWED)))
+
+
+def list_roles(local: Local, acting: Acting) -> Result:
+    """Roles given inside Doorward, and with a name, everything that person has."""
+    say, wanted = acting.voice.say, acting.argument("person")
+    person = local.tx.persons.by_username(wanted) if wanted else None
+    grants = local.tx.roles.everyone() if not wanted else (local.tx.roles.of_identity(person.identity) if person else ())
+    facts = [_grant_fact(local, acting, grant) for grant in grants[:20]]
+    if person is not None:
+        provider = ", ".join(say(f"roles.{role}") for role in sorted(person.roles))
+        facts.insert(0, Fact(label=say("admin.from_provider"), value=provider))
+    headline = say("admin.list_roles.person", name=wanted) if wanted else say("admin.list_roles.all", count=len(grants))
+    return Result(draft=Draft(card=Card(headline=headline, facts=tuple(facts))))
+
+
+def _grant_fact(local: Local, acting: Acting, grant: RoleGrant) -> Fact:
+    holder = local.tx.persons.find(grant.identity)
+    name = holder.username if holder else str(grant.identity.subject)
+    given = moment(grant.granted_at, acting.principal.timezone, acting.voice.language)
+    line = acting.voice.say("admin.grant_line", scope=grant.scope, by=_name(local, grant.granted_by), at=given)
+    return Fact(label=f"{name}: {acting.voice.say(f'roles.{grant.role}')}", value=line)
+
+
+def _name(local: Local, key: str) -> str:
+    person = local.tx.persons.find(identity_from_key(key))
+    return person.username if person else key
+
+
+def grant_role(local: Local, acting: Acting) -> Result:
+    """Give a role."""
+    person, role = _person(local, acting), Role(acting.argument("role"))
+    held = [grant for grant in local.tx.roles.of_identity(person.identity) if grant.role is role]
+    if role in person.roles or held:
+        return _done(acting, "admin.grant_role.already", name=person.username, role=acting.voice.say(f"roles.{role}"))
+    local.tx.roles.insert(
+        RoleGrant(
+            id=secrets.token_hex(12),
+            identity=person.identity,
+            role=role,
+            scope=acting.argument("scope") or "*",
+            granted_by=acting.principal.key,
+            granted_at=acting.now,
+        )
+    )
+    return _done(acting, "admin.grant_role.done", name=person.username, role=acting.voice.say(f"roles.{role}"))
+
+
+def revoke_role(local: Local, acting: Acting) -> Result:
+    """Take a role away that was given inside Doorward; what the provider gives, the provider takes."""
+    person, role = _person(local, acting), Role(acting.argument("role"))
+    held = [grant for grant in local.tx.roles.of_identity(person.identity) if grant.role is role]
+    for grant in held:
+        local.tx.roles.remove(grant.id)
+    key = "admin.revoke_role.done" if held else "admin.revoke_role.not_held"
+    return _done(acting, key, name=person.username, role=acting.voice.say(f"roles.{role}"))
+
+
+def list_sessions(local: Local, acting: Acting) -> Result:
+    """Open sessions, the latest used first."""
+    sessions = local.tx.sessions.everyone(20)
+    facts = tuple(
+        Fact(
+            label=f"{_name(local, item.identity.key)} · {acting.voice.say(f'platforms.{item.channel.platform}')}",
+            value=acting.voice.say(
+                "account.session_line",
+                since=moment(item.opened_at, acting.principal.timezone, acting.voice.language),
+            ),
+        )
+        for item in sessions
+    )
+    headline = acting.voice.say("admin.list_sessions.headline", count=len(sessions))
+    return Result(draft=Draft(card=Card(headline=headline, facts=facts)))
+
+
+def revoke_sessions(local: Local, acting: Acting) -> Result:
+    """End every session of a person."""
+    person = _person(local, acting)
+    ended = end_everything(local.tx, person.identity)
+    return _done(acting, "admin.revoke_sessions.done", name=person.username, count=ended.sessions)
+
+
+def lock_person(local: Local, acting: Acting) -> Result:
+    """Lock somebody out: the lock is part of their row, and everything of theirs ends."""
+    person = _person(local, acting)
+    local.tx.persons.save(replace(person, locked=True, lock_reason=acting.argument("reason")))
+    end_everything(local.tx, person.identity)
+    return _done(acting, "admin.lock_person.done", name=person.username)
+
+
+def unlock_person(local: Local, acting: Acting) -> Result:
+    """Let somebody in again; they sign in anew."""
+    person = _person(local, acting)
+    local.tx.persons.save(replace(person, locked=False, lock_reason=""))
+    return _done(acting, "admin.unlock_person.done", name=person.username)
+
+
+def _filters(local: Local, query: str) -> dict[str, str]:
+    filters: dict[str, str] = {}
+    for word in query.split():
+        name, _, value = word.partition(":")
+        if name in AUDIT_FILTERS and value:
+            filters["type_prefix" if name == "type" else name] = value
+    if "principal" in filters and "#" not in filters["principal"]:
+        person = local.tx.persons.by_username(filters["principal"])
+        filters["principal"] = "-" if person is None else person.identity.key
+    return filters
+
+
+def search_audit(local: Local, acting: Acting) -> Result:
+    """The latest audit records that match; codes and ids only, never content."""
+    filters = _filters(local, acting.argument("query"))
+    records = local.tx.audit.search(**filters, limit=10)  # type: ignore[arg-type]  # the names are AUDIT_FILTERS
+    facts = tuple(
+        Fact(
+            label=f"#{record.seq} {moment(record.event.time, acting.principal.timezone, acting.voice.language)}",
+            value=" · ".join(
+                part
+                for part in (
+                    record.event.type,
+                    _name(local, record.event.principal) if record.event.principal else "",
+                    record.event.action,
+                    record.event.decision,
+                    record.event.code,
+                )
+                if part
+            ),
+        )
+        for record in records
+    )
+    headline = acting.voice.say("admin.search_audit.headline", count=len(records))
+    return Result(draft=Draft(card=Card(headline=headline, facts=facts)))
+
+
+def explain_policy(local: Local, acting: Acting) -> Result:
+    """Which rules speak to an action, and what somebody's roles make of it."""
+    say = acting.voice.say
+    rules = local.engine.rules_for(acting.argument("action"))
+    person = local.tx.persons.by_username(acting.argument("person"))
+    roles = ", ".join(say(f"roles.{role}") for role in sorted(_held(local, acting, person))) or "–"
+    facts = (
+        Fact(label=say("account.roles"), value=roles),
+        *(Fact(label=rule.id, value=rule.summary) for rule in rules[:12]),
+    )
+    headline = say(
+        "admin.explain_policy.headline", action=acting.argument("action"), count=len(rules), name=acting.argument("person")
+    )
+    return Result(draft=Draft(card=Card(headline=headline, facts=facts, quiet=f"policy {local.engine.policy_hash[:12]}")))
+
+
+def _held(local: Local, acting: Acting, person: Person | None) -> frozenset[Role]:
+    if person is None:
+        return frozenset()
+    given = {grant.role for grant in local.tx.roles.of_identity(person.identity) if grant.holds(acting.now)}
+    return person.roles | given
+
+
+def _entry(  # noqa: PLR0913 - the columns of the list below
+    name: str,
+    action: str,
+    arguments: type[Arguments],
+    local: PerformLocal,
+    command: str,
+    *,
+    canonical: tuple[str, ...] = (),
+    write: bool = False,
+    on_person: bool = False,
+) -> Capability:
+    return Capability(
+        name=name,
+        action=action,
+        group=Group.ADMIN,
+        resource_type="Person" if on_person else "System",
+        arguments=arguments,
+        canonical=canonical,
+        effect=Effect.WRITE if write else Effect.READ,
+        target=_of_person if on_person else _system,
+        local=local,
+        command=command,
+    )
+
+
+ADMIN: tuple[Capability, ...] = (
+    _entry("list_roles", "ListRoles", MaybePerson, list_roles, "roles list", canonical=("person",)),
+    _entry(
+        "grant_role",
+        "GrantRole",
+        GrantRole,
+        grant_role,
+        "roles grant",
+        canonical=("role", "scope"),
+        write=True,
+        on_person=True,
+    ),
+    _entry(
+        "revoke_role",
+        "RevokeRole",
+        RevokeRole,
+        revoke_role,
+        "roles revoke",
+        canonical=("role",),
+        write=True,
+        on_person=True,
+    ),
+    _entry("list_sessions", "ListSessions", Arguments, list_sessions, "sessions list"),
+    _entry(
+        "revoke_sessions",
+        "RevokeSessions",
+        OnePerson,
+        revoke_sessions,
+        "sessions revoke",
+        write=True,
+        on_person=True,
+    ),
+    _entry(
+        "lock_person", "LockPerson", LockPerson, lock_person, "lock", canonical=("reason",), write=True, on_person=True
+    ),
+    _entry("unlock_person", "UnlockPerson", OnePerson, unlock_person, "unlock", write=True, on_person=True),
+    _entry("search_audit", "SearchAudit", SearchAudit, search_audit, "audit search", canonical=("query",)),
+    _entry(
+        "explain_policy",
+        "ExplainPolicy",
+        ExplainPolicy,
+        explain_policy,
+        "policy explain",
+        canonical=("person", "action", "resource"),
+    ),
+)

@@ -1,0 +1,14 @@
+"""The one list of everything Doorward can do; menus, schemas and the README's table derive from it."""
+
+from __future__ import annotations
+
+from bot.capabilities.account import ACCOUNT
+from bot.capabilities.admin import ADMIN
+from bot.capabilities.crm import CRM
+from bot.capabilities.leave import LEAVE
+from bot.capabilities.model import Capability
+from bot.capabilities.pay import PAY
+
+CATALOGUE: tuple[Capability, ...] = (*ACCOUNT, *LEAVE, *PAY, *CRM, *ADMIN)
+
+BY_NAME: dict[str, Capability] = {entry.name: entry for entry in CATALOGUE}

@@ -1,0 +1,121 @@
+"""What a capability is: one frozen entry of the catalogue, from which menus, schemas and cards derive."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from bot.domain.action import ResourceFacts, ResourceRef
+from bot.domain.answer import Result
+from bot.domain.grant import Grant
+from bot.domain.identity import ChannelIdentity, Principal
+from bot.domain.proposal import Shown
+from bot.ports.connectors import Call
+from bot.ports.crm import CustomerRelations
+from bot.ports.database import Transaction
+from bot.ports.hr import HumanResources
+from bot.texts.sentences import Voice
+from policy.engine import PolicyEngine
+
+
+class Effect(StrEnum):
+    """Whether performing changes anything."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+class Group(StrEnum):
+    """The areas of the catalogue."""
+
+    ACCOUNT = "account"
+    HR = "hr"
+    CRM = "crm"
+    ADMIN = "admin"
+
+
+class Arguments(BaseModel):
+    """Base of every arguments model: nothing unknown passes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=500, str_strip_whitespace=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Systems:
+    """The systems a capability may call."""
+
+    hr: HumanResources
+    crm: CustomerRelations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """Everything a handler may know about the act it performs."""
+
+    principal: Principal
+    grant: Grant
+    call: Call
+    facts: ResourceFacts
+    channel: ChannelIdentity
+    voice: Voice
+    now: datetime
+
+    def argument(self, name: str) -> str:
+        """A text argument of the canonical action; empty where absent."""
+        value = self.grant.action.arguments.get(name)
+        return "" if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Local:
+    """What a handler that works on our own database gets besides."""
+
+    tx: Transaction
+    engine: PolicyEngine
+
+
+Target = Callable[[Arguments, Principal], ResourceRef]
+Perform = Callable[[Systems, Acting], Awaitable[Result]]
+PerformLocal = Callable[[Local, Acting], Result]
+Preview = Callable[[Systems, Acting], Awaitable[Shown]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    """One thing Doorward can do. `perform` calls a system; `local` works inside the transaction on our own tables."""
+
+    name: str
+    action: str
+    """The Cedar action."""
+    group: Group
+    resource_type: str
+    arguments: type[Arguments]
+    effect: Effect
+    target: Target
+    canonical: tuple[str, ...] = ()
+    """Arguments that are part of the canonical action; the others only name the resource."""
+    perform: Perform | None = None
+    local: PerformLocal | None = None
+    preview: Preview | None = None
+    preview_action: str = ""
+    """The Cedar action under which the preview may be read; required with `preview`."""
+    command: str = ""
+    """How it is written after `/doorward`."""
+
+    @property
+    def title_key(self) -> str:
+        """The text key of its title."""
+        return f"{self.group}.{self.name}.title"
+
+
+def on_self(resource_type: str) -> Target:
+    """The target that is the acting person's own record."""
+
+    def target(arguments: Arguments, principal: Principal) -> ResourceRef:  # noqa: ARG001 - one shape for all targets
+        return ResourceRef(type=resource_type, id=principal.employee or principal.key)
+
+    return target

@@ -1,0 +1,206 @@
+"""Performs a capability: what is shown before the act, the act itself, and the answer that comes of it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+
+from pydantic import TypeAdapter
+
+from bot.capabilities.model import Acting, Capability, Effect, Local, Systems
+from bot.domain.action import CanonicalAction
+from bot.domain.answer import Answer, Draft, Posting, Result, Sheet
+from bot.domain.cards import Card, Fact
+from bot.domain.grant import Grant
+from bot.domain.proposal import Shown
+from bot.errors import NotAllowed
+from bot.ports.connectors import Call
+from bot.ports.database import Transaction
+from bot.ports.stores import Interaction
+from bot.services import approvals, refusals
+from bot.services.approvals import Routes
+from bot.services.authorization import Authorizer
+from bot.services.delivery import Delivery
+from bot.services.effects import Effects, Plan
+from bot.services.turns import Turn, conclude
+from bot.texts.formats import clock_time
+from policy.model import Permit
+
+VIEW_SECONDS = 300
+_SHEET: TypeAdapter[Sheet] = TypeAdapter(Sheet)
+
+
+class Performing:
+    """Runs permitted capabilities through `Effects` and writes their answers."""
+
+    def __init__(
+        self, *, systems: Systems, effects: Effects, authorizer: Authorizer, delivery: Delivery, routes: Routes
+    ) -> None:
+        self._systems = systems
+        self._effects = effects
+        self._authorizer = authorizer
+        self._delivery = delivery
+        self._routes = routes
+
+    async def perform(self, turn: Turn, capability: Capability) -> Answer:
+        """The act, in T1 and T2; the answer is written when this returns. Raises `Stale`, `StorageUnavailable`."""
+        answers: list[Answer] = []
+
+        def write(tx: Transaction, result: Result | None, code: str, grant: Grant) -> None:
+            answer = self._answer(tx, turn, result, code)
+            answers.append(answer)
+            conclude(tx, turn, answer, self._delivery, lambda: self._follow(tx, turn, result))
+
+        plan = self._plan(turn, capability)
+        if capability.local is not None:
+            local = capability.local
+
+            def work(tx: Transaction, grant: Grant, call: Call) -> Result:
+                return local(Local(tx=tx, engine=self._authorizer.engine), _acting(turn, grant, call))
+
+            ran = await self._effects.run_local(plan, work, write)
+        else:
+            assert capability.perform is not None
+            perform = capability.perform
+            ran = await self._effects.run(
+                plan, lambda grant, call: perform(self._systems, _acting(turn, grant, call)), write
+            )
+        turn.effect = ran
+        return answers[-1]
+
+    async def shown(self, turn: Turn, capability: Capability) -> Shown:
+        """What the person will sign: the system's own reading of it where there is one, under its own decision.
+
+        Raises `NotAllowed` when policy does not let this person read it, and what `Effects.run` raises.
+        """
+        if capability.preview is None:
+            return plain_shown(turn, capability)
+        plan = self._preview_plan(turn, capability)
+        preview = capability.preview
+        found: list[Shown] = []
+
+        async def read(grant: Grant, call: Call) -> Result:
+            found.append(await preview(self._systems, _acting(turn, grant, call)))
+            return PREVIEWED
+
+        ran = await self._effects.run(plan, read, lambda tx, result, code, grant: None)  # noqa: ARG005 - nothing to write
+        if not found:
+            raise NotAllowed(ran.code, code=ran.code)
+        return found[0]
+
+    def _preview_plan(self, turn: Turn, capability: Capability) -> Plan:
+        assert turn.facts is not None
+        assert turn.action is not None
+        assert turn.circumstances is not None
+        decision = self._authorizer.decide(
+            turn.person, capability.preview_action, turn.facts, turn.circumstances, proof=None, now=turn.now
+        )
+        if not isinstance(decision, Permit):
+            raise NotAllowed(capability.preview_action, code="deny.not_allowed")
+        action = replace(turn.action, action=capability.preview_action, salt=secrets.token_hex(16))
+        return replace(
+            self._plan(turn, capability),
+            action=action,
+            rules=decision.rules,
+            policy_hash=decision.policy_hash,
+            proof=None,
+            proposal=None,
+            writes=False,
+        )
+
+    def _plan(self, turn: Turn, capability: Capability) -> Plan:
+        assert turn.facts is not None
+        assert turn.action is not None
+        assert turn.standing is not None
+        return Plan(
+            principal=turn.person,
+            standing=turn.standing,
+            action=turn.action,
+            facts=turn.facts,
+            policy_hash=turn.policy_hash,
+            rules=turn.rules,
+            proof=turn.proof,
+            proposal=turn.proposal,
+            channel=turn.message.who,
+            place=turn.message.place,
+            source=turn.message.source,
+            scribe=turn.scribe,
+            writes=capability.effect is Effect.WRITE,
+        )
+
+    def _answer(self, tx: Transaction, turn: Turn, result: Result | None, code: str) -> Answer:
+        if result is None:
+            return refusals.failed(turn.voice, code, turn.scribe.correlation)
+        path = None if result.sheet is None else f"/view/{_keep_sheet(tx, turn, result.sheet)}"
+        return Answer(draft=result.draft, continue_path=path, code="done")
+
+    def _follow(self, tx: Transaction, turn: Turn, result: Result | None) -> tuple[Posting, ...]:
+        """Cards for others: who is asked next, and every copy of what was decided."""
+        if result is None:
+            return ()
+        postings: tuple[Posting, ...] = ()
+        if result.decided is not None:
+            at = clock_time(turn.now, turn.person.timezone, turn.voice.language)
+            postings += approvals.show_decision(tx, result.decided, at)
+        if result.asks is not None:
+            platform = turn.message.place.platform
+            postings += approvals.ask(
+                tx, result.asks, routes=self._routes, platform=platform, asked_by=turn.message.who
+            )
+        return postings
+
+
+PREVIEWED = Result(draft=Draft(card=Card(headline="")), code="previewed")
+"""A preview writes no answer of its own."""
+
+
+def _keep_sheet(tx: Transaction, turn: Turn, sheet: Sheet) -> str:
+    return tx.interactions.create(
+        Interaction(
+            kind="view",
+            payload=_SHEET.dump_python(sheet, mode="json"),
+            audience=turn.person.key,
+            until=turn.now + timedelta(seconds=VIEW_SECONDS),
+        )
+    )
+
+
+def read_sheet(interaction: Interaction) -> Sheet:
+    """The sheet a view handle holds."""
+    return _SHEET.validate_python(interaction.payload)
+
+
+def _acting(turn: Turn, grant: Grant, call: Call) -> Acting:
+    assert turn.facts is not None
+    return Acting(
+        principal=turn.person,
+        grant=grant,
+        call=call,
+        facts=turn.facts,
+        channel=turn.message.who,
+        voice=turn.voice,
+        now=turn.now,
+    )
+
+
+def plain_shown(turn: Turn, capability: Capability) -> Shown:
+    """What is signed where no system has more to say: generated from the canonical action."""
+    assert turn.action is not None
+    assert turn.facts is not None
+    say = turn.voice.say
+    name = _display(turn, turn.action)
+    own = turn.facts.owner is not None and turn.facts.owner == turn.person.employee
+    headline = say(f"{capability.group}.{capability.name}.{'own' if own else 'shown'}", name=name)
+    facts = [
+        Fact(label=say(f"arguments.{key}"), value=str(value))
+        for key, value in turn.action.arguments.items()
+        if value not in ("", None)
+    ]
+    return Shown(headline=headline, facts=tuple(facts))
+
+
+def _display(turn: Turn, action: CanonicalAction) -> str:
+    """How the resource is named to the person: as they typed it, or by its id."""
+    typed = turn.intent.arguments.get("person") if turn.intent else None
+    return str(typed or action.resource.id)

@@ -1,0 +1,119 @@
+"""What a message ends in: replies, records, a dialog, a page to go on with; written in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from bot.domain.cards import ActionStyle, Audience, Card, Dialog
+from bot.domain.identity import ChannelIdentity
+from bot.domain.intent import Intent
+from bot.domain.messages import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """An action still without its handle: pressing it starts an intent, or goes on with a proposal."""
+
+    label: str
+    intent: Intent | None = None
+    proposal: str | None = None
+    kind: str = "intent"
+    """`intent`, `confirm`, `dismiss` or `code` (see `bot.services.buttons`)."""
+    style: ActionStyle = ActionStyle.PLAIN
+    opens_dialog: bool = False
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A card whose buttons have no handles yet."""
+
+    card: Card
+    buttons: tuple[Button, ...] = ()
+    audience: Audience = Audience.PERSON
+    about: str = ""
+    """Under what the posted message can be found and edited later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """A draft with where it goes. `place` None is the person's direct conversation."""
+
+    draft: Draft
+    to: ChannelIdentity
+    place: Place
+    edits: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """Confidential values for our page: never a message, dialog, file or fallback text."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+    total: tuple[str, str] | None = None
+    quiet: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What somebody gets, wherever they are: in chat, in an open dialog, in the browser."""
+
+    draft: Draft | None = None
+    dialog: Dialog | None = None
+    continue_path: str | None = None
+    """The page of ours on which this goes on; in chat it is a link, in a browser leg the next page."""
+    code: str = ""
+    """A stable code of how it ended, for the trace and the audit trail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequest:
+    """Something that now waits for somebody else's decision."""
+
+    about: str
+    """The resource, `Leave::12`."""
+    subject_name: str
+    """Whose request it is, as the system names them."""
+    owner: str
+    """Their employee reference."""
+    start: date
+    end: date
+    amount: str
+    kind: str
+    """Empty where the kind itself is sensitive."""
+    note: str
+    approver: str | None
+    """Employee reference of who decides; None goes to HR."""
+    by_hr: bool
+    source: str
+    """The system, and when it was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionMade:
+    """A decision that every posted copy shows from now on."""
+
+    about: str
+    subject_name: str
+    owner: str
+    start: date
+    end: date
+    approved: bool
+    final: bool
+    withdrawn: bool = False
+    by_name: str
+    method: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a capability made of its effect."""
+
+    draft: Draft
+    sheet: Sheet | None = None
+    code: str = "done"
+    asks: ApprovalRequest | None = None
+    decided: DecisionMade | None = None

@@ -1,0 +1,297 @@
+"""The way of a message, START HERE: ten steps from a verified event to an answer (DESIGN §3).
+
+`Pipeline.handle` is called by the inbox's worker with a chat event, and by our pages when a browser leg is through.
+A step lets the message go on by returning None, or ends it with an `Ending`. Whatever happens, the answer, its audit
+event and the end of the inbox row are written in one transaction.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from bot.capabilities.model import Capability
+from bot.capabilities.performing import Performing
+from bot.domain.action import CanonicalAction, ResourceRef
+from bot.domain.answer import Answer
+from bot.domain.audit import AuditRecord, EventType
+from bot.domain.intent import Question
+from bot.domain.messages import IncomingMessage
+from bot.domain.proof import ProofMethod
+from bot.errors import AccountRevoked, DoorwardError, IntegrityAlarm, ProviderUnavailable, Stale
+from bot.ports.clock import Clock
+from bot.ports.database import Database, Transaction
+from bot.ports.trace import Step, StepOutcome, TraceEntry, Tracer
+from bot.services import consent, refusals, step_up
+from bot.services.arrival import Arrival
+from bot.services.audit_trail import Scribe
+from bot.services.authorization import Authorizer, Circumstances
+from bot.services.deciding import Deciding
+from bot.services.delivery import Delivery
+from bot.services.facts_desk import FactsDesk
+from bot.services.revalidation import Revalidator
+from bot.services.turns import Ending, Turn, Wanted, conclude, end, event
+from bot.understanding.hearing import Hearing
+from policy.model import Decision, Deny, EnrolRequired, Permit, Reason
+
+log = structlog.get_logger("doorward.pipeline")
+MAX_ROUNDS = 4
+"""A decision is made again once the provider was asked, or when T1 finds that something changed; then the person is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """Composed once in `bot.bootstrap`; keeps no state between messages."""
+
+    database: Database
+    clock: Clock
+    tracer: Tracer
+    catalogue: Mapping[str, Capability]
+    arrival: Arrival
+    hearing: Hearing
+    facts: FactsDesk
+    authorizer: Authorizer
+    deciding: Deciding
+    revalidator: Revalidator
+    performing: Performing
+    delivery: Delivery
+    public_url: str
+
+    async def handle(
+        self, message: IncomingMessage, *, row: str | None = None, in_browser: bool = False, src_ip: str | None = None
+    ) -> Answer:
+        """Take one verified message all the way; its answer is stored, and posted where it can be, when this returns.
+
+        Raises `StorageUnavailable` when nothing could be written: the inbox row stays, and is taken up again.
+        """
+        turn = Turn(
+            message=message,
+            row=row,
+            in_browser=in_browser,
+            src_ip=src_ip,
+            clock=self.clock,
+            tracer=self.tracer,
+            scribe=Scribe(time=self.clock.now(), channel=message.who.key, correlation=secrets.token_hex(8)),
+        )
+        self.tracer.begin(turn.scribe.correlation, message.who)
+        turn.trace(Step.AUTHENTIC, StepOutcome.OK)
+        try:
+            ended = await self._walk(turn)
+        except DoorwardError as error:
+            ended = self._failed(turn, error)
+        answer = await self._close(turn, ended) if isinstance(ended, Ending) else ended
+        await self._out(turn, answer)
+        return answer
+
+    async def _walk(self, turn: Turn) -> Ending | Answer:
+        """The ten steps; 5 to 9 again on what holds then, when something changed under way."""
+        for _ in range(MAX_ROUNDS):
+            if ending := await self.arrival.receive(turn):  # 1 throttle, 2 who, 3 session
+                return ending
+            if ending := self._understand(turn):  # 4
+                return ending
+            try:
+                return await self._act(turn)
+            except Stale as stale:
+                log.info("decided_again", code=stale.code, detail=stale.detail)
+                if stale.code == "proposal.spent":
+                    break
+        return self._refuse(turn, "changed_meanwhile")
+
+    async def _act(self, turn: Turn) -> Ending | Answer:
+        """Steps 5 to 9. Raises `Stale` when what was decided on no longer holds."""
+        await self._learn(turn)  # 5 capability and facts
+        decision = await self.deciding.decide(turn)  # 6 decide
+        if isinstance(decision, Deny):
+            return await self._denied(turn, decision)
+        if ending := await self._ask(turn, decision):  # 7 consent and step-up
+            return ending
+        if ending := await self._revalidate(turn, decision):  # 8 revalidate
+            return ending
+        return await self._perform(turn)  # 9 T1, the call, T2
+
+    def _understand(self, turn: Turn) -> Ending | None:
+        """Step 4: a typed intent, or a question back."""
+        heard = self.hearing.hear(turn, turn.now)
+        if isinstance(heard, Question):
+            entry = TraceEntry(step=Step.UNDERSTAND, outcome=StepOutcome.ASKED, code=heard.text_key)
+            turn.trace(Step.UNDERSTAND, StepOutcome.ASKED, entry)
+            return end(turn, EventType.MESSAGE_NOT_UNDERSTOOD, "", refusals.ask_back(turn.voice, heard))
+        turn.intent, turn.origin = heard, heard.origin
+        entry = TraceEntry(
+            step=Step.UNDERSTAND, outcome=StepOutcome.OK, capability=heard.capability, origin=heard.origin
+        )
+        turn.trace(Step.UNDERSTAND, StepOutcome.OK, entry)
+        if heard.capability not in self.catalogue:
+            return end(turn, EventType.ACCESS_DECIDED, "", refusals.help_card(turn.voice, turn.person.roles))
+        turn.cedar_action = self.catalogue[heard.capability].action
+        return None
+
+    async def _learn(self, turn: Turn) -> None:
+        """Step 5: facts of the resource, and the canonical action on the id its own system uses."""
+        turn.circumstances = await self._circumstances(turn)
+        ref = turn.proposal.action.resource if turn.proposal else self._target(turn)
+        facts = await self.facts.learn(turn.person, ref, turn.circumstances, turn.scribe.correlation, turn.now)
+        if turn.proposal is not None and turn.proposal.facts_version != facts.version:
+            raise DoorwardError("facts changed since the proposal", code="changed_meanwhile")
+        turn.facts = facts
+        turn.action = turn.proposal.action if turn.proposal else self._canonical(turn, facts.ref)
+        entry = TraceEntry(
+            step=Step.FACTS,
+            outcome=StepOutcome.OK,
+            resource=str(facts.ref),
+            owner=facts.owner or "",
+            facts_version=facts.version,
+            digest=turn.action.digest[:8],
+        )
+        turn.trace(Step.FACTS, StepOutcome.OK, entry)
+
+    async def _circumstances(self, turn: Turn) -> Circumstances:
+        """What else the decision is made on; authenticators are read only where a proof could matter."""
+        assert turn.standing is not None
+        assert turn.standing.person is not None
+        identity = turn.person.identity
+        matters = self.authorizer.engine.depends_on_proof(turn.cedar_action)
+        return Circumstances(
+            session=turn.standing.session,
+            idp_checked_at=turn.standing.person.idp_checked_at,
+            platform=turn.message.place.platform,
+            place=None if turn.in_browser else turn.message.place.kind,
+            authenticators=await self.database.read(lambda tx: step_up.usable(tx, identity)) if matters else (),
+            src_ip=turn.src_ip,
+        )
+
+    def _target(self, turn: Turn) -> ResourceRef:
+        assert turn.intent is not None
+        return self._capability(turn).target(self.hearing.arguments(turn.intent), turn.person)
+
+    def _canonical(self, turn: Turn, resource: ResourceRef) -> CanonicalAction:
+        assert turn.intent is not None
+        return CanonicalAction(
+            principal=turn.person.key,
+            capability=turn.intent.capability,
+            action=turn.cedar_action,
+            resource=resource,
+            arguments=self.hearing.canonical(turn.intent).arguments,
+            salt=turn.salt,
+        )
+
+    def _capability(self, turn: Turn) -> Capability:
+        assert turn.intent is not None
+        return self.catalogue[turn.intent.capability]
+
+    async def _denied(self, turn: Turn, decision: Deny) -> Ending:
+        if decision.error:
+            log.critical("policy_error", detail=decision.detail, correlation=turn.scribe.correlation)
+        if decision.reason is Reason.IDENTITY_CHECK_STALE and not turn.revalidated:
+            return await self._ask_provider(turn)
+        answer = refusals.denied(turn.voice, decision.reason, self._capability(turn).name)
+        return end(turn, EventType.ACCESS_DECIDED, "deny", answer)
+
+    async def _ask(self, turn: Turn, decision: Decision) -> Ending | None:
+        """Step 7: a press or a second factor for exactly this digest, unless it was given or none is wanted."""
+        wanted = _wanted(decision, turn)
+        if wanted is None:
+            turn.trace(Step.CONSENT, StepOutcome.OK if turn.proof or turn.proposal else StepOutcome.SKIPPED)
+            return None
+        fresh = turn.proposal is None
+        proposal = turn.proposal or consent.propose(
+            turn, await self.performing.shown(turn, self._capability(turn)), wanted
+        )
+        entry = TraceEntry(
+            step=Step.CONSENT, outcome=StepOutcome.ASKED, method=wanted.method or "", digest=proposal.digest[:8]
+        )
+        turn.trace(Step.CONSENT, StepOutcome.ASKED, entry)
+
+        def answer(tx: Transaction) -> Answer:
+            if fresh:
+                tx.proposals.insert(proposal)
+            if wanted.press_only:
+                return consent.confirmation(proposal, turn.voice)
+            return consent.code_request(tx, proposal, turn.voice, wanted, self.public_url)
+
+        return Ending(event=event(turn, EventType.ACCESS_DECIDED, wanted.decision), answer=answer)
+
+    async def _revalidate(self, turn: Turn, decision: Decision) -> Ending | None:
+        """Step 8: what policy marks is asked of the provider now, and decided again on what it answers."""
+        marked = isinstance(decision, Permit) and decision.obligations.revalidate
+        if turn.revalidated or not marked:
+            turn.trace(Step.REVALIDATE, StepOutcome.OK if turn.revalidated else StepOutcome.SKIPPED)
+            return None
+        return await self._ask_provider(turn)
+
+    async def _ask_provider(self, turn: Turn) -> Ending:
+        """Raises `Stale` once the provider has answered."""
+        assert turn.standing is not None
+        assert turn.standing.person is not None
+        turn.revalidated = True
+        try:
+            await self.revalidator.check(turn.standing.person, turn.scribe)
+        except (AccountRevoked, ProviderUnavailable) as error:
+            outcome = StepOutcome.NO if isinstance(error, AccountRevoked) else StepOutcome.FAILED
+            entry = TraceEntry(step=Step.REVALIDATE, outcome=outcome, code=error.code)
+            turn.trace(Step.REVALIDATE, outcome, entry)
+            answer = refusals.failed(turn.voice, error.code, turn.scribe.correlation)
+            return end(turn, EventType.ACCESS_DECIDED, "deny", answer)
+        raise Stale("decided before the provider was asked", code="revalidated")
+
+    async def _perform(self, turn: Turn) -> Answer:
+        """Step 9: the answer is written in T2, with the outcome it tells."""
+        answer = await self.performing.perform(turn, self._capability(turn))
+        assert turn.effect is not None
+        outcome = StepOutcome.OK if turn.effect.result is not None else StepOutcome.FAILED
+        entry = TraceEntry(step=Step.EFFECT, outcome=outcome, grant=turn.effect.grant.id[:8], effect=turn.effect.code)
+        turn.trace(Step.EFFECT, outcome, entry)
+        turn.traced(turn.effect.record)
+        return answer
+
+    def _refuse(self, turn: Turn, reason: str) -> Ending:
+        return end(turn, EventType.ACCESS_DECIDED, "deny", refusals.denied(turn.voice, reason, ""))
+
+    def _failed(self, turn: Turn, error: DoorwardError) -> Ending:
+        """Fails closed: an alarm, an outage or a refused preview ends in a sentence and a record."""
+        alarm = isinstance(error, IntegrityAlarm)
+        (log.critical if alarm else log.warning)("ended", code=error.code, correlation=turn.scribe.correlation)
+        kind = EventType.INTEGRITY_ALARM if alarm else EventType.ACCESS_DECIDED
+        return end(turn, kind, "error", refusals.failed(turn.voice, error.code, turn.scribe.correlation))
+
+    async def _close(self, turn: Turn, ending: Ending) -> Answer:
+        """Event, answer and the end of the inbox row in one transaction."""
+
+        def work(tx: Transaction) -> tuple[Answer, AuditRecord]:
+            turn.outbox.clear()
+            answer = ending.answer(tx)
+            record = tx.audit.append(ending.event)
+            conclude(tx, turn, answer, self.delivery, tuple)
+            return answer, record
+
+        answer, record = await self.database.write(work)
+        turn.traced(record)
+        return answer
+
+    async def _out(self, turn: Turn, answer: Answer) -> None:
+        """Step 10: post what was queued, and put the answer into the dialog that is open."""
+        if turn.dialog_open and turn.message.trigger is not None:
+            dialog = answer.dialog or refusals.as_dialog(answer, turn.message.handle)
+            await self.delivery.show_dialog(turn.message.place.platform, turn.message.trigger, dialog)
+        await self.delivery.send(turn.outbox)
+
+
+def _wanted(decision: Decision, turn: Turn) -> Wanted | None:
+    """What has to be asked for; None when nothing has to, or it was given."""
+    assert not isinstance(decision, Deny)
+    obligations = decision.obligations
+    on_page = obligations.confidential and not turn.in_browser
+    if isinstance(decision, Permit):
+        given = turn.proof is not None or (turn.proposal is not None and turn.proposal.confirmed)
+        if on_page:
+            return Wanted(obligations=obligations, method=None, decision="page")
+        if obligations.confirm and not given:
+            return Wanted(obligations=obligations, method=None, press_only=True, decision="confirm")
+        return None
+    if isinstance(decision, EnrolRequired):
+        return Wanted(obligations=obligations, method=ProofMethod(decision.methods[0]), enrol=True, decision="enrol")
+    return Wanted(obligations=obligations, method=ProofMethod(decision.method), decision="step_up")

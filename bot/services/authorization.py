@@ -1,0 +1,239 @@
+"""Decides through policy, and is the only maker of a `Grant`.
+
+What a grant proves, and what `GrantMint.verify` checks before a connector does anything:
+
+(1) every field is as it was when the grant was made (MAC under a key that is not in the database);
+(2) the digest is that of the canonical action;
+(3) the grant is in its minute;
+(4) the capability is one this operation belongs to (the connector says which).
+
+That it is spent once is the database's part (`EffectStore.intend`, one row a grant).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import rfc8785
+
+from bot.domain.action import CanonicalAction, ResourceFacts, ResourceRef
+from bot.domain.grant import GRANT_SECONDS, FactsGrant, Grant
+from bot.domain.identity import Principal
+from bot.domain.messages import PlaceKind
+from bot.domain.proof import Authenticator, Proof, ProofMethod
+from bot.domain.session import Session
+from bot.errors import NotAllowed
+from policy import model
+from policy.engine import PolicyEngine, decide
+
+
+class GrantMint:
+    """Makes and verifies grants with one key for that purpose alone."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def issue(  # noqa: PLR0913 - a grant names everything it is good for
+        self,
+        *,
+        grant_id: str,
+        principal: Principal,
+        action: CanonicalAction,
+        policy_hash: str,
+        now: datetime,
+        correlation: str,
+    ) -> Grant:
+        """The right to do `action` once, within a minute. Only called on a permit."""
+        unsigned = Grant(
+            id=grant_id,
+            identity=principal.identity,
+            employee=principal.employee,
+            action=action,
+            digest=action.digest,
+            policy_hash=policy_hash,
+            issued_at=now,
+            until=now + timedelta(seconds=GRANT_SECONDS),
+            correlation=correlation,
+            mac="",
+        )
+        return replace(unsigned, mac=self._mac(_grant_bytes(unsigned)))
+
+    def issue_facts(self, *, principal: Principal, ref: ResourceRef, correlation: str) -> FactsGrant:
+        """The right to learn the facts of `ref`."""
+        unsigned = FactsGrant(
+            identity=principal.identity, employee=principal.employee, ref=ref, correlation=correlation, mac=""
+        )
+        return replace(unsigned, mac=self._mac(_facts_bytes(unsigned)))
+
+    def verify(self, grant: Grant, now: datetime) -> None:
+        """Check conditions (1) to (3). Raises `NotAllowed`."""
+        # (1)
+        if not hmac.compare_digest(self._mac(_grant_bytes(grant)), grant.mac):
+            raise NotAllowed("grant is not ours", code="grant.forged")
+        # (2)
+        if not hmac.compare_digest(grant.digest, grant.action.digest):
+            raise NotAllowed("digest is of another action", code="grant.digest")
+        # (3)
+        if not grant.issued_at <= now < grant.until:
+            raise NotAllowed("grant is out of time", code="grant.expired")
+
+    def verify_facts(self, grant: FactsGrant) -> None:
+        """Check that a facts grant is ours. Raises `NotAllowed`."""
+        if not hmac.compare_digest(self._mac(_facts_bytes(grant)), grant.mac):
+            raise NotAllowed("facts grant is not ours", code="grant.forged")
+
+    def _mac(self, message: bytes) -> str:
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+
+
+def _grant_bytes(grant: Grant) -> bytes:
+    return rfc8785.dumps(
+        {
+            "kind": "grant",
+            "id": grant.id,
+            "identity": grant.identity.key,
+            "employee": grant.employee,
+            "action": grant.action.canonical().decode(),
+            "digest": grant.digest,
+            "policy": grant.policy_hash,
+            "issued": grant.issued_at.isoformat(),
+            "until": grant.until.isoformat(),
+            "correlation": grant.correlation,
+        }
+    )
+
+
+def _facts_bytes(grant: FactsGrant) -> bytes:
+    return rfc8785.dumps(
+        {
+            "kind": "facts",
+            "identity": grant.identity.key,
+            "employee": grant.employee,
+            "ref": str(grant.ref),
+            "correlation": grant.correlation,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a decision is made on besides principal, action and facts."""
+
+    session: Session | None
+    idp_checked_at: datetime
+    platform: str
+    place: PlaceKind | None
+    """None on our own pages."""
+    authenticators: tuple[Authenticator, ...]
+    src_ip: str | None = None
+
+
+class Authorizer:
+    """Turns our values into policy's, and asks."""
+
+    def __init__(self, engine: PolicyEngine) -> None:
+        self.engine = engine
+
+    def decide(  # noqa: PLR0913 - the inputs of a decision, each named
+        self,
+        principal: Principal,
+        action: str,
+        facts: ResourceFacts,
+        circumstances: Circumstances,
+        *,
+        proof: Proof | None,
+        now: datetime,
+    ) -> model.Decision:
+        """Permit, Deny, StepUpRequired, ContextRequired or EnrolRequired (DESIGN §3.6)."""
+        request = model.DecisionRequest(
+            principal=principal_entity(principal),
+            action=action,
+            resource=resource_entity(facts),
+            session=_session_context(circumstances, now),
+            proof=None if proof is None else proof_context(proof, now),
+            now=now,
+        )
+        return decide(
+            self.engine,
+            request,
+            producible=producible(circumstances.authenticators, circumstances.src_ip),
+            enrollable=ENROLLABLE,
+        )
+
+
+ENROLLABLE = (model.ProofContext(method="totp", phishing_resistant=False, age_seconds=0, src_ip=None),)
+"""What somebody without an authenticator could enrol here and now."""
+
+
+def producible(authenticators: Sequence[Authenticator], src_ip: str | None) -> tuple[model.ProofContext, ...]:
+    """The proofs this person can give now, in the order they are offered."""
+    usable = {item.method for item in authenticators if item.confirmed_at is not None and not item.disabled}
+    return tuple(
+        model.ProofContext(
+            method=method.value, phishing_resistant=method is ProofMethod.PASSKEY, age_seconds=0, src_ip=src_ip
+        )
+        for method in ProofMethod
+        if method in usable
+    )
+
+
+def principal_entity(principal: Principal) -> model.PrincipalEntity:
+    """The principal as policy sees it. A role the provider gives covers the person's own department; HR's covers all."""
+    scopes: dict[str, set[str]] = {}
+    for role in principal.roles:
+        scopes.setdefault(role.value, set())
+    granted = {grant.role for grant in principal.grants}
+    for role in principal.roles - granted:
+        scopes[role.value].add("*")
+    for grant in principal.grants:
+        scopes[grant.role.value].add(grant.scope)
+    return model.PrincipalEntity(
+        key=principal.key,
+        roles=frozenset(role.value for role in principal.roles),
+        department=principal.department,
+        region=principal.region,
+        employee=principal.employee,
+        locked=principal.locked,
+        scopes={role: frozenset(scope) for role, scope in scopes.items()},
+    )
+
+
+def resource_entity(facts: ResourceFacts) -> model.ResourceEntity:
+    """The resource as policy sees it."""
+    return model.ResourceEntity(
+        type=facts.ref.type,
+        id=facts.ref.id,
+        owner=facts.owner,
+        manager=facts.manager,
+        department=facts.department,
+        region=facts.region,
+        state=facts.state,
+        amount=facts.amount,
+    )
+
+
+def proof_context(proof: Proof, now: datetime) -> model.ProofContext:
+    """A proof as policy sees it. A proof from the future is no proof: its age is made unacceptable."""
+    age = int((now - proof.at).total_seconds())
+    return model.ProofContext(
+        method=proof.method.value,
+        phishing_resistant=proof.phishing_resistant,
+        age_seconds=age if age >= 0 else 2**31,
+        src_ip=proof.src_ip,
+    )
+
+
+def _session_context(circumstances: Circumstances, now: datetime) -> model.SessionContext:
+    session = circumstances.session
+    opened = now if session is None or session.auth_time is None else session.auth_time
+    return model.SessionContext(
+        acr=None if session is None else session.acr,
+        age_seconds=max(0, int((now - opened).total_seconds())),
+        idp_checked_age_seconds=max(0, int((now - circumstances.idp_checked_at).total_seconds())),
+        platform=circumstances.platform,
+        place="web" if circumstances.place is None else circumstances.place.value,
+    )

@@ -1,0 +1,56 @@
+"""Turns buttons into opaque handles: the platform gets a random string, what it stands for lies sealed in the database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.domain.answer import Button, Draft
+from bot.domain.cards import Action, Audience, Card
+from bot.domain.identity import ChannelIdentity
+from bot.domain.intent import Intent, Origin
+from bot.ports.database import Transaction
+from bot.ports.stores import Interaction
+
+PERSONAL_SECONDS = 3600
+SHARED_SECONDS = 30 * 86_400
+"""A shared card's button names only what it is about; each press is decided anew, so it may live long."""
+
+
+def with_handles(tx: Transaction, draft: Draft, to: ChannelIdentity, now: datetime) -> Card:
+    """The card with a handle under every button."""
+    shared = draft.audience is Audience.PLACE
+    actions = tuple(_action(tx, button, to, now, shared=shared) for button in draft.buttons)
+    return replace(draft.card, actions=draft.card.actions + actions)
+
+
+def _action(tx: Transaction, button: Button, to: ChannelIdentity, now: datetime, *, shared: bool) -> Action:
+    if button.url:
+        return Action(label=button.label, url=button.url, style=button.style)
+    payload: dict[str, object] = {"kind": button.kind}
+    if button.intent is not None:
+        payload |= {"capability": button.intent.capability, "arguments": dict(button.intent.arguments)}
+    if button.proposal is not None:
+        payload |= {"proposal": button.proposal}
+    seconds = SHARED_SECONDS if shared else PERSONAL_SECONDS
+    handle = tx.interactions.create(
+        Interaction(
+            kind=button.kind,
+            payload=payload,
+            audience="*" if shared else to.key,
+            until=now + timedelta(seconds=seconds),
+        )
+    )
+    return Action(label=button.label, handle=handle, style=button.style, opens_dialog=button.opens_dialog)
+
+
+def intent_of(interaction: Interaction) -> Intent:
+    """The intent a pressed button stands for."""
+    arguments = interaction.payload.get("arguments")
+    if not isinstance(arguments, dict):
+        arguments = {}
+    return Intent(
+        capability=str(interaction.payload["capability"]),
+        arguments={str(key): value for key, value in arguments.items()},
+        origin=Origin.PRESS,
+    )

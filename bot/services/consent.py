@@ -1,0 +1,131 @@
+"""Proposals: what the person is shown and signs, and the ways on from there (a press, a code in a dialog, our page)."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from bot.domain.answer import Answer, Button, Draft
+from bot.domain.cards import Action, ActionStyle, Card, Dialog, DialogField, Fact, FieldKind, Status
+from bot.domain.proof import ConsentKind
+from bot.domain.proposal import PROPOSAL_SECONDS, Proposal, Shown
+from bot.ports.database import Transaction
+from bot.ports.stores import Interaction
+from bot.services.turns import Turn, Wanted, proposal_card
+from bot.texts.sentences import Voice
+from policy.model import Consent
+
+
+def propose(turn: Turn, shown: Shown, wanted: Wanted) -> Proposal:
+    """A proposal for exactly this turn's action, five minutes."""
+    assert turn.action is not None
+    assert turn.facts is not None
+    own_reading = wanted.obligations.consent is Consent.OWN_READING
+    return Proposal(
+        id=secrets.token_hex(16),
+        identity=turn.person.identity,
+        channel=turn.message.who,
+        place=turn.message.place,
+        action=turn.action,
+        digest=turn.action.digest,
+        shown=shown,
+        facts_version=turn.facts.version,
+        confirmed=False,
+        method=wanted.method,
+        consent=ConsentKind.OWN_READING if own_reading else ConsentKind.PER_ACTION,
+        reading_set=wanted.obligations.reading_set,
+        confidential=wanted.obligations.confidential,
+        source=turn.message.source,
+        created_at=turn.now,
+        until=turn.now + timedelta(seconds=PROPOSAL_SECONDS),
+        origin=turn.origin,
+    )
+
+
+def confirmation(proposal: Proposal, voice: Voice) -> Answer:
+    """The card that shows exactly what will happen, with the press that starts it."""
+    name, about = proposal.action.capability, proposal_card(proposal.id)
+    card = Card(
+        headline=proposal.shown.headline,
+        facts=proposal.shown.facts,
+        quotes=proposal.shown.quotes,
+        status=Status.WAITING,
+        quiet=voice.say("consent.not_yet"),
+    )
+    buttons = (
+        Button(
+            label=voice.say(f"consent.verbs.{name}"),
+            kind="confirm",
+            proposal=proposal.id,
+            style=ActionStyle.PRIMARY,
+        ),
+        Button(label=voice.say("consent.dont"), kind="dismiss", proposal=proposal.id),
+    )
+    return Answer(draft=Draft(card=card, buttons=buttons, about=about), code="consent.confirm")
+
+
+def code_request(tx: Transaction, proposal: Proposal, voice: Voice, wanted: Wanted, public_url: str) -> Answer:
+    """Asks for the second factor: our page for what is confidential or needs enrolment, else a dialog or the page."""
+    path = f"/consent/{page_handle(tx, proposal)}"
+    name, about = proposal.action.capability, proposal_card(proposal.id)
+    link = Action(
+        label=voice.say("consent.open_page" if proposal.confidential else "consent.in_browser"),
+        url=public_url + path,
+        style=ActionStyle.PRIMARY if proposal.confidential or wanted.enrol else ActionStyle.PLAIN,
+    )
+    card = Card(
+        headline=proposal.shown.headline,
+        body=voice.say("consent.enrol_first" if wanted.enrol else f"consent.why.{name}"),
+        facts=() if proposal.confidential else proposal.shown.facts,
+        actions=(link,),
+        status=Status.NEEDS_PROOF,
+        quiet=voice.say("consent.once"),
+    )
+    if proposal.confidential or wanted.enrol:
+        return Answer(draft=Draft(card=card, about=about), continue_path=path, code="consent.page")
+    enter = Button(
+        label=voice.say("consent.enter_code"),
+        kind="code",
+        proposal=proposal.id,
+        style=ActionStyle.PRIMARY,
+        opens_dialog=True,
+    )
+    dialog = code_dialog(tx, proposal, voice)
+    return Answer(
+        draft=Draft(card=card, buttons=(enter,), about=about), dialog=dialog, continue_path=path, code="consent.code"
+    )
+
+
+def page_handle(tx: Transaction, proposal: Proposal) -> str:
+    """A handle for our page; it lives as long as the proposal and is opened by its own person only."""
+    return tx.interactions.create(
+        Interaction(
+            kind="consent",
+            payload={"proposal": proposal.id},
+            audience=proposal.identity.key,
+            until=proposal.until,
+        )
+    )
+
+
+def code_dialog(tx: Transaction, proposal: Proposal, voice: Voice) -> Dialog:
+    """The dialog that shows what is signed and takes the code; nothing confidential ever comes here."""
+    handle = tx.interactions.create(
+        Interaction(
+            kind="code",
+            payload={"proposal": proposal.id},
+            audience=proposal.channel.key,
+            until=proposal.until,
+        )
+    )
+    field = DialogField(
+        name="code", label=voice.say("consent.code_label"), kind=FieldKind.CODE, hint=voice.say("consent.code_hint")
+    )
+    return Dialog(
+        handle=handle,
+        title=proposal.shown.headline,
+        submit=voice.say(f"consent.verbs.{proposal.action.capability}"),
+        fields=(field,),
+        signed=(*proposal.shown.facts, *(Fact(label=quote.author, value=quote.text) for quote in proposal.shown.quotes)),
+        body=voice.say("consent.signs_exactly", digest=proposal.digest[:8]),
+    )

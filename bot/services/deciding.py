@@ -1,0 +1,62 @@
+"""Step 6: policy's answer, with whatever unspent proof there is for exactly this."""
+
+from __future__ import annotations
+
+from bot.domain.proof import Proof
+from bot.ports.database import Database
+from bot.ports.trace import Step, StepOutcome, TraceEntry
+from bot.services.authorization import Authorizer
+from bot.services.step_up import reading_binding
+from bot.services.turns import Turn
+from policy.model import Consent, Decision, Deny, Permit, StepUpRequired
+
+
+class Deciding:
+    """The only place where policy is asked whether an act may happen."""
+
+    def __init__(self, *, database: Database, authorizer: Authorizer) -> None:
+        self._database = database
+        self._authorizer = authorizer
+
+    async def decide(self, turn: Turn) -> Decision:
+        """The decision; the turn keeps its rules and, where one counted, the proof."""
+        assert turn.action is not None
+        turn.proof = await self._unspent(turn, turn.action.digest) if turn.proposal else None
+        decision = self._ask(turn)
+        if isinstance(decision, StepUpRequired) and decision.obligations.consent is Consent.OWN_READING:
+            assert turn.standing is not None
+            assert turn.standing.session is not None
+            binding = reading_binding(turn.standing.session.id, decision.obligations.reading_set)
+            turn.proof = await self._unspent(turn, binding)
+            decision = self._ask(turn) if turn.proof else decision
+        turn.rules, turn.policy_hash = decision.rules, decision.policy_hash
+        _trace(turn, decision)
+        return decision
+
+    def _ask(self, turn: Turn) -> Decision:
+        assert turn.facts is not None
+        assert turn.circumstances is not None
+        return self._authorizer.decide(
+            turn.person, turn.cedar_action, turn.facts, turn.circumstances, proof=turn.proof, now=turn.now
+        )
+
+    async def _unspent(self, turn: Turn, binding: str) -> Proof | None:
+        identity, now = turn.person.identity, turn.now
+        return await self._database.read(lambda tx: tx.proofs.unspent(identity, binding, now=now))
+
+
+def _trace(turn: Turn, decision: Decision) -> None:
+    outcome = StepOutcome.ASKED
+    if isinstance(decision, Permit):
+        outcome = StepOutcome.OK
+    elif isinstance(decision, Deny):
+        outcome = StepOutcome.FAILED if decision.error else StepOutcome.NO
+    entry = TraceEntry(
+        step=Step.DECIDE,
+        outcome=outcome,
+        decision=type(decision).__name__,
+        rules=decision.rules,
+        code=decision.reason if isinstance(decision, Deny) else "",
+        policy_hash=decision.policy_hash[:12],
+    )
+    turn.trace(Step.DECIDE, outcome, entry)

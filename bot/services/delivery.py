@@ -1,0 +1,123 @@
+"""Posts what waits in the outbox, remembers where it is, and edits it later."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import structlog
+
+from bot.domain.answer import Draft, Posting
+from bot.domain.cards import Dialog, Reply
+from bot.domain.identity import Platform
+from bot.domain.outbound import OutboxItem, PostedMessage
+from bot.errors import DoorwardError, PlatformRefused, PlatformUnavailable
+from bot.ports.chat import ChatPlatform
+from bot.ports.clock import Clock
+from bot.ports.database import Database, Transaction
+from bot.services.buttons import with_handles
+
+LEASE_SECONDS = 60
+MAX_ATTEMPTS = 8
+log = structlog.get_logger("doorward.delivery")
+
+
+class Delivery:
+    """Between the outbox and the chat platforms."""
+
+    def __init__(self, *, database: Database, platforms: Mapping[Platform, ChatPlatform], clock: Clock) -> None:
+        self._database = database
+        self._platforms = platforms
+        self._clock = clock
+
+    def put(self, tx: Transaction, posting: Posting, correlation: str) -> OutboxItem:
+        """Queue a posting in the transaction of what it tells; held for this process, which calls `send` next."""
+        now = self._clock.now()
+        card = with_handles(tx, posting.draft, posting.to, now)
+        item = OutboxItem(
+            id=secrets.token_hex(12),
+            place=posting.place,
+            to=posting.to,
+            reply=Reply(audience=posting.draft.audience, card=card),
+            created_at=now,
+            about=posting.draft.about,
+            edits=posting.edits,
+            correlation=correlation,
+        )
+        tx.outbox.put(item, lease_seconds=LEASE_SECONDS)
+        return item
+
+    async def send(self, items: Sequence[OutboxItem]) -> None:
+        """Post in order. What fails for now stays queued; nothing is raised."""
+        for item in items:
+            await self._send_one(item)
+
+    async def take_over(self, limit: int = 50) -> int:
+        """Post what another process left behind, or what is due again; how many."""
+        now = self._clock.now()
+        items = await self._database.write(
+            lambda tx: tx.outbox.claim(now=now, lease_seconds=LEASE_SECONDS, limit=limit)
+        )
+        await self.send(items)
+        return len(items)
+
+    async def show_dialog(self, platform: Platform, view: str, dialog: Dialog) -> None:
+        """Put `dialog` in the place of the open one. Best effort: a dialog that was closed is gone."""
+        try:
+            await self._platforms[platform].update_dialog(view, dialog)
+        except DoorwardError as error:
+            log.info("dialog_not_shown", code=error.code)
+
+    async def _send_one(self, item: OutboxItem) -> None:
+        try:
+            message = await self._post(item)
+        except PlatformUnavailable as error:
+            await self._again(item, error.retry_after_seconds)
+            return
+        except PlatformRefused as error:
+            log.warning("not_delivered", code=error.code, platform=item.place.platform.value)
+            message = None
+        except (DoorwardError, asyncio.TimeoutError, OSError) as error:
+            log.warning("delivery_failed", error=type(error).__name__)
+            await self._again(item, 2.0)
+            return
+        await self._database.write(lambda tx: self._delivered(tx, item, message))
+
+    async def _post(self, item: OutboxItem) -> str | None:
+        platform = self._platforms[item.place.platform]
+        if item.edits is not None:
+            await platform.update(item.place, item.edits, item.reply)
+            return item.edits
+        return await platform.post(item.place, item.to, item.reply, dedupe_key=item.id)
+
+    def _delivered(self, tx: Transaction, item: OutboxItem, message: str | None) -> None:
+        tx.outbox.done(item.id)
+        if message is not None and item.about:
+            tx.posted.record(
+                PostedMessage(
+                    about=item.about,
+                    place=item.place,
+                    to=item.to,
+                    message=message,
+                    version=0,
+                    posted_at=self._clock.now(),
+                )
+            )
+
+    async def _again(self, item: OutboxItem, seconds: float) -> None:
+        if item.attempts >= MAX_ATTEMPTS:
+            log.error("given_up", platform=item.place.platform.value)
+            await self._database.write(lambda tx: tx.outbox.done(item.id))
+            return
+        at = self._clock.now() + timedelta(seconds=seconds * 2**item.attempts)
+        await self._database.write(lambda tx: tx.outbox.retry(item.id, at=at))
+
+
+
+def edit_of(tx: Transaction, posted: PostedMessage, draft: Draft) -> Posting | None:
+    """The draft as an edit of a posted copy; None where somebody else edited it meanwhile (compare-and-swap)."""
+    if not tx.posted.swap(posted, version=posted.version + 1):
+        return None
+    return Posting(draft=draft, to=posted.to, place=posted.place, edits=posted.message)

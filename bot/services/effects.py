@@ -1,0 +1,233 @@
+"""Exactly once: the transaction before a connector call (T1), the call, the transaction after it (T2). Nothing else calls one.
+
+T1 compares everything the decision was made on with what holds now; any difference is `Stale`, and the caller
+decides again:
+
+(1) link, session and lock: the chat account still speaks for this person, in a session that is alive;
+(2) roles and attributes: the same person row and the same local grants;
+(3) policy: the same hash;
+(4) the proposal is still waiting, with this digest, and the proof is unspent and in its time;
+(5) then, in the same transaction: proposal and proof are spent, the grant and the intent are written, and both are audited.
+
+The facts' version goes to the system itself, as the expected version of the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.domain.action import CanonicalAction, ResourceFacts
+from bot.domain.answer import Result
+from bot.domain.audit import AuditRecord, EventType
+from bot.domain.effect import Effect, EffectState
+from bot.domain.grant import Grant
+from bot.domain.identity import ChannelIdentity, Principal
+from bot.domain.messages import Place
+from bot.domain.proof import ConsentKind, Proof
+from bot.domain.proposal import Proposal, ProposalState
+from bot.domain.session import SessionLimits, SessionState, Standing
+from bot.errors import DoorwardError, Stale
+from bot.ports.clock import Clock
+from bot.ports.connectors import Call, ConnectorError, ConnectorUnavailable, OutcomeUnknown
+from bot.ports.database import Database, Transaction
+from bot.services.audit_trail import Scribe
+from bot.services.authorization import GrantMint
+
+CALL_SECONDS = 4
+"""A person is told within five seconds what became of a call (DESIGN: bad input)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A permitted act, with everything it was decided on."""
+
+    principal: Principal
+    standing: Standing
+    action: CanonicalAction
+    facts: ResourceFacts
+    policy_hash: str
+    rules: tuple[str, ...]
+    proof: Proof | None
+    proposal: Proposal | None
+    channel: ChannelIdentity
+    place: Place
+    source: str | None
+    scribe: Scribe
+    writes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What became of an effect."""
+
+    grant: Grant
+    result: Result | None
+    code: str
+    record: AuditRecord
+
+
+Conclude = Callable[[Transaction, Result | None, str, Grant], None]
+"""Writes the answer in T2: the result or None, the code of how it ended, the grant."""
+
+
+class Effects:
+    """Runs permitted acts."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        mint: GrantMint,
+        clock: Clock,
+        limits: SessionLimits,
+        policy_hash: Callable[[], str],
+    ) -> None:
+        self._database = database
+        self._mint = mint
+        self._clock = clock
+        self._limits = limits
+        self._policy_hash = policy_hash
+
+    async def run(
+        self, plan: Plan, perform: Callable[[Grant, Call], Awaitable[Result]], conclude: Conclude
+    ) -> Ran:
+        """T1, the connector call within its deadline, T2. Raises `Stale`, `StorageUnavailable`."""
+        grant = self._issue(plan)
+        await self._database.write(lambda tx: self._intend(tx, plan, grant))
+        result, code = await self._call(plan, grant, perform)
+        return await self._database.write(lambda tx: self._finish(tx, plan, grant, result, code, conclude))
+
+    async def run_local(
+        self, plan: Plan, perform: Callable[[Transaction, Grant, Call], Result], conclude: Conclude
+    ) -> Ran:
+        """An act on our own tables: T1, the act and T2 are one transaction. Raises as `run`."""
+        grant = self._issue(plan)
+        call = self._call_of(plan, grant)
+
+        def work(tx: Transaction) -> Ran:
+            self._intend(tx, plan, grant)
+            result = perform(tx, grant, call)
+            return self._finish(tx, plan, grant, result, result.code, conclude)
+
+        return await self._database.write(work)
+
+    def _issue(self, plan: Plan) -> Grant:
+        return self._mint.issue(
+            grant_id=secrets.token_hex(16),
+            principal=plan.principal,
+            action=plan.action,
+            policy_hash=plan.policy_hash,
+            now=self._clock.now(),
+            correlation=plan.scribe.correlation,
+        )
+
+    def _intend(self, tx: Transaction, plan: Plan, grant: Grant) -> None:
+        now = self._clock.now()
+        self._compare(tx, plan, now)
+        self._spend(tx, plan, now)
+        tx.effects.intend(
+            Effect(
+                id=grant.id,
+                grant=grant,
+                channel=plan.channel,
+                place=plan.place,
+                proposal_id=plan.proposal.id if plan.proposal else None,
+                source=plan.source,
+                state=EffectState.INTENDED,
+                attempts=1,
+                intended_at=now,
+            )
+        )
+        tx.audit.append(
+            plan.scribe.event(
+                EventType.EFFECT_INTENDED,
+                action=plan.action.action,
+                resource=str(plan.action.resource),
+                decision="allow",
+                rules=plan.rules,
+                policy_hash=plan.policy_hash,
+                code=f"origin.{plan.proposal.origin}" if plan.proposal else "",
+                time=now,
+            )
+        )
+
+    def _compare(self, tx: Transaction, plan: Plan, now: datetime) -> None:
+        # (1)
+        standing = tx.sessions.use(plan.channel, now=now, limits=self._limits)
+        if standing.state is not SessionState.ALIVE or standing.person is None or standing.session is None:
+            raise Stale("session")
+        if plan.standing.session is None or standing.session.id != plan.standing.session.id:
+            raise Stale("session")
+        # (2)
+        if standing.person != plan.standing.person or standing.grants != plan.standing.grants:
+            raise Stale("person")
+        # (3)
+        if self._policy_hash() != plan.policy_hash:
+            raise Stale("policy")
+
+    def _spend(self, tx: Transaction, plan: Plan, now: datetime) -> None:
+        # (4), (5)
+        if plan.proposal is not None:
+            if plan.proposal.digest != plan.action.digest or plan.proposal.until <= now:
+                raise Stale("proposal")
+            if not tx.proposals.finish(plan.proposal.id, ProposalState.SPENT):
+                raise Stale("proposal", code="proposal.spent")
+        if plan.proof is None:
+            return
+        if plan.proof.kind is ConsentKind.PER_ACTION and plan.proof.binding != plan.action.digest:
+            raise Stale("proof")
+        if plan.proof.until <= now or not tx.proofs.spend(plan.proof.id, now=now):
+            raise Stale("proof", code="proof.spent")
+
+    def _call_of(self, plan: Plan, grant: Grant) -> Call:
+        return Call(
+            subject=plan.principal.key,
+            employee=plan.principal.employee,
+            correlation=plan.scribe.correlation,
+            deadline=self._clock.now() + timedelta(seconds=CALL_SECONDS),
+            idempotency_key=grant.idempotency_key if plan.writes else None,
+            expected_version=plan.facts.version or None if plan.writes else None,
+        )
+
+    async def _call(
+        self, plan: Plan, grant: Grant, perform: Callable[[Grant, Call], Awaitable[Result]]
+    ) -> tuple[Result | None, str]:
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                result = await perform(grant, self._call_of(plan, grant))
+        except TimeoutError:
+            return None, OutcomeUnknown.code if plan.writes else ConnectorUnavailable.code
+        except ConnectorError as error:
+            return None, error.code
+        except DoorwardError as error:
+            return None, error.code
+        return result, result.code
+
+    def _finish(  # noqa: PLR0913 - both halves of T2
+        self, tx: Transaction, plan: Plan, grant: Grant, result: Result | None, code: str, conclude: Conclude
+    ) -> Ran:
+        now = self._clock.now()
+        tx.effects.finish(grant.id, _state(result, code), now=now, code=code)
+        record = tx.audit.append(
+            plan.scribe.event(
+                EventType.EFFECT_FINISHED,
+                action=plan.action.action,
+                resource=str(plan.action.resource),
+                decision="allow",
+                policy_hash=plan.policy_hash,
+                code=code,
+                time=now,
+            )
+        )
+        conclude(tx, result, code, grant)
+        return Ran(grant=grant, result=result, code=code, record=record)
+
+
+def _state(result: Result | None, code: str) -> EffectState:
+    if result is not None:
+        return EffectState.DONE
+    return EffectState.UNKNOWN if code == OutcomeUnknown.code else EffectState.REFUSED

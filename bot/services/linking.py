@@ -1,0 +1,329 @@
+"""Joins a chat account to a company identity, in one browser session that walks both legs.
+
+A link is made only when all of this holds (invariant 2: a forwarded link never links the wrong pair):
+
+(1) the ticket was offered to this chat account, is ten minutes old at the most, and is taken once, by a POST;
+(2) every later step comes from the browser session that took it (its cookie's hash stands in the leg);
+(3) the chat platform's own sign-in, in that browser, is of the ticket's chat account;
+(4) the company sign-in, in that browser, passed every check of the provider's adapter;
+(5) the person confirmed the page that names both accounts, by a POST;
+(6) the chat account is not linked, and the person is not locked.
+
+Renewing a session needs (1), (2), (4) and that the identity is the linked one: no chat leg, no naming page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter
+
+from bot.domain.audit import EventType
+from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Platform
+from bot.domain.messages import Place
+from bot.domain.session import BrowserSession, SessionLimits
+from bot.errors import AlreadyLinked, HandleSpent, Refusal, SignInRefused
+from bot.ports.chat_sign_in import ChatSignIn
+from bot.ports.clock import Clock
+from bot.ports.database import Database, Transaction
+from bot.ports.identity_provider import IdentityProvider, SignIn
+from bot.ports.stores import Interaction
+from bot.services.audit_trail import Scribe
+from bot.services.sessions import identity_of, open_browser, open_session, remember_person
+
+TICKET_SECONDS = 600
+LEG_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A sign-in offer: provenance only."""
+
+    channel: ChannelIdentity
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """A sign-in on its way through one browser; sealed in storage, since it carries a flow and tokens."""
+
+    __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    stage: str
+    """`chat`, `company` or `named`."""
+    browser: str
+    provider: str
+    channel: ChannelIdentity | None = None
+    place: Place | None = None
+    renewal: bool = False
+    nonce: str = ""
+    flow: bytes = b""
+    sign_in: SignIn | None = None
+    next_path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """Both accounts are known; the page that names them comes next."""
+
+    leg: str
+    channel: ChannelIdentity
+    sign_in: SignIn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """A sign-in is through. The browser gets a new session id (session fixation)."""
+
+    browser: BrowserSession
+    identity: LinkedIdentity
+    display_name: str
+    channel: ChannelIdentity | None
+    next_path: str
+    linked: bool
+
+
+_LEG: TypeAdapter[Leg] = TypeAdapter(Leg)
+_TICKET: TypeAdapter[Ticket] = TypeAdapter(Ticket)
+
+
+def offer(tx: Transaction, channel: ChannelIdentity, place: Place, *, at: Clock) -> str:
+    """A ticket for this chat account; the path of the page that takes it."""
+    ticket: dict[str, Any] = _TICKET.dump_python(Ticket(channel=channel, place=place), mode="json")
+    handle = tx.interactions.create(
+        Interaction(
+            kind="ticket", payload=ticket, audience=channel.key, until=at.now() + timedelta(seconds=TICKET_SECONDS)
+        )
+    )
+    return f"/signin/start?ticket={handle}"
+
+
+def _hash(browser_id: str) -> str:
+    return hashlib.sha256(browser_id.encode()).hexdigest()
+
+
+class Linking:
+    """The sign-in legs, as the web pages drive them."""
+
+    def __init__(  # noqa: PLR0913 - composed once
+        self,
+        *,
+        database: Database,
+        providers: Mapping[str, IdentityProvider],
+        chats: Mapping[Platform, ChatSignIn],
+        clock: Clock,
+        limits: SessionLimits,
+        public_url: str,
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._chats = chats
+        self._clock = clock
+        self._limits = limits
+        self._public_url = public_url.rstrip("/")
+
+    async def look(self, ticket: str) -> Ticket:
+        """What a ticket is for, without taking it. Raises `HandleSpent`."""
+        now = self._clock.now()
+        found = await self._database.read(lambda tx: tx.interactions.find(ticket, now=now))
+        if found is None or found.kind != "ticket":
+            raise HandleSpent(code="ticket.spent")
+        return _TICKET.validate_python(found.payload)
+
+    async def begin(self, ticket: str, browser_id: str, provider: str | None = None) -> str:
+        """Take the ticket; where the browser goes next. Raises `HandleSpent`, `SignInRefused`, `ProviderUnavailable`."""
+        name = provider or next(iter(self._providers))
+        if name not in self._providers:
+            raise SignInRefused(code="idp.unknown")
+        leg, state = await self._database.write(lambda tx: self._take(tx, ticket, browser_id, name))
+        if leg.stage == "company":
+            return await self._company(state, leg)
+        assert leg.channel is not None
+        return self._chats[leg.channel.platform].authorize_url(
+            state=state, nonce=leg.nonce, redirect_uri=self._chat_redirect(leg.channel.platform)
+        )
+
+    def _take(self, tx: Transaction, ticket: str, browser_id: str, provider: str) -> tuple[Leg, str]:
+        # (1)
+        found = tx.interactions.take(ticket, now=self._clock.now())
+        if found is None or found.kind != "ticket":
+            raise HandleSpent(code="ticket.spent")
+        offered = _TICKET.validate_python(found.payload)
+        renewal = tx.links.find(offered.channel) is not None
+        if not renewal and offered.channel.platform not in self._chats:
+            raise SignInRefused(code="link.no_chat_sign_in")
+        leg = Leg(
+            stage="company" if renewal else "chat",
+            browser=_hash(browser_id),
+            provider=provider,
+            channel=offered.channel,
+            place=offered.place,
+            renewal=renewal,
+            nonce=secrets.token_urlsafe(24),
+        )
+        return leg, self._keep(tx, leg)
+
+    def _keep(self, tx: Transaction, leg: Leg) -> str:
+        return tx.interactions.create(self._leg(leg))
+
+    def _leg(self, leg: Leg, version: int = 0) -> Interaction:
+        payload: dict[str, object] = _LEG.dump_python(leg, mode="json")
+        until = self._clock.now() + timedelta(seconds=LEG_SECONDS)
+        return Interaction(kind="leg", payload=payload, audience="browser", until=until, version=version)
+
+    async def begin_in_browser(
+        self, browser_id: str, next_path: str, *, provider: str | None = None, max_age: int | None = None
+    ) -> str:
+        """A company sign-in alone, for our own pages; where the browser goes next."""
+        name = provider or next(iter(self._providers))
+        leg = Leg(stage="company", browser=_hash(browser_id), provider=name, next_path=next_path)
+        state = await self._database.write(lambda tx: self._keep(tx, leg))
+        return await self._company(state, leg, max_age=max_age)
+
+    async def chat_back(self, platform: Platform, state: str, code: str, browser_id: str) -> str:
+        """The chat leg is back; where the browser goes next. Raises `SignInRefused`, `HandleSpent`."""
+        leg, _ = await self._find(state, browser_id, stage="chat")
+        if leg.channel is None or leg.channel.platform is not platform:
+            raise SignInRefused(code="link.mixed_up")
+        who = await self._chats[platform].redeem(
+            code=code, nonce=leg.nonce, redirect_uri=self._chat_redirect(platform)
+        )
+        # (3)
+        if not hmac.compare_digest(who.key, leg.channel.key):
+            await self._refused(leg, "link.other_chat_account")
+            raise SignInRefused(code="link.other_chat_account")
+        return await self._company(state, replace(leg, stage="company"))
+
+    async def _company(self, state: str, leg: Leg, *, max_age: int | None = None) -> str:
+        attempt = await self._providers[leg.provider].begin_sign_in(
+            redirect_uri=self._company_redirect(leg.provider), state=state, max_age=max_age
+        )
+        moved = replace(leg, stage="company", flow=attempt.flow)
+        await self._database.write(lambda tx: self._move(tx, state, moved))
+        return attempt.authorize_url
+
+    def _move(self, tx: Transaction, state: str, leg: Leg) -> None:
+        found = tx.interactions.find(state, now=self._clock.now())
+        if found is None or not tx.interactions.replace(state, self._leg(leg, found.version)):
+            raise HandleSpent(code="leg.spent")
+
+    async def _find(self, state: str, browser_id: str, *, stage: str) -> tuple[Leg, int]:
+        now = self._clock.now()
+        found = await self._database.read(lambda tx: tx.interactions.find(state, now=now))
+        if found is None or found.kind != "leg":
+            raise HandleSpent(code="leg.spent")
+        leg = _LEG.validate_python(found.payload)
+        # (2)
+        if not hmac.compare_digest(leg.browser, _hash(browser_id)):
+            await self._refused(leg, "link.other_browser")
+            raise SignInRefused(code="link.other_browser")
+        if leg.stage != stage or (stage == "company" and not leg.flow):
+            raise HandleSpent(code="leg.stage")
+        return leg, found.version
+
+    async def company_back(self, provider: str, response: Mapping[str, str], browser_id: str) -> Named | SignedIn:
+        """The company leg is back. Raises `SignInRefused`, `ProviderUnavailable`, `HandleSpent`."""
+        state = response.get("state", "")
+        leg, _ = await self._find(state, browser_id, stage="company")
+        if leg.provider != provider:
+            raise SignInRefused(code="link.mixed_up")
+        # (4)
+        try:
+            sign_in = await self._providers[provider].complete_sign_in(
+                flow=leg.flow, response=response, now=self._clock.now()
+            )
+        except SignInRefused as error:
+            await self._refused(leg, error.code)
+            raise
+        if leg.channel is None or leg.renewal:
+            return await self._database.write(lambda tx: self._finish(tx, state, leg, sign_in))
+        named = replace(leg, stage="named", sign_in=sign_in, flow=b"")
+        await self._database.write(lambda tx: self._move(tx, state, named))
+        return Named(leg=state, channel=leg.channel, sign_in=sign_in)
+
+    async def confirm(self, state: str, browser_id: str) -> SignedIn:
+        """(5): the page that names both accounts was confirmed. Raises `HandleSpent`, `AlreadyLinked`, `SignInRefused`."""
+        leg, _ = await self._find(state, browser_id, stage="named")
+        if leg.sign_in is None:
+            raise HandleSpent(code="leg.spent")
+        sign_in = leg.sign_in
+        return await self._database.write(lambda tx: self._finish(tx, state, leg, sign_in))
+
+    async def decline(self, state: str, browser_id: str) -> None:
+        """Somebody said that one of the accounts is not theirs: the leg is gone, and it is written down."""
+        leg, _ = await self._find(state, browser_id, stage="named")
+        now = self._clock.now()
+        await self._database.write(lambda tx: tx.interactions.take(state, now=now))
+        await self._refused(leg, "link.declined")
+
+    def _finish(self, tx: Transaction, state: str, leg: Leg, sign_in: SignIn) -> SignedIn:
+        now = self._clock.now()
+        if tx.interactions.take(state, now=now) is None:
+            raise HandleSpent(code="leg.spent")
+        identity = identity_of(sign_in.claims)
+        person = remember_person(tx, leg.provider, sign_in.claims, now)
+        scribe = self._scribe(leg, identity)
+        if leg.channel is not None:
+            self._link(tx, leg, identity, scribe, locked=person.locked)
+            open_session(tx, leg.channel, sign_in, self._limits, now)
+        elif person.locked:
+            raise SignInRefused(code="person.locked")
+        tx.tokens.save(identity, sign_in.token_cache, expected_version=None, now=now)
+        browser = open_browser(tx, sign_in.claims, now)
+        tx.audit.append(scribe.event(EventType.SESSION_OPENED, code="browser" if leg.channel is None else "chat"))
+        return SignedIn(
+            browser=browser,
+            identity=identity,
+            display_name=sign_in.claims.display_name,
+            channel=leg.channel,
+            next_path=leg.next_path,
+            linked=leg.channel is not None and not leg.renewal,
+        )
+
+    def _link(self, tx: Transaction, leg: Leg, identity: LinkedIdentity, scribe: Scribe, *, locked: bool) -> None:
+        assert leg.channel is not None
+        # (6)
+        if locked:
+            raise SignInRefused(code="person.locked")
+        link = tx.links.find(leg.channel)
+        if leg.renewal:
+            if link is None or link.identity != identity:
+                raise SignInRefused(code="link.other_identity")
+            return
+        if link is not None:
+            raise AlreadyLinked
+        tx.links.insert(
+            Link(channel=leg.channel, identity=identity, provider=leg.provider, linked_at=self._clock.now())
+        )
+        tx.audit.append(scribe.event(EventType.LINK_MADE))
+
+    async def _refused(self, leg: Leg, code: str) -> None:
+        event = self._scribe(leg, None).event(EventType.LINK_REFUSED, decision="deny", code=code)
+        await self._database.write(lambda tx: tx.audit.append(event))
+
+    def _scribe(self, leg: Leg, identity: LinkedIdentity | None) -> Scribe:
+        return Scribe(
+            time=self._clock.now(),
+            channel=leg.channel.key if leg.channel else "web",
+            correlation=secrets.token_hex(8),
+            principal=identity.key if identity else "",
+        )
+
+    def _chat_redirect(self, platform: Platform) -> str:
+        return f"{self._public_url}/signin/{platform}/callback"
+
+    def _company_redirect(self, provider: str) -> str:
+        return f"{self._public_url}/signin/callback/{provider}"
+
+
+async def remember_refusal(database: Database, clock: Clock, error: Refusal) -> None:
+    """Write down a refused sign-in that has no leg to name."""
+    scribe = Scribe(time=clock.now(), channel="web", correlation=secrets.token_hex(8))
+    event = scribe.event(EventType.SIGN_IN_REFUSED, decision="deny", code=error.code)
+    await database.write(lambda tx: tx.audit.append(event))

@@ -1,0 +1,75 @@
+"""The answers that are not the thing itself: sign in first, not allowed, not understood, not now. Each says what next."""
+
+from __future__ import annotations
+
+from bot.domain.answer import Answer, Button, Draft
+from bot.domain.cards import Action, ActionStyle, Card, Dialog, Status
+from bot.domain.identity import Role
+from bot.domain.intent import Question
+from bot.domain.session import SessionState
+from bot.texts.sentences import Voice
+
+
+def sign_in_first(voice: Voice, path: str, public_url: str, state: SessionState) -> Answer:
+    """An offer only this person sees."""
+    key = "sign_in.first" if state is SessionState.NOT_LINKED else "sign_in.again"
+    link = Action(label=voice.say("sign_in.button"), url=public_url + path, style=ActionStyle.PRIMARY)
+    card = Card(
+        headline=voice.say(f"{key}.headline"),
+        body=voice.say(f"{key}.body"),
+        actions=(link,),
+        status=Status.NEEDS_PROOF,
+    )
+    return Answer(draft=Draft(card=card), continue_path=path, code=f"sign_in.{state}")
+
+
+def denied(voice: Voice, reason: str, capability: str) -> Answer:
+    """Why not, and what next; the same words for what may not be seen and what does not exist."""
+    specific = f"deny.{capability}.{reason}"
+    key = specific if voice.has(f"{specific}.headline") else f"deny.{reason}"
+    card = Card(headline=voice.say(f"{key}.headline"), body=voice.say(f"{key}.next"), status=Status.DENIED)
+    return Answer(draft=Draft(card=card), code=f"deny.{reason}")
+
+
+def failed(voice: Voice, code: str, reference: str) -> Answer:
+    """Something did not work: what that means for the request, and what happens next."""
+    key = code if voice.has(f"failed.{code}.headline") else "internal"
+    card = Card(
+        headline=voice.say(f"failed.{key}.headline"),
+        body=voice.say(f"failed.{key}.next"),
+        status=Status.BROKEN,
+        quiet=voice.say("common.reference", reference=reference),
+    )
+    return Answer(draft=Draft(card=card), code=code)
+
+
+def ask_back(voice: Voice, question: Question) -> Answer:
+    """A helpful question, with the likely meanings as buttons."""
+    buttons = tuple(Button(label=voice.say(key), intent=intent) for key, intent in question.choices)
+    card = Card(
+        headline=voice.say(f"{question.text_key}.headline", **question.values),
+        body=voice.say(f"{question.text_key}.body", **question.values),
+        status=Status.PLAIN,
+    )
+    return Answer(draft=Draft(card=card, buttons=buttons), code=question.text_key)
+
+
+def as_dialog(answer: Answer, handle: str) -> Dialog:
+    """The same answer in the dialog that is open."""
+    card = answer.draft.card if answer.draft else Card(headline="")
+    links = tuple(action for action in card.actions if action.url)
+    return Dialog(handle=handle, title=card.headline, submit="", body=card.body, signed=card.facts, links=links)
+
+
+def dismissed(voice: Voice) -> Answer:
+    """The person pressed "Don't"."""
+    card = Card(headline=voice.say("consent.dismissed.headline"), body=voice.say("consent.dismissed.body"))
+    return Answer(draft=Draft(card=card), code="dismissed")
+
+
+def help_card(voice: Voice, roles: frozenset[Role]) -> Answer:
+    """What this person may do, by role; policy decides each when it is asked for."""
+    lines = [voice.say("help.everybody")]
+    lines += [voice.say(f"help.{role}") for role in Role if role in roles and voice.has(f"help.{role}")]
+    card = Card(headline=voice.say("help.headline"), body="\n".join(lines))
+    return Answer(draft=Draft(card=card), code="help")

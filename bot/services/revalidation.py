@@ -1,0 +1,51 @@
+"""Asks the identity provider, now and over the network, whether it still stands for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.domain.audit import EventType
+from bot.domain.identity import LinkedIdentity, Person
+from bot.errors import AccountRevoked, ProviderUnavailable
+from bot.ports.clock import Clock
+from bot.ports.database import Database, Transaction
+from bot.ports.identity_provider import IdentityProvider, Revalidation
+from bot.services.audit_trail import Scribe
+from bot.services.sessions import end_everything, remember_person
+
+
+class Revalidator:
+    """One for all providers."""
+
+    def __init__(self, *, database: Database, providers: Mapping[str, IdentityProvider], clock: Clock) -> None:
+        self._database = database
+        self._providers = providers
+        self._clock = clock
+
+    async def check(self, person: Person, scribe: Scribe) -> Person:
+        """The person as the provider describes them now, stored.
+
+        Raises `AccountRevoked` after ending everything of theirs, `ProviderUnavailable` without having changed anything.
+        """
+        kept = await self._database.read(lambda tx: tx.tokens.load(person.identity))
+        provider = self._providers.get(person.provider)
+        if kept is None or provider is None:
+            raise ProviderUnavailable("no token to ask with", code="idp.no_token")
+        cache, version = kept
+        try:
+            fresh = await provider.revalidate(
+                subject=person.identity.subject, token_cache=cache, now=self._clock.now()
+            )
+        except AccountRevoked:
+            await self._database.write(lambda tx: self._end(tx, person.identity, scribe))
+            raise
+        return await self._database.write(lambda tx: self._store(tx, person, fresh, version))
+
+    def _end(self, tx: Transaction, identity: LinkedIdentity, scribe: Scribe) -> None:
+        end_everything(tx, identity)
+        tx.audit.append(scribe.event(EventType.SESSION_ENDED, code=AccountRevoked.code, time=self._clock.now()))
+
+    def _store(self, tx: Transaction, person: Person, fresh: Revalidation, version: int) -> Person:
+        now = self._clock.now()
+        tx.tokens.save(person.identity, fresh.token_cache, expected_version=version, now=now)
+        return remember_person(tx, person.provider, fresh.claims, now)

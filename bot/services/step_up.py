@@ -1,0 +1,143 @@
+"""The second factor: binding an authenticator, checking a code, and the proof that comes of it.
+
+A code counts when all of this holds:
+
+(1) the path (chat or page) has tries left for this person; the try is counted before anything is compared;
+(2) the person has a confirmed authenticator that is not disabled; the attempt is counted as a failure first;
+(3) the code is that of a time step inside the window, later than the last accepted one (RFC 6238 §5.2);
+(4) storing that step succeeds, which it does once among all replicas; it also clears the failures.
+
+The caller binds the proof to a digest or a named set and inserts it in the same transaction.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.domain.identity import LinkedIdentity
+from bot.domain.proof import OWN_READING_SECONDS, PROOF_SECONDS, Authenticator, ConsentKind, Proof, ProofMethod
+from bot.domain.totp import accepted_step, new_seed
+from bot.ports.database import Transaction
+from bot.services import throttling
+
+
+class CodePath(StrEnum):
+    """Where a code was typed; failures are counted apart."""
+
+    CHAT = "chat"
+    PAGE = "page"
+
+
+class CodeRefusal(StrEnum):
+    """Why a code did not count; the audit trail's code."""
+
+    THROTTLED = "totp.throttled"
+    NO_AUTHENTICATOR = "totp.none"
+    DISABLED = "totp.disabled"
+    WRONG = "totp.wrong"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """A fresh authenticator, to be shown once. `seed` is a secret."""
+
+    authenticator_id: str
+    seed: str
+
+
+def usable(tx: Transaction, identity: LinkedIdentity) -> tuple[Authenticator, ...]:
+    """The authenticators that can give a proof now."""
+    return tuple(
+        item for item in tx.authenticators.of_identity(identity) if item.confirmed_at is not None and not item.disabled
+    )
+
+
+def begin_enrolment(tx: Transaction, identity: LinkedIdentity, now: datetime) -> Enrolment | None:
+    """Bind an unconfirmed authenticator; earlier unconfirmed ones go. None where a confirmed one exists.
+
+    The caller has checked that a fresh company sign-in of this identity stands behind the request.
+    """
+    for item in tx.authenticators.of_identity(identity):
+        if item.confirmed_at is not None:
+            return None
+        tx.authenticators.remove(item.id)
+    seed = new_seed()
+    authenticator = Authenticator(
+        id=secrets.token_hex(12),
+        identity=identity,
+        method=ProofMethod.TOTP,
+        name="authenticator app",
+        created_at=now,
+        confirmed_at=None,
+        last_step=0,
+        failures=0,
+        disabled=False,
+    )
+    tx.authenticators.insert(authenticator, seed)
+    return Enrolment(authenticator_id=authenticator.id, seed=seed)
+
+
+def check_code(
+    tx: Transaction, identity: LinkedIdentity, code: str, *, path: CodePath, now: datetime, enrolling: bool = False
+) -> Authenticator | CodeRefusal:
+    """Check conditions (1) to (4) of this module; the authenticator that the code is of, or why not."""
+    # (1)
+    if not throttling.allows_code(tx, identity.key, path.value, now):
+        return CodeRefusal.THROTTLED
+    # (2)
+    candidates = [
+        item
+        for item in tx.authenticators.of_identity(identity)
+        if item.method is ProofMethod.TOTP and (item.confirmed_at is None) is enrolling
+    ]
+    if not candidates:
+        return CodeRefusal.NO_AUTHENTICATOR
+    authenticator = candidates[0]
+    if authenticator.disabled:
+        return CodeRefusal.DISABLED
+    authenticator = tx.authenticators.count_attempt(authenticator.id)
+    if authenticator.disabled:
+        return CodeRefusal.DISABLED
+    # (3)
+    step = accepted_step(tx.authenticators.seed(authenticator.id), code, now, last_step=authenticator.last_step)
+    if step is None:
+        return CodeRefusal.WRONG
+    # (4)
+    if not tx.authenticators.accept(authenticator.id, step=step, now=now):
+        return CodeRefusal.WRONG
+    return authenticator
+
+
+def prove(  # noqa: PLR0913 - what a proof binds
+    tx: Transaction,
+    identity: LinkedIdentity,
+    *,
+    method: ProofMethod,
+    kind: ConsentKind,
+    binding: str,
+    now: datetime,
+    src_ip: str | None = None,
+) -> Proof:
+    """Write the proof that a checked second factor gives, bound to one digest or one named set."""
+    seconds = PROOF_SECONDS if kind is ConsentKind.PER_ACTION else OWN_READING_SECONDS
+    proof = Proof(
+        id=secrets.token_hex(16),
+        identity=identity,
+        method=method,
+        phishing_resistant=method is ProofMethod.PASSKEY,
+        kind=kind,
+        binding=binding,
+        at=now,
+        until=now + timedelta(seconds=seconds),
+        src_ip=src_ip,
+    )
+    tx.proofs.insert(proof)
+    return proof
+
+
+def reading_binding(session_id: str, reading_set: str) -> str:
+    """What a proof for one's own reading is bound to: this session and that named set."""
+    return f"reading|{session_id}|{reading_set}"

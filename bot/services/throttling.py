@@ -1,0 +1,46 @@
+"""Rate limits: counted first, then compared; a limiter that cannot count says no by raising."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.messages import EventKind, IncomingMessage
+from bot.ports.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """So many in so many seconds."""
+
+    count: int
+    window_seconds: int
+
+
+MESSAGES = Limit(count=60, window_seconds=60)
+"""Typed sentences of one chat account."""
+PRESSES = Limit(count=120, window_seconds=60)
+"""Buttons and dialogs of one chat account, apart, so that typing cannot close the buttons."""
+CODES = Limit(count=5, window_seconds=900)
+"""Codes of one person by one path (RFC 4226 §7.3: throttle)."""
+CODES_A_DAY = Limit(count=20, window_seconds=86_400)
+PAGES = Limit(count=60, window_seconds=60)
+"""Requests of one browser session or address to our pages that lead to work."""
+
+
+def allows_message(tx: Transaction, message: IncomingMessage, now: datetime) -> bool:
+    """Whether this chat account may go on; each account has its own budget, so nobody exhausts another's."""
+    typed = message.kind in (EventKind.MESSAGE, EventKind.COMMAND)
+    limit, path = (MESSAGES, "typed") if typed else (PRESSES, "pressed")
+    return hit(tx, f"{path}|{message.who.key}", limit, now)
+
+
+def allows_code(tx: Transaction, person: str, path: str, now: datetime) -> bool:
+    """Whether one more code may be tried by this path (`chat` or `page`)."""
+    short = hit(tx, f"code|{path}|{person}", CODES, now)
+    return hit(tx, f"code-day|{path}|{person}", CODES_A_DAY, now) and short
+
+
+def hit(tx: Transaction, key: str, limit: Limit, now: datetime) -> bool:
+    """Count one and say whether it is within the limit."""
+    return tx.throttle.hit(key, limit=limit.count, window_seconds=limit.window_seconds, now=now)

@@ -1,0 +1,165 @@
+"""One message on its way: what is known of it so far, its trace, and the one transaction that ends it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from bot.domain.action import SALT_BYTES, CanonicalAction, ResourceFacts
+from bot.domain.answer import Answer, Posting
+from bot.domain.audit import AuditEvent, AuditRecord, EventType
+from bot.domain.identity import Principal
+from bot.domain.intent import Intent
+from bot.domain.messages import IncomingMessage, ReplyWindow
+from bot.domain.outbound import OutboxItem
+from bot.domain.proof import Proof, ProofMethod
+from bot.domain.proposal import Proposal
+from bot.domain.session import Standing
+from bot.ports.clock import Clock
+from bot.ports.database import Transaction
+from bot.ports.stores import Interaction
+from bot.ports.trace import Step, StepOutcome, TraceEntry, Tracer
+from bot.services.audit_trail import Scribe
+from bot.services.authorization import Circumstances
+from bot.services.delivery import Delivery
+from bot.services.effects import Ran
+from bot.texts.sentences import Voice, voice
+from policy.model import Obligations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a decision asks for before the act: a press, a second factor, or an authenticator first."""
+
+    obligations: Obligations
+    method: ProofMethod | None
+    decision: str
+    """The audit trail's word for it."""
+    enrol: bool = False
+    press_only: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """Mutable, and lives for one message only."""
+
+    message: IncomingMessage
+    row: str | None
+    in_browser: bool
+    clock: Clock
+    tracer: Tracer
+    scribe: Scribe
+    src_ip: str | None = None
+    standing: Standing | None = None
+    principal: Principal | None = None
+    proposal: Proposal | None = None
+    pressed: Interaction | None = None
+    action: CanonicalAction | None = None
+    facts: ResourceFacts | None = None
+    intent: Intent | None = None
+    cedar_action: str = ""
+    salt: str = field(default_factory=lambda: secrets.token_hex(SALT_BYTES))
+    circumstances: Circumstances | None = None
+    rules: tuple[str, ...] = ()
+    policy_hash: str = ""
+    proof: Proof | None = None
+    revalidated: bool = False
+    effect: Ran | None = None
+    outbox: list[OutboxItem] = field(default_factory=list)
+    _since: float = field(default_factory=time.perf_counter)
+
+    @property
+    def now(self) -> datetime:
+        """The clock's time; asked anew at each step."""
+        return self.clock.now()
+
+    @property
+    def voice(self) -> Voice:
+        """The reader's language: the person's, else the platform's."""
+        return voice(self.principal.locale if self.principal else self.message.locale)
+
+    @property
+    def person(self) -> Principal:
+        """The principal, once step 2 has found one."""
+        assert self.principal is not None
+        return self.principal
+
+    def trace(self, step: Step, outcome: StepOutcome, entry: TraceEntry | None = None) -> None:
+        """Record how a step ended, and how long it took since the one before."""
+        here = time.perf_counter()
+        base = entry or TraceEntry(step=step, outcome=outcome)
+        self.tracer.record(
+            self.scribe.correlation, replace(base, step=step, outcome=outcome, seconds=here - self._since)
+        )
+        self._since = here
+
+    def traced(self, record: AuditRecord) -> None:
+        """Record the audit record's place in the log."""
+        entry = TraceEntry(step=Step.OUT, outcome=StepOutcome.OK, audit_seq=record.seq, audit_hash=record.hash)
+        self.trace(Step.OUT, StepOutcome.OK, entry)
+
+    @property
+    def dialog_open(self) -> bool:
+        """Whether a loading dialog waits for this turn's answer."""
+        return self.message.window is ReplyWindow.OPENS_DIALOG and self.message.trigger is not None
+
+
+def conclude(
+    tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery, follow: Callable[[], tuple[Posting, ...]]
+) -> None:
+    """Queue the answer and what follows from it, and end the inbox row: part of the transaction of what they tell."""
+    postings = [*_own(tx, turn, answer), *follow()]
+    turn.outbox += [delivery.put(tx, posting, turn.scribe.correlation) for posting in postings]
+    if turn.row is not None:
+        tx.inbox.complete(turn.row, turn.now)
+
+
+def proposal_card(proposal_id: str) -> str:
+    """Under what a proposal's own card is found, to be replaced by what became of it."""
+    return f"Proposal::{proposal_id}"
+
+
+def _own(tx: Transaction, turn: Turn, answer: Answer) -> tuple[Posting, ...]:
+    """The answer to the person; not in chat where an open dialog or the browser shows it."""
+    if answer.draft is None or turn.dialog_open:
+        return ()
+    place, who = turn.message.place, turn.message.who
+    if turn.proposal is not None and answer.code in {"done", "dismissed"}:
+        copies = tx.posted.about(proposal_card(turn.proposal.id))
+        if copies:
+            return tuple(
+                Posting(draft=answer.draft, to=who, place=posted.place, edits=posted.message) for posted in copies
+            )
+    if turn.in_browser and answer.continue_path is not None:
+        return ()
+    return (Posting(draft=answer.draft, to=who, place=place),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a message ends short of an effect: the event that records it, and the answer, made in that transaction."""
+
+    event: AuditEvent
+    answer: Callable[[Transaction], Answer]
+
+
+def end(turn: Turn, kind: EventType, decision: str, answer: Answer, *, code: str = "") -> Ending:
+    """An ending whose answer needs nothing of the transaction."""
+    return Ending(event=event(turn, kind, decision, code=code or answer.code), answer=lambda _: answer)
+
+
+def event(turn: Turn, kind: EventType, decision: str, *, code: str = "") -> AuditEvent:
+    """An audit event with everything this turn knows."""
+    return turn.scribe.event(
+        kind,
+        action=turn.cedar_action,
+        resource=str(turn.action.resource) if turn.action else "",
+        decision=decision,
+        rules=turn.rules,
+        policy_hash=turn.policy_hash,
+        code=code,
+        time=turn.now,
+    )

@@ -1,0 +1,60 @@
+"""Dates, numbers and money in the reader's language and zone (CLDR, through Babel)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel.dates import format_date, format_skeleton
+from babel.numbers import format_currency, format_decimal
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone of that name, UTC where it is unknown."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def day(value: date, language: str) -> str:
+    """A day with its weekday: `Mon 21 Dec`."""
+    return str(format_skeleton("MMMEd", value, locale=language))
+
+
+def full_day(value: date, language: str) -> str:
+    """A day in full: `Monday, 21 December 2026`."""
+    return str(format_date(value, "full", locale="en_GB" if language == "en" else language))
+
+
+def days(start: date, end: date, language: str) -> str:
+    """A range of days, one day where both are the same."""
+    return day(start, language) if start == end else f"{day(start, language)} – {day(end, language)}"
+
+
+def month(value: date, language: str) -> str:
+    """A month: `September 2026`."""
+    return str(format_skeleton("yMMMM", value, locale=language))
+
+
+def clock_time(value: datetime, timezone: str, language: str) -> str:
+    """A time of day in the reader's zone."""
+    local = value.astimezone(zone(timezone))
+    return str(format_skeleton("Hm", local, locale=language))
+
+
+def moment(value: datetime, timezone: str, language: str) -> str:
+    """Day and time in the reader's zone."""
+    local = value.astimezone(zone(timezone))
+    return f"{day(local.date(), language)} {clock_time(value, timezone, language)}"
+
+
+def number(value: Decimal | int, language: str) -> str:
+    """A number without needless zeros: `8.5`."""
+    return str(format_decimal(value, locale=language))
+
+
+def money(value: Decimal, currency: str, language: str) -> str:
+    """An amount with its currency."""
+    return str(format_currency(value, currency, locale=language))

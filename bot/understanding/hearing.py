@@ -1,0 +1,67 @@
+"""Step 4: from a message to an intent, whether it was typed, pressed, or waits in a proposal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from bot.capabilities.model import Arguments, Capability
+from bot.domain.intent import Intent, Origin, Question
+from bot.domain.messages import EventKind
+from bot.services.buttons import intent_of
+from bot.services.turns import Turn
+from bot.texts.formats import zone
+from bot.understanding.understanding import Understanding
+
+NO_QUESTION = Question(text_key="understanding.unsure")
+
+
+class Hearing:
+    """Everything that turns a message into an intent."""
+
+    def __init__(self, understanding: Understanding, catalogue: Mapping[str, Capability]) -> None:
+        self._understanding = understanding
+        self._catalogue = catalogue
+
+    def hear(self, turn: Turn, now: datetime) -> Intent | Question:
+        """The intent, with arguments that fit the catalogue; or the question to ask back."""
+        if turn.proposal is not None:
+            origin = Origin(turn.proposal.origin)
+            action = turn.proposal.action
+            return Intent(capability=action.capability, arguments=dict(action.arguments), origin=origin)
+        if turn.pressed is not None:
+            return self._fitting(intent_of(turn.pressed))
+        today = now.astimezone(zone(turn.person.timezone if turn.principal else "UTC")).date()
+        heard = self._understanding.understand(
+            turn.message.text,
+            today=today,
+            locale=turn.voice.language,
+            is_command=turn.message.kind is EventKind.COMMAND,
+        )
+        return self._fitting(heard) if isinstance(heard, Intent) else heard
+
+    def _fitting(self, intent: Intent) -> Intent | Question:
+        if intent.capability not in self._catalogue:
+            return intent if intent.capability in BUILT_IN else NO_QUESTION
+        try:
+            self.arguments(intent)
+        except ValidationError:
+            return NO_QUESTION
+        return intent
+
+    def arguments(self, intent: Intent) -> Arguments:
+        """The arguments as the capability's own model. Raises `ValidationError`."""
+        return self._catalogue[intent.capability].arguments.model_validate(intent.arguments)
+
+    def canonical(self, intent: Intent) -> Intent:
+        """The intent with defaults filled in and values normalised, for the canonical action."""
+        entry = self._catalogue[intent.capability]
+        values = self.arguments(intent).model_dump(mode="json")
+        return replace(intent, arguments={name: values.get(name) for name in entry.canonical})
+
+
+BUILT_IN = frozenset({"help", "sign_in"})
+"""Not capabilities: they need no decision and touch nothing."""

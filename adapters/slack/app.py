@@ -45,7 +45,8 @@ _LISTENED = frozenset({"event_callback", "block_actions", "view_submission", "sh
 
 _log = logging.getLogger("doorward.slack")
 _bolt_log = logging.getLogger("doorward.slack.bolt")
-_bolt_log.setLevel(logging.ERROR)
+_bolt_log.setLevel(logging.CRITICAL + 1)
+"""What Bolt logs may quote the payload; whatever it has to say ends in a status that we log."""
 
 Reader = Callable[[Payload, ChannelIdentity, datetime], IncomingMessage]
 Answer = Callable[[], BoltResponse]
@@ -118,8 +119,10 @@ class SlackApp:
         answer = await self._bolt.async_dispatch(request)
         if answer.status == 404:  # authentic, and of no kind that we listen to
             return Response(status_code=200)
-        status = 503 if answer.status >= 500 else answer.status
-        return Response(answer.body, status, headers=answer.first_headers_without_set_cookie())
+        if answer.status == 500:  # Bolt's own word: no listener of ours raises or says so
+            _log.error("slack_bolt_failed")
+            raise Malformed("a shape Bolt does not know")
+        return Response(answer.body, answer.status, headers=answer.first_headers_without_set_cookie())
 
     async def _on_event(self, body: Payload) -> BoltResponse:
         async def taken() -> BoltResponse:

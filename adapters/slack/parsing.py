@@ -97,8 +97,9 @@ def _shaped(payload: Payload) -> Payload:
         part = payload.get(name)
         if part is not None and not isinstance(part, dict):
             raise Malformed(name)
-    if payload["type"] == "event_callback" and not isinstance((payload.get("event") or {}).get("type"), str):
-        raise Malformed("event")
+    needed = {"event_callback": "event", "view_submission": "view"}.get(payload["type"])
+    if needed and not isinstance((payload.get(needed) or {}).get("type"), str):
+        raise Malformed(needed)
     for name in ("actions", "authorizations"):
         parts = payload.get(name)
         if parts is not None and not (isinstance(parts, list) and all(isinstance(part, dict) for part in parts)):

@@ -1,0 +1,48 @@
+"""The audit log as files: JSON lines and CSV, both with the fields of DESIGN §6 and the chain."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+from bot.domain.audit import AuditRecord
+from storage.audit_log import to_fields
+from storage.codec import to_json
+
+FIELDS = (
+    *("seq", "time", "type", "principal", "channel", "action", "resource", "decision", "rules", "policy_hash"),
+    *("correlation", "code", "previous", "hash"),
+)
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for a formula (OWASP: CSV injection)."""
+
+
+def to_export(record: AuditRecord) -> dict[str, object]:
+    """One record with its place in the chain."""
+    return {"seq": record.seq, **to_fields(record.event), "previous": record.previous, "hash": record.hash}
+
+
+def to_json_lines(records: Iterable[AuditRecord]) -> Iterator[str]:
+    """One canonical JSON object a line."""
+    for record in records:
+        yield to_json(to_export(record)) + "\n"
+
+
+def to_csv(records: Iterable[AuditRecord]) -> Iterator[str]:
+    """RFC 4180 lines with a header; what a spreadsheet would run as a formula gets a leading apostrophe."""
+    yield _line(FIELDS)
+    for record in records:
+        export = to_export(record)
+        export["rules"] = " ".join(record.event.rules)
+        yield _line([_harmless(str(export[field])) for field in FIELDS])
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+
+
+def _line(cells: Iterable[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(cells)
+    return buffer.getvalue()

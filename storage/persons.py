@@ -1,0 +1,128 @@
+"""Proven people, their attributes and their lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import bindparam, or_, select
+
+from bot.domain.identity import LinkedIdentity, Person, Role
+from bot.errors import Stale
+from storage.authority import AuthorityRows, Values
+from storage.codec import identity_key, to_identity, to_micros, to_moment, words, words_to_json
+from storage.roles import Roles
+from storage.statement import Connection, Statement, finding, inserting_once, locking, replacing
+from storage.tables.identity import persons, role_grants
+
+
+def parse(values: Mapping[str, Any]) -> Person:
+    """The person of a row."""
+    return Person(
+        identity=to_identity(values["identity"]),
+        provider=values["provider"],
+        username=values["username"],
+        display_name=values["display_name"],
+        email=values["email"],
+        roles=frozenset(Role(role) for role in words(values["roles"])),
+        department=values["department"],
+        region=values["region"],
+        manager=values["manager"],
+        employee=values["employee"],
+        locale=values["locale"],
+        timezone=values["timezone"],
+        locked=bool(values["locked"]),
+        lock_reason=values["lock_reason"],
+        idp_checked_at=to_moment(values["idp_checked_at"]),
+        version=values["version"],
+    )
+
+
+def _to_values(person: Person) -> Values:
+    return {
+        "identity": identity_key(person.identity),
+        "provider": person.provider,
+        "username": person.username,
+        "display_name": person.display_name,
+        "email": person.email,
+        "roles": words_to_json(sorted(person.roles)),
+        "department": person.department,
+        "region": person.region,
+        "manager": person.manager,
+        "employee": person.employee,
+        "locale": person.locale,
+        "timezone": person.timezone,
+        "locked": int(person.locked),
+        "lock_reason": person.lock_reason,
+        "idp_checked_at": to_micros(person.idp_checked_at),
+        "version": person.version,
+    }
+
+
+_FIND = finding(persons)
+_LOCK = locking(persons)
+_INSERT = inserting_once(persons)
+_REPLACE = replacing(persons)
+_BY_EMPLOYEE = Statement(select(persons).where(persons.c.employee == bindparam("employee")).limit(2))
+_BY_USERNAME = Statement(select(persons).where(persons.c.username == bindparam("username")).limit(2))
+_granted = select(role_grants.c.identity).where(role_grants.c.role == bindparam("role"))
+_WITH_ROLE = Statement(
+    select(persons)
+    .where(or_(persons.c.roles.contains(bindparam("quoted")), persons.c.identity.in_(_granted)))
+    .order_by(persons.c.identity)
+)
+
+
+class Persons:
+    """See `bot.ports.stores.PersonStore`."""
+
+    def __init__(self, connection: Connection, rows: AuthorityRows[Person], roles: Roles) -> None:
+        self._connection = connection
+        self._rows = rows
+        self._roles = roles
+
+    def find(self, identity: LinkedIdentity) -> Person | None:
+        row = self._connection.row(_FIND, row=identity.key)
+        return None if row is None else self._rows.load(row)
+
+    def by_employee(self, employee: str) -> Person | None:
+        return self._only(_BY_EMPLOYEE, employee=employee)
+
+    def by_username(self, username: str) -> Person | None:
+        return self._only(_BY_USERNAME, username=username)
+
+    def with_role(self, role: str) -> Sequence[Person]:
+        """Everybody with the role, whether or not a local grant is in force now: the caller has the clock."""
+        rows = self._connection.rows(_WITH_ROLE, role=role, quoted=f'"{role}"')
+        return [person for person in map(self._rows.load, rows) if self._holds(person, role)]
+
+    def save(self, person: Person) -> Person:
+        row = self._connection.row(_LOCK, row=identity_key(person.identity))
+        if row is None:
+            if person.version:
+                raise Stale("the person is gone")
+            stored = replace(person, version=1)
+            if self._connection.change(_INSERT, **self._rows.signed(_to_values(stored))):
+                return stored
+            # Somebody inserted in between; PostgreSQL has waited for them, and the row is there now.
+            row = self._connection.row(_LOCK, row=person.identity.key)
+            if row is None:
+                raise Stale("the person came and went")
+        return self._update(person, self._rows.load(row))
+
+    def _update(self, person: Person, present: Person) -> Person:
+        if not person.version and present.locked:
+            person = replace(person, locked=True, lock_reason=present.lock_reason)
+        elif person.version and person.version != present.version:
+            raise Stale("the person has changed")
+        stored = replace(person, version=present.version + 1)
+        self._connection.change(_REPLACE, row=person.identity.key, **self._rows.signed(_to_values(stored)))
+        return stored
+
+    def _only(self, statement: Statement, **values: str) -> Person | None:
+        rows = self._connection.rows(statement, **values)
+        return self._rows.load(rows[0]) if len(rows) == 1 else None
+
+    def _holds(self, person: Person, role: str) -> bool:
+        return role in person.roles or any(grant.role == role for grant in self._roles.of_identity(person.identity))

@@ -1,0 +1,184 @@
+"""Chat sessions: one alive for a chat account, both limits checked at use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Integer, bindparam, delete, exists, or_, select, text
+
+from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, RoleGrant
+from bot.domain.session import TOUCH_AFTER_SECONDS, Session, SessionLimits, SessionState, Standing
+from bot.errors import IntegrityAlarm
+from storage.authority import AuthorityRows, Values
+from storage.codec import (
+    channel_key,
+    identity_key,
+    optional_micros,
+    optional_moment,
+    to_channel,
+    to_identity,
+    to_micros,
+    to_moment,
+    words,
+    words_to_json,
+)
+from storage.crypto import Keyring, Purpose
+from storage.links import StoredLink
+from storage.roles import Roles
+from storage.statement import Connection, Row, Statement, deleting, replacing, upserting
+from storage.tables.identity import links, persons, role_grants, sessions
+
+TOUCH_AFTER = timedelta(seconds=TOUCH_AFTER_SECONDS)
+
+
+def parse(values: Mapping[str, Any]) -> Session:
+    """The session of a row; its id is the hash that is stored."""
+    return Session(
+        id=values["id"],
+        channel=to_channel(values["channel"]),
+        identity=to_identity(values["identity"]),
+        opened_at=to_moment(values["opened_at"]),
+        last_used_at=to_moment(values["last_used_at"]),
+        absolute_until=to_moment(values["absolute_until"]),
+        auth_time=optional_moment(values["auth_time"]),
+        acr=values["acr"],
+        amr=words(values["amr"]),
+    )
+
+
+def _to_values(session: Session, *, stored_id: str, version: int) -> Values:
+    return {
+        "channel": channel_key(session.channel),
+        "id": stored_id,
+        "identity": identity_key(session.identity),
+        "opened_at": to_micros(session.opened_at),
+        "last_used_at": to_micros(session.last_used_at),
+        "absolute_until": to_micros(session.absolute_until),
+        "auth_time": optional_micros(session.auth_time),
+        "acr": session.acr,
+        "amr": words_to_json(session.amr),
+        "version": version,
+    }
+
+
+_granted = exists().where(role_grants.c.identity == links.c.identity)
+_standing = (
+    select(*links.c, *persons.c, *sessions.c, _granted)
+    .select_from(
+        links.join(persons, persons.c.identity == links.c.identity).join(
+            sessions, (sessions.c.channel == links.c.channel) & (sessions.c.identity == links.c.identity)
+        )
+    )
+    .where(links.c.channel == bindparam("channel"))
+)
+_LOOK = Statement(_standing)
+# On PostgreSQL, whoever decides on this standing holds it until the end of the transaction: a revocation comes before
+# the decision or waits for it. The session is held alone, since two that share it could not both touch it.
+_USE = Statement(
+    _standing.suffix_with(text("FOR NO KEY UPDATE OF sessions FOR SHARE OF links, persons"), dialect="postgresql")
+)
+_LINKED = Statement(
+    select(*links.c, *persons.c)
+    .select_from(links.outerjoin(persons, persons.c.identity == links.c.identity))
+    .where(links.c.channel == bindparam("channel"))
+)
+_OPEN = upserting(sessions)
+_TOUCH = replacing(sessions)
+_OF_IDENTITY = Statement(
+    select(sessions).where(sessions.c.identity == bindparam("identity")).order_by(sessions.c.last_used_at.desc())
+)
+_EVERYONE = Statement(
+    select(sessions).order_by(sessions.c.last_used_at.desc()).limit(bindparam("limit", type_=Integer))
+)
+_END = deleting(sessions)
+_END_ALL = Statement(delete(sessions).where(sessions.c.identity == bindparam("identity")))
+_late = (
+    select(sessions.c.channel)
+    .where(or_(sessions.c.last_used_at <= bindparam("idle_since"), sessions.c.absolute_until <= bindparam("now")))
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_SWEEP = Statement(delete(sessions).where(sessions.c.channel.in_(_late)).returning(*sessions.c))
+
+
+class Sessions:
+    """See `bot.ports.stores.SessionStore`. A session read back has the stored hash for an id, never the id itself."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        keys: Keyring,
+        rows: AuthorityRows[Session],
+        links_rows: AuthorityRows[StoredLink],
+        persons_rows: AuthorityRows[Person],
+        roles: Roles,
+    ) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._rows = rows
+        self._links = links_rows
+        self._persons = persons_rows
+        self._roles = roles
+        self._person_at = links_rows.width
+        self._session_at = links_rows.width + persons_rows.width
+
+    def open(self, session: Session) -> None:
+        stored_id = self._keys.hashed(Purpose.PEPPER, session.id)
+        row = self._rows.signed(_to_values(session, stored_id=stored_id, version=1))
+        self._connection.change(_OPEN, **row)
+
+    def use(self, channel: ChannelIdentity, *, now: datetime, limits: SessionLimits) -> Standing:
+        """The standing. In a read-only transaction nothing is touched, so only a write counts as use."""
+        row = self._connection.row(_LOOK if self._connection.read_only else _USE, channel=channel.key)
+        if row is None:
+            return self._without_session(channel)
+        stored = self._links.load(row[: self._person_at])
+        person = self._persons.load(row[self._person_at : self._session_at])
+        session = self._rows.load(row[self._session_at : -1])
+        if not session.alive(now, limits):
+            state = SessionState.EXPIRED if now >= session.absolute_until else SessionState.IDLE
+            return Standing(state=state, person=person, link_version=stored.version)
+        grants: Sequence[RoleGrant] = self._roles.of_identity(session.identity) if row[-1] else ()
+        if now - session.last_used_at >= TOUCH_AFTER and not self._connection.read_only:
+            session = self._touch(row, session, now)
+        return Standing(
+            state=SessionState.ALIVE, person=person, session=session, grants=tuple(grants), link_version=stored.version
+        )
+
+    def of_identity(self, identity: LinkedIdentity) -> Sequence[Session]:
+        return [self._rows.load(row) for row in self._connection.rows(_OF_IDENTITY, identity=identity.key)]
+
+    def everyone(self, limit: int) -> Sequence[Session]:
+        return [self._rows.load(row) for row in self._connection.rows(_EVERYONE, limit=limit)]
+
+    def end(self, channel: ChannelIdentity) -> bool:
+        return self._connection.change(_END, row=channel.key) == 1
+
+    def end_all(self, identity: LinkedIdentity) -> int:
+        return self._connection.change(_END_ALL, identity=identity.key)
+
+    def sweep(self, *, now: datetime, limits: SessionLimits, limit: int) -> Sequence[Session]:
+        """End late sessions. A forged one is ended like any other: it must not hold up the sweep."""
+        rows = self._connection.rows(_SWEEP, idle_since=to_micros(now - limits.idle), now=to_micros(now), limit=limit)
+        return [self._rows.unverified(row) for row in rows]
+
+    def _without_session(self, channel: ChannelIdentity) -> Standing:
+        row = self._connection.row(_LINKED, channel=channel.key)
+        if row is None:
+            return Standing(state=SessionState.NOT_LINKED)
+        stored = self._links.load(row[: self._person_at])
+        if row[self._person_at] is None:
+            # A lock lives in the row of the person: whoever deletes it must not get further than this.
+            raise IntegrityAlarm("a linked person's row is missing")
+        person = self._persons.load(row[self._person_at :])
+        return Standing(state=SessionState.NO_SESSION, person=person, link_version=stored.version)
+
+    def _touch(self, row: Row, session: Session, now: datetime) -> Session:
+        touched = replace(session, last_used_at=now)
+        version = row[-4] + 1  # the columns end in version, mac_key, mac, and whether there are grants
+        values = self._rows.signed(_to_values(touched, stored_id=session.id, version=version))
+        self._connection.change(_TOUCH, row=session.channel.key, **values)
+        return touched

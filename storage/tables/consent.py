@@ -1,0 +1,89 @@
+"""What waits for a person, and what proves it was them: handles, questions, proposals, proofs, authenticators."""
+
+from __future__ import annotations
+
+from sqlalchemy import Index, Table
+
+from storage.tables.metadata import (
+    authority,
+    key,
+    metadata,
+    moment,
+    number,
+    optional_moment,
+    optional_text,
+    sealed,
+    text,
+)
+
+interactions = Table(
+    "interactions",
+    metadata,
+    key("id"),
+    text("kind"),
+    text("audience"),
+    sealed("payload"),
+    moment("until"),
+    number("version"),
+    sqlite_with_rowid=False,
+)
+Index("ix_interactions_until", interactions.c.until)
+
+pending = Table(
+    "pending",
+    metadata,
+    key("channel"),
+    sealed("payload"),
+    moment("until"),
+    sqlite_with_rowid=False,
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    key("id"),
+    text("identity"),
+    text("digest"),
+    sealed("payload"),
+    number("confirmed"),
+    text("state"),
+    moment("until"),
+    *authority(),
+)
+Index("ix_proposals_identity_state", proposals.c.identity, proposals.c.state)
+
+proofs = Table(
+    "proofs",
+    metadata,
+    key("id"),
+    text("identity"),
+    text("method"),
+    number("phishing_resistant"),
+    text("kind"),
+    text("binding"),
+    moment("at"),
+    moment("until"),
+    optional_text("src_ip"),
+    text("state"),
+    *authority(),
+    sqlite_with_rowid=False,
+)
+Index("ix_proofs_identity_state", proofs.c.identity, proofs.c.state)
+
+authenticators = Table(
+    "authenticators",
+    metadata,
+    key("id"),
+    text("identity"),
+    text("method"),
+    text("name"),
+    sealed("seed"),
+    moment("created_at"),
+    optional_moment("confirmed_at"),
+    number("last_step"),
+    number("failures"),
+    number("disabled"),
+    *authority(),
+    sqlite_with_rowid=False,
+)
+Index("ix_authenticators_identity", authenticators.c.identity)

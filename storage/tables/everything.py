@@ -1,0 +1,10 @@
+"""The metadata with every table in it: what migrations compare a database with."""
+
+from __future__ import annotations
+
+from storage.tables import audit, consent, effects, identity, operations, queues
+from storage.tables.metadata import metadata
+
+AREAS = (queues, identity, consent, effects, audit, operations)
+
+__all__ = ["AREAS", "metadata"]

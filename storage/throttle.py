@@ -1,0 +1,39 @@
+"""Counters in fixed windows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete
+from sqlalchemy.dialects import postgresql
+
+from storage.codec import to_micros
+from storage.statement import Connection, Statement
+from storage.tables.operations import throttle
+
+_HIT = Statement(
+    postgresql.insert(throttle)
+    .on_conflict_do_update(index_elements=["key", "window_seconds", "starts_at"], set_={"hits": throttle.c.hits + 1})
+    .returning(throttle.c.hits),
+    columns=throttle.c.keys(),
+)
+_SWEEP = Statement(delete(throttle).where(throttle.c.until <= bindparam("now")))
+
+
+class Throttle:
+    """See `bot.ports.stores.ThrottleStore`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def hit(self, key: str, *, limit: int, window_seconds: int, now: datetime) -> bool:
+        window = window_seconds * 1_000_000
+        micros = to_micros(now)
+        starts_at = micros - micros % window
+        row = self._connection.row(
+            _HIT, key=key, window_seconds=window_seconds, starts_at=starts_at, until=starts_at + window, hits=1
+        )
+        return row is not None and row[0] <= limit
+
+    def sweep(self, now: datetime) -> int:
+        return self._connection.change(_SWEEP, now=to_micros(now))

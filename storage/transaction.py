@@ -1,0 +1,107 @@
+"""One transaction with its stores: what services see as `tx`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.domain.identity import Person, RoleGrant
+from bot.domain.session import BrowserSession, Session
+from bot.ports.stores import (
+    AuditStore,
+    AuthenticatorStore,
+    BrowserSessionStore,
+    EffectStore,
+    InboxStore,
+    InteractionStore,
+    JobStore,
+    LinkStore,
+    OutboxStore,
+    PendingStore,
+    PersonStore,
+    PostedStore,
+    ProofStore,
+    ProposalStore,
+    RoleStore,
+    SessionStore,
+    ThrottleStore,
+    TokenStore,
+)
+from storage import authenticators, browser_sessions, effects, links, persons, proofs, proposals, roles, sessions
+from storage.audit_log import AuditLog
+from storage.authority import AuthorityRows
+from storage.crypto import Keyring
+from storage.inbox import Inbox
+from storage.interactions import Interactions
+from storage.jobs import Jobs
+from storage.outbox import Outbox
+from storage.pending import Pending
+from storage.posted import Posted
+from storage.sealing import Sealer
+from storage.statement import Connection
+from storage.tables import consent, identity
+from storage.tables.effects import grants
+from storage.throttle import Throttle
+from storage.tokens import Tokens
+
+REMEMBERED = 2048
+"""Verified rows of links, persons, roles and sessions that are kept parsed (see `AuthorityRows`)."""
+
+
+class Vault:
+    """What all transactions of a database share: the keys, and the kinds of rows that are sealed or carry a MAC."""
+
+    def __init__(self, keys: Keyring) -> None:
+        self.keys = keys
+        self.sealer = Sealer(keys)
+        self.links: AuthorityRows[links.StoredLink] = AuthorityRows(
+            identity.links, keys, links.parse, remember=REMEMBERED
+        )
+        self.persons: AuthorityRows[Person] = AuthorityRows(identity.persons, keys, persons.parse, remember=REMEMBERED)
+        self.roles: AuthorityRows[RoleGrant] = AuthorityRows(
+            identity.role_grants, keys, roles.parse, remember=REMEMBERED
+        )
+        self.sessions: AuthorityRows[Session] = AuthorityRows(
+            identity.sessions, keys, sessions.parse, remember=REMEMBERED
+        )
+        self.browsers: AuthorityRows[BrowserSession] = AuthorityRows(
+            identity.browser_sessions, keys, browser_sessions.parse
+        )
+        self.proposals: AuthorityRows[proposals.StoredProposal] = AuthorityRows(
+            consent.proposals, keys, proposals.parse
+        )
+        self.proofs: AuthorityRows[proofs.StoredProof] = AuthorityRows(consent.proofs, keys, proofs.parse)
+        self.authenticators: AuthorityRows[authenticators.StoredAuthenticator] = AuthorityRows(
+            consent.authenticators, keys, authenticators.parse
+        )
+        self.grants: AuthorityRows[Mapping[str, Any]] = AuthorityRows(grants, keys, effects.parse_grant)
+
+
+class StoreTransaction:
+    """See `bot.ports.database.Transaction`. Stores hold no state of their own, so SQLite's writer uses one for ever."""
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        keys, sealer = vault.keys, vault.sealer
+        granted = roles.Roles(connection, vault.roles)
+        self.inbox: InboxStore = Inbox(connection, keys, sealer)
+        self.links: LinkStore = links.Links(connection, vault.links)
+        self.persons: PersonStore = persons.Persons(connection, vault.persons, granted)
+        self.roles: RoleStore = granted
+        self.sessions: SessionStore = sessions.Sessions(
+            connection, keys, vault.sessions, vault.links, vault.persons, granted
+        )
+        self.browsers: BrowserSessionStore = browser_sessions.BrowserSessions(connection, keys, vault.browsers)
+        self.interactions: InteractionStore = Interactions(connection, keys, sealer)
+        self.pending: PendingStore = Pending(connection, sealer)
+        self.proposals: ProposalStore = proposals.Proposals(connection, sealer, vault.proposals)
+        self.proofs: ProofStore = proofs.Proofs(connection, vault.proofs)
+        self.authenticators: AuthenticatorStore = authenticators.Authenticators(
+            connection, sealer, vault.authenticators
+        )
+        self.effects: EffectStore = effects.Effects(connection, sealer, vault.grants)
+        self.audit: AuditStore = AuditLog(connection)
+        self.outbox: OutboxStore = Outbox(connection, sealer)
+        self.posted: PostedStore = Posted(connection)
+        self.tokens: TokenStore = Tokens(connection, sealer)
+        self.throttle: ThrottleStore = Throttle(connection)
+        self.jobs: JobStore = Jobs(connection)

@@ -154,7 +154,12 @@ def _principal(said: Json) -> PrincipalEntity:
 
 
 def _session(said: Json) -> SessionContext:
-    usual: dict[str, Any] = {"age_seconds": 60, "idp_checked_age_seconds": 60, "platform": "slack", "place": Place.DIRECT}
+    usual: dict[str, Any] = {
+        "age_seconds": 60,
+        "idp_checked_age_seconds": 60,
+        "platform": "slack",
+        "place": Place.DIRECT,
+    }
     return SessionContext(**(usual | dict(said)))
 
 

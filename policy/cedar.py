@@ -73,11 +73,14 @@ class CedarEngine:
         """Resource types by action."""
         return self._vocabulary.actions
 
+    def rules_for(self, action: str) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self._rules.values() if action in rule.actions)
+
     def proof_may_help(self, action: str, denial: Deny) -> bool:
         # A forbid that does not look at the proof fires again whatever the proof.
         if any(not self._rules[key].looks_at_proof for key in denial.rules):
             return False
-        return any(rule.looks_at_proof and action in rule.actions for rule in self._rules.values())
+        return any(rule.looks_at_proof for rule in self.rules_for(action))
 
     def mutants(self) -> Iterator[Mutant]:
         """This set with one policy left out, or one part of one changed: what cases must notice (`policy.testing`)."""

@@ -18,8 +18,9 @@ from policy.model import (
     Reason,
     StepUpRequired,
 )
+from policy.rules import Rule
 
-_EVERY_PROOF = tuple(ProofContext(method=method, phishing_resistant=method is not Method.TOTP) for method in Method)
+EVERY_PROOF = tuple(ProofContext(method=method, phishing_resistant=method is not Method.TOTP) for method in Method)
 _ORDER = {method: position for position, method in enumerate(Method)}
 
 
@@ -38,6 +39,10 @@ class PolicyEngine(Protocol):
 
     def evaluate(self, request: DecisionRequest) -> Permit | Deny:
         """The answer as things stand; never raises."""
+        ...
+
+    def rules_for(self, action: str) -> tuple[Rule, ...]:
+        """The policies that concern an action, in the order of their reasons; none for an unknown one."""
         ...
 
     def proof_may_help(self, action: str, denial: Deny) -> bool:
@@ -70,6 +75,9 @@ class MissingPolicy:
 
     def evaluate(self, request: DecisionRequest) -> Permit | Deny:
         return Deny(reason=Reason.POLICY_ERROR, policy_hash="", error=True, detail="no policy is loaded")
+
+    def rules_for(self, action: str) -> tuple[Rule, ...]:
+        return ()
 
     def proof_may_help(self, action: str, denial: Deny) -> bool:
         return False
@@ -158,7 +166,7 @@ def _enrolment(
 
 def _denial(engine: PolicyEngine, request: DecisionRequest, first: Deny) -> Deny:
     """The first answer; where a proof would do that this person can neither give nor enrol now, that is the reason."""
-    found = _step_up(engine, request, _EVERY_PROOF)
+    found = _step_up(engine, request, EVERY_PROOF)
     if isinstance(found, StepUpRequired):
         return replace(first, reason=Reason.SECOND_FACTOR_UNAVAILABLE)
     return found or first

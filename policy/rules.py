@@ -35,6 +35,14 @@ class Rule:
     source: str
     """File and line."""
 
+    @property
+    def summary(self) -> str:
+        """What it does in a few words of the policy's own: effect, role, obligations or reason."""
+        said = self.obligations
+        obliged = [said.consent, *(flag for flag in _FLAGS if getattr(said, flag))]
+        parts = ("permit" if self.permits else "forbid", self.role, *obliged, None if self.permits else self.reason)
+        return " · ".join(part for part in parts if part)
+
 
 def obligations_of(annotations: Mapping[str, str]) -> Obligations:
     """The obligations one policy's annotations name. Raises `ValueError` for an unknown consent."""

@@ -1,0 +1,103 @@
+// The one dialog on the screen, as a platform would show it: what is signed, the fields, a code from the phone.
+
+import { byId, icon, make, prose } from "./dom.js";
+import { factList } from "./post.js";
+import { currentCode } from "./phone.js";
+
+const element = byId("dialog");
+let shown = null;
+let acts = null;
+
+/** `actions` has submit(view, fields) and cancel(view). */
+export function setUpDialogs(actions) {
+  acts = actions;
+  element.addEventListener("cancel", (event) => { event.preventDefault(); cancel(); });
+}
+
+function cancel() {
+  const view = shown;
+  hideDialog(view);
+  if (view) acts.cancel(view);
+}
+
+export function hideDialog(view) {
+  if (shown !== view) return;
+  shown = null;
+  element.close();
+  element.replaceChildren();
+}
+
+export function hideAllDialogs() {
+  hideDialog(shown);
+}
+
+export function showDialog(dialog) {
+  shown = dialog.view;
+  const form = make("form", { class: "dialog__form stack", method: "dialog", novalidate: true, autocomplete: "off" });
+  form.append(make("header", { class: "dialog__head" }, make("h2", { id: "dialog-title" }, dialog.title), closeButton()));
+  if (dialog.loading) form.append(make("p", { class: "dialog__loading quiet", role: "status" }, "One moment…"));
+  if (dialog.body) form.append(prose(dialog.body));
+  if (dialog.signed.length) form.append(make("div", { class: "signing" }, factList(dialog.signed)));
+  form.append(...dialog.fields.map(fieldElement));
+  if (!dialog.loading) form.append(buttons(dialog));
+  form.addEventListener("submit", (event) => { event.preventDefault(); submit(form, dialog); });
+  element.replaceChildren(form);
+  if (!element.open) element.showModal();
+  (form.querySelector("input") ?? form.querySelector("[data-testid=dialog-submit]"))?.focus();
+}
+
+function closeButton() {
+  const button = make("button", { class: "button button--bare button--icon", type: "button", "aria-label": "Close", "data-testid": "dialog-close" }, icon("close"));
+  button.addEventListener("click", cancel);
+  return button;
+}
+
+function buttons(dialog) {
+  const no = make("button", { class: "button", type: "button", "data-testid": "dialog-cancel" }, "Cancel");
+  no.addEventListener("click", cancel);
+  return make("div", { class: "dialog__buttons" }, no, make("button", { class: "button button--primary", "data-testid": "dialog-submit" }, dialog.submit || "Send"));
+}
+
+function fieldElement(field) {
+  const code = field.kind === "code";
+  const id = `field-${field.name}`;
+  const input = make("input", {
+    class: `input${code ? " input--code" : ""}`, id, name: field.name, type: "text", maxlength: code ? 8 : 500,
+    inputmode: code ? "numeric" : null, autocomplete: code ? "one-time-code" : "off", placeholder: code ? "••••••" : null,
+    "aria-describedby": `${id}-hint ${id}-error`, "data-testid": `dialog-field-${field.name}`,
+  });
+  const label = make("label", { for: id }, field.label, field.optional ? make("span", { class: "quiet" }, " (optional)") : "");
+  const error = make("p", { class: "field-error", id: `${id}-error`, role: "alert", hidden: true, "data-testid": `dialog-error-${field.name}` });
+  const wrapped = make("div", { class: "field", "data-field": field.name }, label, input, code ? useButton(input) : "",
+    make("p", { class: "hint", id: `${id}-hint` }, field.hint), error);
+  if (field.error) sayError(wrapped, field.error);
+  return wrapped;
+}
+
+function useButton(input) {
+  const code = currentCode();
+  if (!code) return "";
+  const button = make("button", { class: "button button--small", type: "button", "data-testid": "dialog-use-code" }, icon("phone"), "Use the code on the demo phone");
+  button.addEventListener("click", () => { input.value = currentCode(); input.focus(); });
+  return button;
+}
+
+function sayError(wrapped, text) {
+  const error = wrapped.querySelector(".field-error");
+  error.replaceChildren(icon("denied"), make("span", {}, text));
+  error.hidden = false;
+  wrapped.querySelector("input").setAttribute("aria-invalid", "true");
+}
+
+async function submit(form, dialog) {
+  if (form.getAttribute("aria-busy") === "true") return;
+  form.setAttribute("aria-busy", "true");
+  const fields = Object.fromEntries(new FormData(form));
+  const answer = await acts.submit(dialog.view, fields);
+  form.removeAttribute("aria-busy");
+  if (!answer || answer.text == null) return;
+  const wrapped = form.querySelector(`[data-field="${CSS.escape(answer.field)}"]`) ?? form.querySelector("[data-field]");
+  if (!wrapped) return;
+  sayError(wrapped, answer.text);
+  wrapped.querySelector("input").select();
+}

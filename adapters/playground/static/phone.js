@@ -1,0 +1,97 @@
+// The demo phone: shows the current code of the person this browser speaks as. In the playground, and, in the demo
+// only, on our own pages beside a field for a code.
+
+import { icon, make } from "./dom.js";
+
+const CODE_SECONDS = 30;
+const panel = document.querySelector("[data-demo-phone]");
+let state = { person: null, screen: null };
+let until = 0;
+let again = 0;
+
+/** The code on the phone, or an empty text. */
+export function currentCode() {
+  return state.screen?.code ?? "";
+}
+
+const headers = () => ({ "x-doorward-demo": panel.dataset.token });
+
+/** Reads the phone, and again when the code changes. */
+export async function refreshPhone() {
+  if (!panel) return;
+  clearTimeout(again);
+  try {
+    const response = await fetch(panel.dataset.demoPhone, { headers: headers() });
+    if (response.ok) show(await response.json());
+  } catch { /* the demo has stopped: the last code stays */ }
+  if (state.screen) again = setTimeout(refreshPhone, Math.max(250, until - performance.now() + 50));
+}
+
+function show(next) {
+  state = next;
+  until = performance.now() + (next.screen?.seconds_left ?? 0) * 1000;
+  panel.hidden = false;
+  const title = make("h2", { class: "over" }, `${next.person}'s phone`);
+  panel.replaceChildren(title, next.screen ? device(next.screen) : emptyDevice());
+  tick();
+}
+
+function device(screen) {
+  const field = document.querySelector("#code");
+  const digits = `${screen.code.slice(0, 3)} ${screen.code.slice(3)}`;
+  const buttons = make("p", { class: "device__buttons" }, button("Copy", "phone-copy", copy));
+  if (field) buttons.append(button("Use", "phone-use", () => use(field)));
+  return make("div", { class: "device", "data-testid": "phone" },
+    make("p", { class: "device__label" }, screen.label),
+    make("p", { class: "device__code number", "data-testid": "phone-code" }, digits),
+    make("progress", { class: "device__left", max: CODE_SECONDS, value: screen.seconds_left, "aria-label": "Time left for this code" }),
+    buttons);
+}
+
+function emptyDevice() {
+  return make("div", { class: "device device--empty", "data-testid": "phone-empty" }, icon("phone"),
+    make("p", { class: "small quiet" }, "No codes yet. It scans the QR code when Doorward asks for one."));
+}
+
+function button(label, testid, act) {
+  const element = make("button", { class: "button button--small", type: "button", "data-testid": testid }, label);
+  element.addEventListener("click", () => act(element));
+  return element;
+}
+
+async function copy(element) {
+  try {
+    await navigator.clipboard.writeText(currentCode());
+    element.textContent = "Copied";
+  } catch { element.textContent = "Not allowed here"; }
+}
+
+function use(field) {
+  field.value = currentCode();
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  (field.form?.querySelector("[data-testid=confirm]") ?? field).focus();
+}
+
+function tick() {
+  const bar = panel.querySelector("progress");
+  if (bar) bar.value = Math.max(0, (until - performance.now()) / 1000);
+}
+
+async function scan(source) {
+  const response = await fetch(source.dataset.demoScan, {
+    method: "POST",
+    headers: { "x-doorward-demo": source.dataset.token, "content-type": "application/json" },
+    body: JSON.stringify({ uri: source.dataset.uri }),
+  });
+  if (!response.ok) return;
+  source.textContent = "Scanned";
+  source.disabled = true;
+  await refreshPhone();
+  panel.querySelector("[data-testid=phone-use]")?.focus();
+}
+
+for (const source of document.querySelectorAll("[data-demo-scan]")) {
+  source.addEventListener("click", () => scan(source));
+}
+if (panel) setInterval(tick, 500);
+if (panel && !document.body.dataset.config) refreshPhone();

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from adapters.slack.endpoint import PATH
 from adapters.slack.platform import SlackPlatform
 from bot.domain.cards import (
     Action,
@@ -353,3 +359,45 @@ class TestOut:
         clock.advance(timedelta(seconds=4))
         with pytest.raises(PlatformRefused, match="expired_trigger_id"):
             await side.platform.open_dialog(late, CODE_DIALOG)
+
+
+class TestManifest:
+    """The app that `manifest.json` makes is the one the code needs: no more rights, no fewer events."""
+
+    manifest: ClassVar = json.loads((Path(__file__).parents[2] / "manifest.json").read_text(encoding="utf-8"))
+    SCOPE_OF: ClassVar = {
+        "app_mention": "app_mentions:read",
+        "message.im": "im:history",
+        "slash_commands": "commands",
+        "chat.postMessage": "chat:write",
+        "chat.postEphemeral": "chat:write",
+        "chat.update": "chat:write",
+        "conversations.open": "im:write",
+        "users.info": "users:read",
+    }
+
+    def test_the_scopes_are_those_of_what_is_called_and_heard(self) -> None:
+        source = Path(inspect.getfile(SlackPlatform)).read_text(encoding="utf-8")
+        called = {method for method in re.findall(r'"([a-z]+\.[a-zA-Z]+)"', source) if method in self.SCOPE_OF}
+        heard = set(self.manifest["settings"]["event_subscriptions"]["bot_events"]) | {"slash_commands"}
+        needed = {self.SCOPE_OF[name] for name in called | heard if name in self.SCOPE_OF}
+        assert set(self.manifest["oauth_config"]["scopes"]["bot"]) == needed
+
+    def test_every_address_is_the_one_guarded_path(self) -> None:
+        settings, (command,) = self.manifest["settings"], self.manifest["features"]["slash_commands"]
+        addresses = {
+            settings["event_subscriptions"]["request_url"],
+            settings["interactivity"]["request_url"],
+            command["url"],
+        }
+        assert {address.partition("example.com")[2] for address in addresses} == {PATH}
+
+    def test_what_people_type_after_the_command_arrives_escaped(self) -> None:
+        (command,) = self.manifest["features"]["slash_commands"]
+        assert (command["command"], command["should_escape"]) == ("/doorward", True)
+
+    def test_the_texts_fit(self) -> None:
+        texts = self.manifest["display_information"]
+        assert len(texts["name"]) <= 35
+        assert len(texts["description"]) <= 140
+        assert 175 <= len(texts["long_description"]) <= 4000

@@ -167,7 +167,7 @@ class SlackPlatform:
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 answer = await (
-                    client.api_call(method, params=payload) if form else client.api_call(method, json=payload)
+                    client.api_call(method, data=payload) if form else client.api_call(method, json=payload)
                 )
         except SlackApiError as exc:
             raise _translated(method, exc) from None  # its text quotes Slack's answer

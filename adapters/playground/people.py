@@ -21,8 +21,6 @@ class PlaygroundPerson:
     title: str
     subject: str = ""
     """What the identity provider calls them: only to tell whose trace a run is."""
-    password: str = ""
-    """Shown beside the person, so that a visitor can sign in."""
 
 
 def person_from_cookies(header: str, names: frozenset[str]) -> str:

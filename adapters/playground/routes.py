@@ -89,15 +89,7 @@ def _page(people: Sequence[PlaygroundPerson], token: str) -> Endpoint:
     )
     config = {
         "token": token,
-        "people": [
-            {
-                "name": person.name,
-                "displayName": person.display_name,
-                "title": person.title,
-                "password": person.password,
-            }
-            for person in people
-        ],
+        "people": [person.name for person in people],
         **guide(),
     }
 

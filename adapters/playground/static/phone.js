@@ -43,9 +43,8 @@ function device(screen) {
   if (field) buttons.append(button("Use", "phone-use", () => use(field)));
   return make("div", { class: "device", "data-testid": "phone" },
     make("p", { class: "device__label" }, screen.label),
-    make("p", { class: "device__code number", "data-testid": "phone-code" }, digits),
-    make("progress", { class: "device__left", max: CODE_SECONDS, value: screen.seconds_left, "aria-label": "Time left for this code" }),
-    buttons);
+    make("div", { class: "device__row" }, make("p", { class: "device__code number", "data-testid": "phone-code" }, digits), buttons),
+    make("progress", { class: "device__left", max: CODE_SECONDS, value: screen.seconds_left, "aria-label": "Time left for this code" }));
 }
 
 function emptyDevice() {

@@ -10,7 +10,7 @@ import { refreshPhone } from "./phone.js";
 
 const config = JSON.parse(document.body.dataset.config);
 const server = new Server(config.token);
-const names = config.people.map((person) => person.name);
+const names = config.people;
 const remembered = (key, otherwise) => { try { return localStorage.getItem(key) ?? otherwise; } catch { return otherwise; } };
 const remember = (key, value) => { try { localStorage.setItem(key, value); } catch { /* not remembered */ } };
 
@@ -132,6 +132,7 @@ function showAll() {
   showUnread();
   showDisabled();
   showTour();
+  scrollDown();
 }
 
 function showPeople() {
@@ -178,7 +179,6 @@ function showConversation() {
   byId("empty").hidden = posts.length > 0;
   byId("empty-text").textContent = direct ? `Nothing here yet. Ask Doorward something as ${person}.` : "Nothing here yet. Requests for leave are posted here for those who decide.";
   showThreading();
-  scrollDown();
   if (state.unread[person]?.[place]) server.order("/play/look", { person, conversation: place }).catch(() => {});
 }
 
@@ -231,8 +231,6 @@ function showDisabled() {
   const off = state.disabled.includes(person);
   byId("account").dataset.enabled = String(!off);
   byId("account-label").textContent = off ? `Enable ${person}'s account` : `Disable ${person}'s account`;
-  const { password } = config.people.find((found) => found.name === person);
-  byId("account-hint").textContent = password ? `at the identity provider · sign in there as ${person}, password ${password}` : "at the identity provider";
 }
 
 function nextTry() {
@@ -300,6 +298,7 @@ setUpDialogs({
   submit: (view, fields) => order("/play/dialog/submit", { person, view, fields }),
   cancel: (view) => order("/play/dialog/cancel", { person, view }),
 });
+addEventListener("resize", scrollDown);
 // Another tab may have changed who this browser speaks as.
 addEventListener("focus", () => { if (state) { leave(); refreshPhone(); } });
 

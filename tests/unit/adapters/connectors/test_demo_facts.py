@@ -71,6 +71,14 @@ async def test_what_fits_nothing_is_nothing(facts: FactsDesk, kind: str, typed: 
     assert await facts.of(kind, typed) is None
 
 
+async def test_several_that_fit_are_nobody(backend: DemoBackend, facts: FactsDesk) -> None:
+    backend.facts._database._connection.execute("UPDATE customer SET name = 'Northwind Wine' WHERE id = 'C-102'")
+    assert await facts.of("Customer", "northwind") is None
+    found = await facts.of("Customer", "northwind wine")
+    assert found is not None
+    assert found.ref.id == "C-102"
+
+
 async def test_a_leave_has_an_owner_and_who_decides_for_them(facts: FactsDesk) -> None:
     assert await facts.of("Leave", "L-5001") == ResourceFacts(
         ref=ResourceRef(type="Leave", id="L-5001"),

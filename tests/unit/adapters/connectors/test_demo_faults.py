@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -110,17 +111,29 @@ async def test_what_waited_for_a_lock_beyond_its_deadline_never_happens(
 ) -> None:
     path = tmp_path / "demo.db"
     backend = DemoBackend(path=path, clock=clock, verify=desk.verify, verify_facts=desk.verify_facts)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(OutcomeUnknown):
-        await ask(backend, bounds)
-    assert await backend.hr.leave_types(*bounds), "readers wait for nobody"
-    looking = asyncio.create_task(
-        backend.hr.reconcile(bounds[0], replace(bounds[1], deadline=clock.now() + timedelta(seconds=5)))
-    )
-    await asyncio.sleep(0)
-    other.execute("ROLLBACK")
-    other.close()
-    assert await looking is Reconciliation.ABSENT
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OutcomeUnknown):
+            await ask(backend, bounds)
+        assert await backend.hr.leave_types(*bounds), "readers wait for nobody"
+        other.execute("ROLLBACK")
+    assert await backend.hr.reconcile(bounds[0], desk.call(bounds[0])) is Reconciliation.ABSENT
     assert await on_that_day(backend, bounds) == []
+    backend.close()
+
+
+@pytest.mark.requirement("80")
+async def test_a_look_up_waits_for_the_write_under_way(tmp_path: Path, desk: GrantDesk, clock: FixedClock) -> None:
+    path = tmp_path / "demo.db"
+    backend = DemoBackend(path=path, clock=clock, verify=desk.verify, verify_facts=desk.verify_facts)
+    grant = desk.grant(JOHN, "Employee", "E1001")
+    patient = (grant, desk.call(grant))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asking = asyncio.create_task(ask(backend, patient))
+        looking = asyncio.create_task(backend.hr.reconcile(*patient))
+        await asyncio.sleep(0)
+        other.execute("ROLLBACK")
+    assert await looking is Reconciliation.DONE
+    assert (await asking).start == DAY
     backend.close()

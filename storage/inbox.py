@@ -18,6 +18,8 @@ from storage.tables.queues import inbox
 
 KEPT = timedelta(days=1)
 """How long a keyed hash stays for dedupe, and a payload at the most."""
+SWEPT = 10_000
+"""How many rows one sweep looks at."""
 
 _log = structlog.get_logger(__name__)
 _messages = Packed(IncomingMessage)
@@ -27,7 +29,7 @@ _KNOWN = Statement(select(inbox.c.id).where(inbox.c.id == bindparam("id")))
 _waiting = (
     select(inbox.c.position)
     .where(inbox.c.payload.is_not(None), inbox.c.lease_until <= bindparam("now"))
-    .order_by(inbox.c.position)
+    .order_by(inbox.c.lease_until, inbox.c.position)
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
 )
@@ -40,7 +42,9 @@ _CLAIM = Statement(
 _COMPLETE = Statement(
     update(inbox).where(inbox.c.id == bindparam("row")).values(payload=None, completed_at=bindparam("now"))
 )
-_SWEEP = Statement(delete(inbox).where(inbox.c.received_at < bindparam("before")))
+# The oldest stand first, so that no index on the time has to be kept with every event.
+_oldest = select(inbox.c.position).order_by(inbox.c.position).limit(SWEPT)
+_SWEEP = Statement(delete(inbox).where(inbox.c.position.in_(_oldest), inbox.c.received_at < bindparam("before")))
 
 
 class Inbox:

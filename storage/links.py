@@ -12,7 +12,7 @@ from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity
 from bot.errors import AlreadyLinked
 from storage.authority import AuthorityRows
 from storage.codec import channel_key, identity_key, to_channel, to_identity, to_micros, to_moment
-from storage.statement import Connection, Statement, deleting, finding, inserting_once
+from storage.statement import Connection, Statement, deleting, finding, holding, inserting_once
 from storage.tables.identity import links
 
 
@@ -37,6 +37,7 @@ def parse(values: Mapping[str, Any]) -> StoredLink:
 
 _INSERT = inserting_once(links)
 _FIND = finding(links)
+_HOLD = holding(links)
 _OF_IDENTITY = Statement(
     select(links).where(links.c.identity == bindparam("identity")).order_by(links.c.linked_at, links.c.channel)
 )
@@ -65,7 +66,7 @@ class Links:
             raise AlreadyLinked("this chat account has a link")
 
     def find(self, channel: ChannelIdentity) -> Link | None:
-        row = self._connection.row(_FIND, row=channel.key)
+        row = self._connection.row(_FIND if self._connection.read_only else _HOLD, row=channel.key)
         return None if row is None else self._rows.load(row).link
 
     def of_identity(self, identity: LinkedIdentity) -> Sequence[Link]:

@@ -23,7 +23,7 @@ _PUT = inserting_once(outbox)
 _due = (
     select(outbox.c.position)
     .where(outbox.c.due_at <= bindparam("now"))
-    .order_by(outbox.c.position)
+    .order_by(outbox.c.due_at, outbox.c.position)
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
 )

@@ -13,7 +13,7 @@ from bot.errors import Stale
 from storage.authority import AuthorityRows, Values
 from storage.codec import identity_key, to_identity, to_micros, to_moment, words, words_to_json
 from storage.roles import Roles
-from storage.statement import Connection, Statement, finding, inserting_once, locking, replacing
+from storage.statement import Connection, Statement, finding, holding, inserting_once, locking, replacing
 from storage.tables.identity import persons, role_grants
 
 
@@ -61,6 +61,7 @@ def _to_values(person: Person) -> Values:
 
 
 _FIND = finding(persons)
+_HOLD = holding(persons)
 _LOCK = locking(persons)
 _INSERT = inserting_once(persons)
 _REPLACE = replacing(persons)
@@ -83,7 +84,7 @@ class Persons:
         self._roles = roles
 
     def find(self, identity: LinkedIdentity) -> Person | None:
-        row = self._connection.row(_FIND, row=identity.key)
+        row = self._connection.row(_FIND if self._connection.read_only else _HOLD, row=identity.key)
         return None if row is None else self._rows.load(row)
 
     def by_employee(self, employee: str) -> Person | None:

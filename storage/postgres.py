@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import TypeVar
 
 import asyncpg
@@ -118,29 +119,34 @@ class PostgresDatabase:
         def run(connection: CoreConnection) -> T:
             return work(StoreTransaction(PostgresConnection(connection, read_only=read_only), self._vault))
 
-        try:
-            connection = await engine.connect()
-        except _CANNOT_CONNECT as exc:
-            raise _Undone from exc
-        async with connection:
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(engine.connect())
+            except _CANNOT_CONNECT as exc:
+                raise _Undone from exc
             try:
                 result = await connection.run_sync(run)
             except IntegrityError as exc:
                 raise Stale("a unique key is taken, or something referred to is gone") from exc
             except DBAPIError as exc:
-                raise self._before_commit(exc) from exc
+                raise _before_commit(exc) from exc
             try:
                 await connection.commit()
             except DBAPIError as exc:
-                if _state(exc) in _ROLLED_BACK:
-                    raise _Undone from exc
-                raise StorageUnavailable(_described(exc), code="storage.in_doubt") from exc
+                raise _at_commit(exc) from exc
             return result
 
-    def _before_commit(self, error: DBAPIError) -> Exception:
-        if error.connection_invalidated or _state(error) in _ROLLED_BACK:
-            return _Undone()
-        return StorageUnavailable(_described(error))
+
+def _before_commit(error: DBAPIError) -> Exception:
+    if error.connection_invalidated or _state(error) in _ROLLED_BACK:
+        return _Undone()
+    return StorageUnavailable(_described(error))
+
+
+def _at_commit(error: DBAPIError) -> Exception:
+    if _state(error) in _ROLLED_BACK:
+        return _Undone()
+    return StorageUnavailable(_described(error), code="storage.in_doubt")
 
 
 def _state(error: BaseException | None) -> str | None:

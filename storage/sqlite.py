@@ -26,6 +26,8 @@ has to be out within a second."""
 GROUP = 128
 """At most so many jobs share one COMMIT."""
 READERS = 2
+READ_GROUP = 8
+"""At most so many reads are answered together."""
 STATEMENTS = 512
 
 _SETTINGS = (
@@ -136,6 +138,16 @@ class _Worker(Thread):
     def _serve(self, job: Job) -> None:
         raise NotImplementedError
 
+    def _next(self) -> Job | None:
+        """What is queued already; the word to stop is left for `run`."""
+        try:
+            job = self._queue.get_nowait()
+        except Empty:
+            return None
+        if job is None:
+            self._queue.put(None)
+        return job
+
     def _open(self) -> tuple[sqlite3.Connection, Transaction]:
         if self._raw is None or self._transaction is None:
             raw = self._connect()
@@ -189,15 +201,6 @@ class _Writer(_Worker):
             group = [done for done in group if done.error is not None]
         _deliver(group)
 
-    def _next(self) -> Job | None:
-        try:
-            job = self._queue.get_nowait()
-        except Empty:
-            return None
-        if job is None:
-            self._queue.put(None)
-        return job
-
     def _queued(self) -> list[Job]:
         """All that wait now. Who waited for the lock is answered together with the first, not one after the other."""
         jobs = []
@@ -225,8 +228,15 @@ class _Reader(_Worker):
         return raw
 
     def _serve(self, job: Job) -> None:
-        if job.future.cancelled():
-            return
+        group = [job]
+        while len(group) < READ_GROUP and (following := self._next()) is not None:
+            group.append(following)
+        for member in group:
+            if not member.future.cancelled():
+                self._read(member)
+        _deliver(group)
+
+    def _read(self, job: Job) -> None:
         try:
             raw, transaction = self._open()
             raw.execute("BEGIN")
@@ -236,7 +246,6 @@ class _Reader(_Worker):
                 raw.rollback()
         except BaseException as exc:  # noqa: BLE001 - whoever waits gets it
             job.error = _translated(exc)
-        _deliver([job])
 
 
 def _run(raw: sqlite3.Connection, transaction: Transaction, job: Job, *, first: bool) -> None:

@@ -128,6 +128,12 @@ def finding(table: Table) -> Statement:
     return Statement(select(table).where(key == bindparam("row")))
 
 
+def holding(table: Table) -> Statement:
+    """Read the row whose key is `row`, to decide on it: on PostgreSQL it stays as it is until the transaction ends."""
+    (key,) = table.primary_key
+    return Statement(select(table).where(key == bindparam("row")).with_for_update(read=True))
+
+
 def deleting(table: Table) -> Statement:
     """Delete the row whose key is `row`."""
     (key,) = table.primary_key

@@ -19,12 +19,12 @@ inbox = Table(
     UniqueConstraint("id"),
 )
 Index(
-    "ix_inbox_waiting",
+    "ix_inbox_lease_until_position",
+    inbox.c.lease_until,
     inbox.c.position,
     sqlite_where=inbox.c.payload.is_not(None),
     postgresql_where=inbox.c.payload.is_not(None),
 )
-Index("ix_inbox_received_at", inbox.c.received_at)
 
 outbox = Table(
     "outbox",
@@ -36,6 +36,8 @@ outbox = Table(
     moment("due_at"),
     UniqueConstraint("id"),
 )
+
+Index("ix_outbox_due_at_position", outbox.c.due_at, outbox.c.position)
 
 posted = Table(
     "posted_messages",

@@ -95,11 +95,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("position", name=op.f("pk_inbox")),
         sa.UniqueConstraint("id", name=op.f("uq_inbox_id")),
     )
-    op.create_index("ix_inbox_received_at", "inbox", ["received_at"], unique=False)
     op.create_index(
-        "ix_inbox_waiting",
+        "ix_inbox_lease_until_position",
         "inbox",
-        ["position"],
+        ["lease_until", "position"],
         unique=False,
         sqlite_where=sa.text("payload IS NOT NULL"),
         postgresql_where=sa.text("payload IS NOT NULL"),
@@ -155,6 +154,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("position", name=op.f("pk_outbox")),
         sa.UniqueConstraint("id", name=op.f("uq_outbox_id")),
     )
+    op.create_index("ix_outbox_due_at_position", "outbox", ["due_at", "position"], unique=False)
     op.create_table(
         "pending",
         sa.Column("channel", sa.Text(), nullable=False),

@@ -140,13 +140,17 @@ class Misconfigured(DoorwardError):
 
 
 class PlatformUnavailable(Unavailable):
-    """A chat platform does not answer or asks us to wait; `retry_after_seconds` says how long."""
+    """A chat platform does not answer or asks us to wait; `retry_after_seconds` says how long.
+
+    With `outcome_unknown` it may have done what was asked: a message may stand there already.
+    """
 
     code = "platform.unavailable"
 
-    def __init__(self, detail: str = "", *, retry_after_seconds: float = 1.0) -> None:
+    def __init__(self, detail: str = "", *, retry_after_seconds: float = 1.0, outcome_unknown: bool = False) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+        self.outcome_unknown = outcome_unknown
 
 
 class PlatformRefused(DoorwardError):

@@ -7,7 +7,6 @@ event and the end of the inbox row are written in one transaction.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -74,9 +73,8 @@ class Pipeline:
             src_ip=src_ip,
             clock=self.clock,
             tracer=self.tracer,
-            scribe=Scribe(time=self.clock.now(), channel=message.who.key, correlation=secrets.token_hex(8)),
+            scribe=Scribe(time=self.clock.now(), channel=message.who.key, correlation=message.event_id),
         )
-        self.tracer.begin(turn.scribe.correlation, message.who)
         turn.trace(Step.AUTHENTIC, StepOutcome.OK)
         try:
             ended = await self._walk(turn)
@@ -154,7 +152,7 @@ class Pipeline:
         assert turn.standing is not None
         assert turn.standing.person is not None
         identity = turn.person.identity
-        matters = self.authorizer.engine.depends_on_proof(turn.cedar_action)
+        matters = any(rule.looks_at_proof for rule in self.authorizer.engine.rules_for(turn.cedar_action))
         return Circumstances(
             session=turn.standing.session,
             idp_checked_at=turn.standing.person.idp_checked_at,

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from bot.domain.identity import ChannelIdentity
-
 
 class Step(StrEnum):
     """The ten steps of the pipeline, and what came before them."""
@@ -64,10 +62,6 @@ class TraceEntry:
 class Tracer(Protocol):
     """Receives the entries of one message."""
 
-    def begin(self, correlation: str, who: ChannelIdentity) -> None:
-        """A message of `who` is on its way."""
-        ...
-
     def record(self, correlation: str, entry: TraceEntry) -> None:
         """Take one entry."""
         ...
@@ -75,9 +69,6 @@ class Tracer(Protocol):
 
 class NullTracer:
     """Production: nothing is recorded."""
-
-    def begin(self, correlation: str, who: ChannelIdentity) -> None:
-        """Take no note."""
 
     def record(self, correlation: str, entry: TraceEntry) -> None:
         """Drop the entry."""

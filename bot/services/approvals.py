@@ -11,7 +11,7 @@ from bot.domain.identity import ChannelIdentity, Link, Platform
 from bot.domain.intent import Intent, Origin
 from bot.domain.messages import Place, PlaceKind
 from bot.ports.database import Transaction
-from bot.services.delivery import edit_of
+from bot.services.delivery import PERSON_ADDRESS, edit_of
 from bot.texts.formats import days
 from bot.texts.sentences import Voice, voice
 
@@ -55,7 +55,7 @@ def _direct(link: Link) -> Place:
     return Place(
         platform=link.channel.platform,
         tenant=link.channel.tenant,
-        conversation=f"@{link.channel.account}",
+        conversation=PERSON_ADDRESS + link.channel.account,
         kind=PlaceKind.DIRECT,
     )
 

@@ -81,7 +81,7 @@ class Arrival:
         def answer(tx: Transaction) -> Answer:
             tx.pending.put(waiting.who, waiting, until=turn.now + timedelta(seconds=PENDING_SECONDS))
             path = linking.offer(tx, waiting.who, waiting.place, at=self._clock)
-            return refusals.sign_in_first(turn.voice, path, self._public_url, state)
+            return refusals.sign_in_first(turn.voice, path, self._public_url, state, waiting.who)
 
         event = turn.scribe.event(EventType.SIGN_IN_OFFERED, decision="sign_in", code=state, time=turn.now)
         return Ending(event=event, answer=answer)

@@ -165,7 +165,7 @@ class Authorizer:
         )
 
 
-ENROLLABLE = (model.ProofContext(method="totp", phishing_resistant=False, age_seconds=0, src_ip=None),)
+ENROLLABLE = (model.ProofContext(method=model.Method.TOTP, phishing_resistant=False, age_seconds=0, src_ip=None),)
 """What somebody without an authenticator could enrol here and now."""
 
 
@@ -174,7 +174,7 @@ def producible(authenticators: Sequence[Authenticator], src_ip: str | None) -> t
     usable = {item.method for item in authenticators if item.confirmed_at is not None and not item.disabled}
     return tuple(
         model.ProofContext(
-            method=method.value, phishing_resistant=method is ProofMethod.PASSKEY, age_seconds=0, src_ip=src_ip
+            method=model.Method(method), phishing_resistant=method is ProofMethod.PASSKEY, age_seconds=0, src_ip=src_ip
         )
         for method in ProofMethod
         if method in usable
@@ -220,7 +220,7 @@ def proof_context(proof: Proof, now: datetime) -> model.ProofContext:
     """A proof as policy sees it. A proof from the future is no proof: its age is made unacceptable."""
     age = int((now - proof.at).total_seconds())
     return model.ProofContext(
-        method=proof.method.value,
+        method=model.Method(proof.method),
         phishing_resistant=proof.phishing_resistant,
         age_seconds=age if age >= 0 else 2**31,
         src_ip=proof.src_ip,
@@ -235,5 +235,5 @@ def _session_context(circumstances: Circumstances, now: datetime) -> model.Sessi
         age_seconds=max(0, int((now - opened).total_seconds())),
         idp_checked_age_seconds=max(0, int((now - circumstances.idp_checked_at).total_seconds())),
         platform=circumstances.platform,
-        place="web" if circumstances.place is None else circumstances.place.value,
+        place=model.Place.WEB if circumstances.place is None else model.Place(circumstances.place),
     )

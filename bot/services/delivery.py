@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -21,6 +22,8 @@ from bot.services.buttons import with_handles
 
 LEASE_SECONDS = 60
 MAX_ATTEMPTS = 8
+PERSON_ADDRESS = "@"
+"""A conversation that starts so is the direct one with the person it is for."""
 log = structlog.get_logger("doorward.delivery")
 
 
@@ -72,6 +75,7 @@ class Delivery:
 
     async def _send_one(self, item: OutboxItem) -> None:
         try:
+            item = await self._addressed(item)
             message = await self._post(item)
         except PlatformUnavailable as error:
             await self._again(item, error.retry_after_seconds)
@@ -84,6 +88,12 @@ class Delivery:
             await self._again(item, 2.0)
             return
         await self._database.write(lambda tx: self._delivered(tx, item, message))
+
+    async def _addressed(self, item: OutboxItem) -> OutboxItem:
+        """A direct conversation that is known only by its person gets the platform's own address."""
+        if not item.place.conversation.startswith(PERSON_ADDRESS):
+            return item
+        return replace(item, place=await self._platforms[item.place.platform].direct_place(item.to))
 
     async def _post(self, item: OutboxItem) -> str | None:
         platform = self._platforms[item.place.platform]
@@ -118,6 +128,6 @@ class Delivery:
 
 def edit_of(tx: Transaction, posted: PostedMessage, draft: Draft) -> Posting | None:
     """The draft as an edit of a posted copy; None where somebody else edited it meanwhile (compare-and-swap)."""
-    if not tx.posted.swap(posted, version=posted.version + 1):
+    if not tx.posted.swap(replace(posted, version=posted.version + 1), version=posted.version):
         return None
     return Posting(draft=draft, to=posted.to, place=posted.place, edits=posted.message)

@@ -27,6 +27,7 @@ from pydantic import ConfigDict, TypeAdapter
 from bot.domain.audit import EventType
 from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Platform
 from bot.domain.messages import Place
+from bot.domain.outbound import OutboxItem
 from bot.domain.session import BrowserSession, SessionLimits
 from bot.errors import AlreadyLinked, HandleSpent, Refusal, SignInRefused
 from bot.ports.chat_sign_in import ChatSignIn
@@ -34,8 +35,11 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, SignIn
 from bot.ports.stores import Interaction
+from bot.services import refusals
 from bot.services.audit_trail import Scribe
+from bot.services.delivery import Delivery, edit_of
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
+from bot.texts.sentences import voice
 
 TICKET_SECONDS = 600
 LEG_SECONDS = 600
@@ -120,6 +124,7 @@ class Linking:
         clock: Clock,
         limits: SessionLimits,
         public_url: str,
+        delivery: Delivery,
     ) -> None:
         self._database = database
         self._providers = providers
@@ -127,6 +132,7 @@ class Linking:
         self._clock = clock
         self._limits = limits
         self._public_url = public_url.rstrip("/")
+        self._delivery = delivery
 
     async def look(self, ticket: str) -> Ticket:
         """What a ticket is for, without taking it. Raises `HandleSpent`."""
@@ -242,7 +248,7 @@ class Linking:
             await self._refused(leg, error.code)
             raise
         if leg.channel is None or leg.renewal:
-            return await self._database.write(lambda tx: self._finish(tx, state, leg, sign_in))
+            return await self._done(state, leg, sign_in)
         named = replace(leg, stage="named", sign_in=sign_in, flow=b"")
         await self._database.write(lambda tx: self._move(tx, state, named))
         return Named(leg=state, channel=leg.channel, sign_in=sign_in)
@@ -252,8 +258,28 @@ class Linking:
         leg, _ = await self._find(state, browser_id, stage="named")
         if leg.sign_in is None:
             raise HandleSpent(code="leg.spent")
-        sign_in = leg.sign_in
-        return await self._database.write(lambda tx: self._finish(tx, state, leg, sign_in))
+        return await self._done(state, leg, leg.sign_in)
+
+    async def _done(self, state: str, leg: Leg, sign_in: SignIn) -> SignedIn:
+        shown: list[OutboxItem] = []
+
+        def work(tx: Transaction) -> SignedIn:
+            shown.clear()
+            signed_in = self._finish(tx, state, leg, sign_in)
+            shown.extend(self._show(tx, leg, sign_in))
+            return signed_in
+
+        signed_in = await self._database.write(work)
+        await self._delivery.send(shown)
+        return signed_in
+
+    def _show(self, tx: Transaction, leg: Leg, sign_in: SignIn) -> list[OutboxItem]:
+        """The sign-in card says from now on who is signed in."""
+        if leg.channel is None:
+            return []
+        draft = refusals.signed_in(voice(sign_in.claims.locale), sign_in.claims.display_name)
+        edits = [edit_of(tx, posted, draft) for posted in tx.posted.about(refusals.session_card(leg.channel))[-1:]]
+        return [self._delivery.put(tx, edit, "") for edit in edits if edit is not None]
 
     async def decline(self, state: str, browser_id: str) -> None:
         """Somebody said that one of the accounts is not theirs: the leg is gone, and it is written down."""

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from bot.domain.answer import Answer, Button, Draft
 from bot.domain.cards import Action, ActionStyle, Card, Dialog, Status
-from bot.domain.identity import Role
+from bot.domain.identity import ChannelIdentity, Role
 from bot.domain.intent import Question
 from bot.domain.session import SessionState
 from bot.texts.sentences import Voice
 
 
-def sign_in_first(voice: Voice, path: str, public_url: str, state: SessionState) -> Answer:
+def session_card(channel: ChannelIdentity) -> str:
+    """Under what the sign-in card is found: it becomes "signed in", and "ended" when the session does."""
+    return f"Session::{channel.key}"
+
+
+def signed_in(voice: Voice, name: str) -> Draft:
+    """What the sign-in card becomes."""
+    card = Card(headline=voice.say("session.signed_in", name=name), status=Status.ALLOWED)
+    return Draft(card=card)
+
+
+def session_ended(voice: Voice, reason: str, at: str) -> Draft:
+    """What it becomes when the session ends."""
+    card = Card(headline=voice.say(f"session.ended.{reason}", time=at), body=voice.say("session.ended.next"))
+    return Draft(card=card)
+
+
+def sign_in_first(
+    voice: Voice, path: str, public_url: str, state: SessionState, channel: ChannelIdentity
+) -> Answer:
     """An offer only this person sees."""
     key = "sign_in.first" if state is SessionState.NOT_LINKED else "sign_in.again"
     link = Action(label=voice.say("sign_in.button"), url=public_url + path, style=ActionStyle.PRIMARY)
@@ -20,7 +39,8 @@ def sign_in_first(voice: Voice, path: str, public_url: str, state: SessionState)
         actions=(link,),
         status=Status.NEEDS_PROOF,
     )
-    return Answer(draft=Draft(card=card), continue_path=path, code=f"sign_in.{state}")
+    draft = Draft(card=card, about=session_card(channel))
+    return Answer(draft=draft, continue_path=path, code=f"sign_in.{state}")
 
 
 def denied(voice: Voice, reason: str, capability: str) -> Answer:

@@ -59,6 +59,7 @@ class Turn:
     pressed: Interaction | None = None
     action: CanonicalAction | None = None
     facts: ResourceFacts | None = None
+    origin: str = ""
     intent: Intent | None = None
     cedar_action: str = ""
     salt: str = field(default_factory=lambda: secrets.token_hex(SALT_BYTES))

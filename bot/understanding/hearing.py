@@ -14,7 +14,7 @@ from bot.domain.messages import EventKind
 from bot.services.buttons import intent_of
 from bot.services.turns import Turn
 from bot.texts.formats import zone
-from bot.understanding.understanding import Understanding
+from bot.understanding.understand import Understanding
 
 NO_QUESTION = Question(text_key="understanding.unsure")
 

@@ -1,0 +1,5 @@
+"""`python -m bot` is `doorward`."""
+
+from bot.cli import main
+
+main()

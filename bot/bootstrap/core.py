@@ -1,0 +1,147 @@
+"""Composes the core: from a database, systems, providers and platforms to a pipeline with its way in and its jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from bot.capabilities.catalogue import BY_NAME, CATALOGUE
+from bot.capabilities.model import Effect, Systems
+from bot.capabilities.performing import Performing
+from bot.domain.identity import Platform
+from bot.domain.session import SessionLimits
+from bot.jobs import Jobs
+from bot.pipeline import Pipeline
+from bot.ports.chat import ChatPlatform
+from bot.ports.chat_sign_in import ChatSignIn
+from bot.ports.clock import Clock
+from bot.ports.database import Database
+from bot.ports.facts import FactsSource
+from bot.ports.identity_provider import IdentityProvider
+from bot.ports.trace import Tracer
+from bot.services.approvals import Routes
+from bot.services.arrival import Arrival
+from bot.services.authorization import Authorizer, GrantMint
+from bot.services.deciding import Deciding
+from bot.services.delivery import Delivery
+from bot.services.effects import Effects
+from bot.services.facts_desk import FactsDesk
+from bot.services.ingress import InboxIngress
+from bot.services.linking import Linking
+from bot.services.people import OwnFacts
+from bot.services.revalidation import Revalidator
+from bot.understanding.hearing import Hearing
+from bot.understanding.understand import Understanding
+from policy.engine import PolicyEngine
+
+HR_RESOURCES = ("Employee", "Leave", "Payslip", "Department")
+CRM_RESOURCES = ("Customer", "Ticket", "Opportunity")
+OWN_RESOURCES = ("Person", "System")
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """UTC, aware."""
+        return datetime.now(timezone.utc)  # noqa: UP017 - the same thing, spelled for every reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What the core is composed with."""
+
+    database: Database
+    clock: Clock
+    tracer: Tracer
+    engine: PolicyEngine
+    mint: GrantMint
+    systems: Systems
+    hr_facts: FactsSource
+    crm_facts: FactsSource
+    providers: Mapping[str, IdentityProvider]
+    platforms: Mapping[Platform, ChatPlatform]
+    chat_sign_ins: Mapping[Platform, ChatSignIn]
+    limits: SessionLimits
+    routes: Routes
+    public_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """The composed core, as adapters and the command line use it."""
+
+    outside: Outside
+    pipeline: Pipeline
+    ingress: InboxIngress
+    delivery: Delivery
+    linking: Linking
+    jobs: Jobs
+
+
+def compose(outside: Outside) -> Core:
+    """Join everything; nothing is started and nothing outside is touched."""
+    clock, database, limits = outside.clock, outside.database, outside.limits
+    delivery = Delivery(database=database, platforms=outside.platforms, clock=clock)
+    pipeline = compose_pipeline(outside, delivery)
+    ingress = InboxIngress(database=database, clock=clock, limits=limits, handle=pipeline.handle)
+    linking = Linking(
+        database=database,
+        providers=outside.providers,
+        chats=outside.chat_sign_ins,
+        clock=clock,
+        limits=limits,
+        public_url=outside.public_url,
+        delivery=delivery,
+    )
+    jobs = Jobs(database=database, clock=clock, limits=limits, delivery=delivery, ingress=ingress)
+    return Core(
+        outside=outside, pipeline=pipeline, ingress=ingress, delivery=delivery, linking=linking, jobs=jobs
+    )
+
+
+def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
+    """The pipeline with its parts."""
+    clock, database = outside.clock, outside.database
+    authorizer = Authorizer(outside.engine)
+    sources: dict[str, FactsSource] = dict.fromkeys(HR_RESOURCES, outside.hr_facts)
+    sources |= dict.fromkeys(CRM_RESOURCES, outside.crm_facts)
+    sources |= dict.fromkeys(OWN_RESOURCES, OwnFacts(database))
+    effects = Effects(
+        database=database,
+        mint=outside.mint,
+        clock=clock,
+        limits=outside.limits,
+        policy_hash=lambda: outside.engine.policy_hash,
+    )
+    return Pipeline(
+        database=database,
+        clock=clock,
+        tracer=outside.tracer,
+        catalogue=BY_NAME,
+        arrival=Arrival(database=database, clock=clock, limits=outside.limits, public_url=outside.public_url),
+        hearing=Hearing(understanding(), BY_NAME),
+        facts=FactsDesk(authorizer=authorizer, mint=outside.mint, sources=sources),
+        authorizer=authorizer,
+        deciding=Deciding(database=database, authorizer=authorizer),
+        revalidator=Revalidator(database=database, providers=outside.providers, clock=clock),
+        performing=Performing(
+            systems=outside.systems,
+            effects=effects,
+            authorizer=authorizer,
+            delivery=delivery,
+            routes=outside.routes,
+        ),
+        delivery=delivery,
+        public_url=outside.public_url,
+    )
+
+
+def understanding() -> Understanding:
+    """What turns sentences into intents, from the catalogue."""
+    return Understanding(
+        arguments={entry.name: entry.arguments for entry in CATALOGUE},
+        writes=frozenset(entry.name for entry in CATALOGUE if entry.effect is Effect.WRITE),
+        titles={entry.name: entry.title_key for entry in CATALOGUE},
+    )

@@ -1,0 +1,210 @@
+"""Composes the demonstration: embedded database, demo systems, a real provider beside it, and the playground."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from adapters.connectors.demo.backend import DemoBackend
+from adapters.idp.demo.people import PASSWORD, PEOPLE
+from adapters.idp.demo_provider import DemoProvider
+from adapters.idp.oidc import OidcProvider
+from adapters.playground.clock import DemoClock
+from adapters.playground.people import PersonCookies, PlaygroundPerson
+from adapters.playground.phone import DemoPhone
+from adapters.playground.platform import TENANT, PlaygroundPlatform
+from adapters.playground.routes import playground_routes
+from adapters.playground.sign_in import PlaygroundSignIn
+from adapters.playground.stream import Hub
+from adapters.playground.tracer import PlaygroundTracer
+from adapters.scheduler import Ticker
+from bot.bootstrap.core import Core, Outside, compose
+from bot.bootstrap.pages import DemoHooks, pages
+from bot.capabilities.model import Systems
+from bot.domain.identity import Platform
+from bot.domain.messages import Place, PlaceKind
+from bot.domain.session import SessionLimits
+from bot.errors import Misconfigured
+from bot.services.approvals import Routes
+from bot.services.authorization import GrantMint
+from bot.services.operations import verifier
+from bot.settings import Environment, Settings
+from policy.cedar import load as load_policy
+from storage.crypto import Keyring, Purpose
+from storage.database import open_database
+from storage.migration import migrate
+
+PROVIDER = "demo"
+HR_CHANNEL = "hr-leave"
+MARK = "demo"
+TITLES = {
+    "john": "employee",
+    "mia": "line manager",
+    "sarah": "HR manager",
+    "sue": "support",
+    "raj": "administrator",
+    "ada": "auditor",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """The running demonstration."""
+
+    app: ASGIApp
+    core: Core
+    clock: DemoClock
+    phone: DemoPhone
+    provider: DemoProvider
+    backend: DemoBackend
+    platform: PlaygroundPlatform
+    hub: Hub
+    directory: Path
+
+
+def refuse_real_parts(settings: Settings) -> None:
+    """The demonstration never meets anything real (DESIGN §6). Raises `Misconfigured`, naming the setting."""
+    if settings.environment is Environment.PRODUCTION and "environment" in settings.model_fields_set:
+        raise Misconfigured("DOORWARD_ENVIRONMENT=production: the demo runs in development only; unset it")
+    for name in ("slack", "teams", "idps", "public_url", "hr", "crm", "keys", "database_url"):
+        if name in settings.model_fields_set:
+            raise Misconfigured(
+                f"DOORWARD_{name.upper()}… is set: the demo starts with no real part at all; unset it, or use `doorward serve`"
+            )
+    if settings.host not in ("127.0.0.1", "::1"):
+        raise Misconfigured(f"DOORWARD_HOST={settings.host}: the demo listens on loopback only; unset it")
+
+
+@asynccontextmanager
+async def demo(settings: Settings, *, port: int, directory: Path | None = None) -> AsyncIterator[Demo]:
+    """Start everything of the demonstration but the web server; everything ends with the context.
+
+    Raises `Misconfigured`, `ProviderUnavailable`.
+    """
+    refuse_real_parts(settings)
+    with tempfile.TemporaryDirectory(prefix="doorward-demo-") as temporary:
+        folder = directory or Path(temporary)
+        origin = f"http://127.0.0.1:{port}"
+        provider = await asyncio.to_thread(
+            DemoProvider.start, redirect_uris=[f"{origin}/signin/callback/{PROVIDER}"], wait=False
+        )
+        try:
+            async with _composed(settings, folder, origin, provider) as running:
+                yield running
+        finally:
+            await asyncio.to_thread(provider.stop)
+
+
+@asynccontextmanager
+async def _composed(
+    settings: Settings, folder: Path, origin: str, provider: DemoProvider
+) -> AsyncIterator[Demo]:
+    keys = Keyring.generate()
+    url = f"sqlite:///{folder / 'doorward.db'}"
+    await asyncio.to_thread(migrate, url)
+    database = open_database(url, keys=keys)
+    await database.write(lambda tx: tx.jobs.set_mark(MARK, "yes"))
+    clock, hub = DemoClock(), Hub()
+    mint = GrantMint(keys.newest(Purpose.GRANT).secret)
+    backend = DemoBackend(
+        path=folder / "systems.db", clock=clock, verify=verifier(mint, clock), verify_facts=mint.verify_facts
+    )
+    people = [
+        PlaygroundPerson(
+            name=person.username,
+            display_name=person.name,
+            title=f"{TITLES[person.username]} · {person.department} {person.region.upper()}",
+            subject=person.subject,
+            password=PASSWORD,
+        )
+        for person in PEOPLE
+    ]
+    platform = PlaygroundPlatform(people=people, clock=clock, hub=hub)
+    tracer, phone = PlaygroundTracer(people=people, hub=hub), DemoPhone(clock)
+    sign_in = PlaygroundSignIn(origin=origin, redirect_uri=f"{origin}/signin/playground/callback", clock=clock)
+    idp = OidcProvider(
+        name=PROVIDER,
+        kind="oidc",
+        authority=provider.issuer,
+        transport_url=provider.transport_url,
+        client_id=provider.client_id,
+        client_secret=provider.client_secret,
+    )
+    core = compose(
+        Outside(
+            database=database,
+            clock=clock,
+            tracer=tracer,
+            engine=load_policy(),
+            mint=mint,
+            systems=Systems(hr=backend.hr, crm=backend.crm),
+            hr_facts=backend.facts,
+            crm_facts=backend.facts,
+            providers={PROVIDER: idp},
+            platforms={Platform.PLAYGROUND: platform},
+            chat_sign_ins={Platform.PLAYGROUND: sign_in},
+            limits=SessionLimits(
+                idle=timedelta(seconds=settings.session.idle_seconds),
+                absolute=timedelta(seconds=settings.session.absolute_seconds),
+            ),
+            routes=Routes(hr={Platform.PLAYGROUND: _hr_channel()}),
+            public_url=origin,
+        )
+    )
+    ticker = Ticker(core.jobs)
+    token = secrets.token_urlsafe(24)
+    routes = playground_routes(
+        platform=platform,
+        hub=hub,
+        ingress=core.ingress,
+        clock=clock,
+        tracer=tracer,
+        phone=phone,
+        sign_in=sign_in,
+        provider=provider,
+        token=token,
+        origins=[origin, origin.replace("127.0.0.1", "localhost")],
+        after_hour=ticker.tick_all,
+    )
+    web = pages(
+        core,
+        development=True,
+        form_targets=(provider.transport_url,),
+        demo=DemoHooks(token=token, phone=phone),
+    )
+    app: ASGIApp = Starlette(routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=web.handlers)
+    app = PersonCookies(app, cookies=web.cookies, people=[person.name for person in people])
+    ticker.start()
+    try:
+        yield Demo(
+            app=app,
+            core=core,
+            clock=clock,
+            phone=phone,
+            provider=provider,
+            backend=backend,
+            platform=platform,
+            hub=hub,
+            directory=folder,
+        )
+    finally:
+        await ticker.stop()
+        hub.close()
+        await core.ingress.drain(5)
+        await database.close()
+        backend.close()
+
+
+def _hr_channel() -> Place:
+    return Place(
+        platform=Platform.PLAYGROUND, tenant=TENANT, conversation=HR_CHANNEL, kind=PlaceKind.CHANNEL
+    )

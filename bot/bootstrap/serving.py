@@ -1,0 +1,75 @@
+"""Runs the web server: one process serves everything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from bot.bootstrap.demo import demo
+from bot.errors import Misconfigured
+from bot.settings import Settings
+
+DRAIN_SECONDS = 5
+
+
+def run_demo(settings: Settings, *, port: int | None) -> None:
+    """Run the demonstration until it is interrupted. Raises `Misconfigured`."""
+    wanted = settings.port if port is None else port
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_run_demo(settings, wanted))
+
+
+async def _run_demo(settings: Settings, port: int) -> None:
+    listener = listen("127.0.0.1", port)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with demo(settings, port=listener.getsockname()[1]) as running:
+        await serve(running.app, listener, f"Doorward is ready at {address}", before_exit=running.hub.close)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises `Misconfigured` where the port is taken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Misconfigured(
+            f"port {port} on {host} is taken ({error.strerror}): end what listens there, or choose another with --port"
+        ) from None
+    listener.listen(2048)
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and ends what would keep connections open before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, ready: str, before_exit: object) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._before_exit = before_exit
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so on stdout."""
+        await super().startup(sockets)
+        print(self._ready, flush=True)  # noqa: T201 - the one line the outside waits for
+        sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End streams first: they never end by themselves."""
+        if callable(self._before_exit):
+            self._before_exit()
+        await super().shutdown(sockets)
+
+
+async def serve(app: ASGIApp, listener: socket.socket, ready: str, *, before_exit: object = None) -> None:
+    """Serve until SIGINT or SIGTERM, then drain."""
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=DRAIN_SECONDS, server_header=False
+    )
+    await _Server(config, ready, before_exit).serve(sockets=[listener])

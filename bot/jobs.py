@@ -1,0 +1,112 @@
+"""What runs when: sweeps that end what is over, and hand-overs that finish what a crash left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.audit import EventType
+from bot.domain.outbound import OutboxItem
+from bot.domain.session import Session, SessionLimits
+from bot.ports.clock import Clock
+from bot.ports.database import Database, Transaction
+from bot.services import refusals
+from bot.services.audit_trail import Scribe
+from bot.services.delivery import Delivery, edit_of
+from bot.services.ingress import InboxIngress
+from bot.texts.formats import clock_time
+from bot.texts.sentences import voice
+
+SWEEP_BATCH = 100
+"""Small enough that messages on SQLite's one writer hardly wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Something periodic. `once` jobs claim their slot in the database, so that one replica runs each."""
+
+    name: str
+    every_seconds: int
+    run: Callable[[], Awaitable[int]]
+    once: bool = True
+
+
+class Jobs:
+    """All jobs, and how a slot is run."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        limits: SessionLimits,
+        delivery: Delivery,
+        ingress: InboxIngress,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._limits = limits
+        self._delivery = delivery
+        self._ingress = ingress
+
+    def all(self) -> tuple[Job, ...]:
+        """The list."""
+        return (
+            Job(name="end_idle_sessions", every_seconds=30, run=self.end_idle_sessions),
+            Job(name="sweep_leftovers", every_seconds=300, run=self.sweep_leftovers),
+            Job(name="take_over_inbox", every_seconds=15, run=self._ingress.take_over, once=False),
+            Job(name="take_over_outbox", every_seconds=5, run=self._delivery.take_over, once=False),
+        )
+
+    async def tick(self, job: Job) -> int:
+        """Run a job's present slot, unless another replica has it; how much it did."""
+        now = self._clock.now()
+        slot = str(int(now.timestamp()) // job.every_seconds)
+        if job.once and not await self._database.write(lambda tx: tx.jobs.claim_slot(job.name, slot, now=now)):
+            return 0
+        done = await job.run()
+        if job.once:
+            at = self._clock.now()
+            await self._database.write(lambda tx: tx.jobs.finish_slot(job.name, slot, now=at))
+        return done
+
+    async def end_idle_sessions(self) -> int:
+        """End sessions past a limit, destroy their tokens, and say so on the card that says who is signed in."""
+        ended = 0
+        while True:
+            items = await self._database.write(self._sweep_sessions)
+            await self._delivery.send([item for item in items if item is not None])
+            ended += len(items)
+            if len(items) < SWEEP_BATCH:
+                return ended
+
+    def _sweep_sessions(self, tx: Transaction) -> list[OutboxItem | None]:
+        now = self._clock.now()
+        sessions = tx.sessions.sweep(now=now, limits=self._limits, limit=SWEEP_BATCH)
+        return [self._end(tx, session, now) for session in sessions]
+
+    def _end(self, tx: Transaction, session: Session, now: datetime) -> OutboxItem | None:
+        reason = "absolute" if session.absolute_until <= now else "idle"
+        if not tx.sessions.of_identity(session.identity):
+            tx.tokens.destroy(session.identity)
+            tx.proposals.void_all(session.identity)
+            tx.proofs.void_all(session.identity)
+        scribe = Scribe(time=now, channel="scheduler", correlation="", principal=session.identity.key)
+        tx.audit.append(
+            scribe.event(EventType.SESSION_ENDED, resource=session.channel.key, code=f"session.{reason}")
+        )
+        person = tx.persons.find(session.identity)
+        reader = voice(person.locale if person else None)
+        at = clock_time(now, person.timezone if person else "UTC", reader.language)
+        for posted in tx.posted.about(refusals.session_card(session.channel))[-1:]:
+            edit = edit_of(tx, posted, refusals.session_ended(reader, reason, at))
+            return self._delivery.put(tx, edit, "") if edit else None
+        return None
+
+    async def sweep_leftovers(self) -> int:
+        """Delete what is late: handles, dedupe hashes, windows of the limiter."""
+        now = self._clock.now()
+        return await self._database.write(
+            lambda tx: tx.interactions.sweep(now) + tx.inbox.sweep(now) + tx.throttle.sweep(now)
+        )

@@ -1,0 +1,243 @@
+"""The way in: a verified message becomes a durable inbox row, once, before it is acknowledged; then it is worked off.
+
+Codes never come here as messages: `submit_code` checks one inside the reply window, and only the proof is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import structlog
+
+from bot.domain.answer import Answer
+from bot.domain.audit import EventType
+from bot.domain.cards import Dialog
+from bot.domain.messages import EventKind, IncomingMessage, ReplyWindow
+from bot.domain.proof import ConsentKind, ProofMethod
+from bot.domain.proposal import Proposal, ProposalState
+from bot.domain.secret import Secret
+from bot.domain.session import SessionLimits, SessionState
+from bot.errors import DoorwardError, StorageUnavailable
+from bot.ports.clock import Clock
+from bot.ports.database import Database, Transaction
+from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed, DialogUpdate, FieldError
+from bot.services import step_up
+from bot.services.audit_trail import Scribe
+from bot.texts.sentences import Voice, voice
+
+ACCEPT_SECONDS = 0.8
+"""The row is durable by then, or the platform is told to try again (checklist row 6)."""
+LEASE_SECONDS = 60
+RESPONSE_SECONDS = 2.0
+MAX_ATTEMPTS = 5
+REJECTIONS_A_MINUTE = 120
+"""Audit events for refusals at the way in; beyond that they are only counted, so that a flood cannot fill the log."""
+
+log = structlog.get_logger("doorward.ingress")
+
+
+class Handle(Protocol):
+    """`Pipeline.handle`."""
+
+    def __call__(
+        self, message: IncomingMessage, *, row: str | None = None, in_browser: bool = False, src_ip: str | None = None
+    ) -> Awaitable[Answer]:
+        """See `bot.pipeline`."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class _Rejections:
+    """How many refusals were written down in this minute."""
+
+    minute: int = 0
+    written: int = 0
+    dropped: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class InboxIngress:
+    """Implements `bot.ports.ingress.Ingress`."""
+
+    database: Database
+    clock: Clock
+    limits: SessionLimits
+    handle: Handle
+    _running: set[asyncio.Task[Answer | None]] = field(default_factory=set)
+    _rejections: _Rejections = field(default_factory=_Rejections)
+
+    async def accept(self, message: IncomingMessage) -> Accepted:
+        """Store, then work on it off the acknowledging path. Raises `StorageUnavailable`, `TimeoutError`."""
+        async with asyncio.timeout(ACCEPT_SECONDS):
+            row = await self.database.write(lambda tx: tx.inbox.accept(message, lease_seconds=LEASE_SECONDS))
+        if row is None:
+            return Accepted(duplicate=True)
+        task = self._start(message, row)
+        if message.window is not ReplyWindow.IN_RESPONSE:
+            return Accepted()
+        return Accepted(answer=await self._within_window(task))
+
+    async def _within_window(self, task: asyncio.Task[Answer | None]) -> DialogAnswer | None:
+        """The answer when it is there in time; the work goes on either way."""
+        done, _ = await asyncio.wait({task}, timeout=RESPONSE_SECONDS)
+        answer = task.result() if done else None
+        if answer is None or answer.dialog is None:
+            return None
+        return DialogUpdate(dialog=answer.dialog)
+
+    def _start(self, message: IncomingMessage, row: str) -> asyncio.Task[Answer | None]:
+        task = asyncio.create_task(self._work(message, row))
+        # The loop keeps only weak references to tasks: without this set the work could vanish.
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _work(self, message: IncomingMessage, row: str) -> Answer | None:
+        try:
+            return await self.handle(message, row=row)
+        except StorageUnavailable:
+            log.warning("kept_in_inbox", correlation=message.event_id)
+        except Exception:
+            # Nothing that goes wrong here may end the worker; the row stays and is taken up again.
+            log.exception("message_failed", correlation=message.event_id)
+        return None
+
+    async def resume(self, message: IncomingMessage, src_ip: str | None = None) -> Answer:
+        """A browser leg is through: go on with what waited, durably, and give the page its answer.
+
+        Raises `StorageUnavailable`.
+        """
+        again = replace(
+            message,
+            event_id=f"resume:{secrets.token_hex(8)}:{message.event_id}"[:200],
+            window=ReplyWindow.NONE,
+            trigger=None,
+            received_at=self.clock.now(),
+        )
+        row = await self.database.write(lambda tx: tx.inbox.accept(again, lease_seconds=LEASE_SECONDS))
+        return await self.handle(again, row=row, in_browser=True, src_ip=src_ip)
+
+    async def take_over(self, limit: int = 20) -> int:
+        """Work on rows whose holder is gone; how many. A row that failed too often is set aside with an alarm."""
+        now = self.clock.now()
+        claimed = await self.database.write(
+            lambda tx: tx.inbox.claim(now=now, lease_seconds=LEASE_SECONDS, limit=limit)
+        )
+        for row, message, attempt in claimed:
+            if attempt > MAX_ATTEMPTS:
+                log.critical("message_given_up", correlation=message.event_id)
+                await self._set_aside(row)
+                continue
+            late = replace(message, window=ReplyWindow.NONE, trigger=None)
+            await self._work(late, row)
+        return len(claimed)
+
+    async def _set_aside(self, row: str) -> None:
+        now = self.clock.now()
+        await self.database.write(lambda tx: tx.inbox.complete(row, now))
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for what is under way; what is not done by then stays in the inbox."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=seconds)
+
+    async def open_dialog(self, message: IncomingMessage) -> Dialog:
+        """The dialog a press opens, for platforms that want it in their response. Raises `StorageUnavailable`."""
+        accepted = await self.accept(replace(message, window=ReplyWindow.IN_RESPONSE))
+        if isinstance(accepted.answer, DialogUpdate):
+            return accepted.answer.dialog
+        reader = voice(message.locale)
+        return Dialog(
+            handle="", title=reader.say("dialog.elsewhere.title"), submit="", body=reader.say("dialog.elsewhere.body")
+        )
+
+    async def submit_code(self, message: IncomingMessage, code: Secret) -> DialogAnswer:
+        """Check a code for the proposal its dialog is of; a proof is stored and the proposal goes on.
+
+        Raises `StorageUnavailable`, `TimeoutError`.
+        """
+        async with asyncio.timeout(RESPONSE_SECONDS):
+            checked = await self.database.write(lambda tx: self._check(tx, message, code))
+        if isinstance(checked, FieldError):
+            return checked
+        await self.accept(
+            IncomingMessage(
+                event_id=f"proof:{checked.id}",
+                kind=EventKind.RESUME,
+                who=message.who,
+                place=checked.place,
+                received_at=self.clock.now(),
+                fields={"proposal": checked.id},
+                locale=message.locale,
+            )
+        )
+        return DialogClosed()
+
+    def _check(self, tx: Transaction, message: IncomingMessage, code: Secret) -> Proposal | FieldError:
+        now = self.clock.now()
+        standing = tx.sessions.use(message.who, now=now, limits=self.limits)
+        reader = voice(standing.person.locale if standing.person else message.locale)
+        interaction = tx.interactions.find(message.handle, now=now)
+        alive = standing.state is SessionState.ALIVE and standing.person is not None
+        if not alive or interaction is None or interaction.kind != "code" or interaction.audience != message.who.key:
+            return _field_error(reader, "consent.late")
+        proposal = tx.proposals.find(str(interaction.payload["proposal"]))
+        assert standing.person is not None
+        ours = proposal is not None and proposal.identity == standing.person.identity
+        if proposal is None or not ours or proposal.state is not ProposalState.WAITING or proposal.until <= now:
+            return _field_error(reader, "consent.late")
+        scribe = Scribe(
+            time=now, channel=message.who.key, correlation=message.event_id, principal=proposal.identity.key
+        )
+        result = step_up.check_code(tx, proposal.identity, code.reveal(), path=step_up.CodePath.CHAT, now=now)
+        refused = isinstance(result, step_up.CodeRefusal)
+        kind = EventType.PROOF_REFUSED if refused else EventType.PROOF_GIVEN
+        tx.audit.append(
+            scribe.event(
+                kind,
+                action=proposal.action.action,
+                resource=str(proposal.action.resource),
+                decision="deny" if refused else "allow",
+                code=result.value if isinstance(result, step_up.CodeRefusal) else "totp",
+            )
+        )
+        if isinstance(result, step_up.CodeRefusal):
+            return _field_error(reader, f"consent.{result.value}")
+        step_up.prove(
+            tx,
+            proposal.identity,
+            method=ProofMethod.TOTP,
+            kind=ConsentKind.PER_ACTION,
+            binding=proposal.digest,
+            now=now,
+        )
+        return proposal
+
+    async def rejected(self, *, platform: str, code: str) -> None:
+        """Write down a refusal at the way in; limited, and never raises."""
+        now, kept = self.clock.now(), self._rejections
+        minute = int(now.timestamp()) // 60
+        if kept.minute != minute:
+            if kept.dropped:
+                log.warning("rejections_not_written", count=kept.dropped)
+            kept.minute, kept.written, kept.dropped = minute, 0, 0
+        if kept.written >= REJECTIONS_A_MINUTE:
+            kept.dropped += 1
+            return
+        kept.written += 1
+        scribe = Scribe(time=now, channel=platform, correlation=secrets.token_hex(8))
+        event = scribe.event(EventType.INGRESS_REJECTED, decision="deny", code=code)
+        try:
+            await self.database.write(lambda tx: tx.audit.append(event))
+        except DoorwardError:
+            log.warning("rejection_not_written", platform=platform, code=code)
+
+
+def _field_error(reader: Voice, key: str) -> FieldError:
+    return FieldError(field="code", text=reader.say(key))
+
+

@@ -1,0 +1,211 @@
+"""The commands, as typed after `/doorward` or bare in a direct message."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.understanding import entities
+from bot.understanding.slots import Arguments, Filled, Sentence, fill
+
+_PREFIX = re.compile(r"\s*(?:/doorward\b|/(?=[a-z])|doorward\s+(?=\S))\s*", re.IGNORECASE)
+_PERSON = r"@?[^\W\d_][\w.+-]*(?:@[\w.-]+)?"
+_ID = r"#?[\w-]*\d[\w-]*"
+
+AUDIT_FILTERS = ("principal", "type", "resource", "decision", "correlation")
+"""What an audit search can be narrowed by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """The words of a command, and what may stand behind them."""
+
+    words: str
+    capability: str
+    bare: str
+    """What may follow in a direct message without a slash, where a sentence may begin with the same words."""
+    read: Callable[[str, Sentence], Filled]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """A command that was recognised, with its arguments."""
+
+    capability: str
+    filled: Filled
+
+
+def _nothing(_rest: str, _sentence: Sentence) -> Filled:
+    return Filled()
+
+
+def _one(name: str) -> Callable[[str, Sentence], Filled]:
+    def read(rest: str, _sentence: Sentence) -> Filled:
+        value = rest.removeprefix("@").removeprefix("#").strip('"“”')
+        return Filled(arguments={name: value} if value else {})
+
+    return read
+
+
+def _first_and_rest(first: str, rest_name: str) -> Callable[[str, Sentence], Filled]:
+    def read(rest: str, _sentence: Sentence) -> Filled:
+        head, _, tail = rest.partition(" ")
+        return Filled(arguments=_filled({first: head.lstrip("@#"), rest_name: tail.strip()}))
+
+    return read
+
+
+def _filled(arguments: Mapping[str, str]) -> Arguments:
+    return {name: value for name, value in arguments.items() if value}
+
+
+def _grant(rest: str, _sentence: Sentence) -> Filled:
+    person, _, tail = rest.partition(" ")
+    role = entities.role(tail)
+    scope = "*" if "*" in tail.split() else tail.split()[-1] if role and len(tail.split()) > 1 else ""
+    return Filled(
+        arguments=_filled({"person": person.lstrip("@"), "role": role, "scope": "" if entities.role(scope) else scope})
+    )
+
+
+def _revoke(rest: str, _sentence: Sentence) -> Filled:
+    person, _, tail = rest.partition(" ")
+    return Filled(arguments=_filled({"person": person.lstrip("@"), "role": entities.role(tail)}))
+
+
+def _ticket_status(rest: str, _sentence: Sentence) -> Filled:
+    number, _, tail = rest.partition(" ")
+    exact = tail.strip().upper().replace(" ", "_").replace("-", "_")
+    known = exact if exact in {"OPEN", "IN_PROGRESS", "ON_HOLD", "CLOSED"} else entities.status(tail)
+    return Filled(arguments=_filled({"ticket": number.lstrip("#"), "status": known}))
+
+
+def _explain(rest: str, _sentence: Sentence) -> Filled:
+    words = [*rest.split(maxsplit=2), "", "", ""]
+    return Filled(arguments=_filled({"person": words[0].lstrip("@"), "action": words[1], "resource": words[2]}))
+
+
+def _payslip(rest: str, sentence: Sentence) -> Filled:
+    month = entities.month(rest, sentence.today)
+    if month or not rest:
+        return Filled(arguments=_filled({"month": month}))
+    return Filled(arguments={"person": rest.split(maxsplit=1)[0].lstrip("@")})
+
+
+def _audit(rest: str, _sentence: Sentence) -> Filled:
+    unknown = next((name for name in re.findall(r"(?<!\S)(\w+):", rest) if name not in AUDIT_FILTERS), "")
+    return Filled(
+        arguments={"query": " ".join(rest.split())}, ask="understanding.audit_filter" if unknown else "", missing=""
+    )
+
+
+def _as_sentence(capability: str) -> Callable[[str, Sentence], Filled]:
+    def read(_rest: str, sentence: Sentence) -> Filled:
+        return fill(capability, sentence)
+
+    return read
+
+
+def _everywhere(rest: str, _sentence: Sentence) -> Filled:
+    return Filled(arguments={"everywhere": True} if rest else {})
+
+
+_ISO = r"\d{4}-\d{2}-\d{2}(?:\s+(?:to\s+|bis\s+|-\s+)?\d{4}-\d{2}-\d{2})?(?:\s+\w+)?"
+_MONTH = r"[^\W\d_]+(?:\s+\d{4})?|\d{4}-\d{2}"
+
+COMMANDS: tuple[Command, ...] = tuple(
+    Command(words=words, capability=capability, bare=bare, read=read)
+    for words, capability, bare, read in (
+        ("help", "help", "", _nothing),
+        ("whoami", "whoami", "", _nothing),
+        ("sign-in", "sign_in", "", _nothing),
+        ("sign-out", "sign_out", "(?:everywhere)?", _everywhere),
+        ("sessions list", "list_sessions", "", _nothing),
+        ("sessions revoke", "revoke_sessions", _PERSON, _one("person")),
+        ("sessions", "my_sessions", "", _nothing),
+        ("roles list", "list_roles", rf"(?:{_PERSON})?", _one("person")),
+        ("roles grant", "grant_role", rf"{_PERSON}\s+\S+(?:\s+\S+)?", _grant),
+        ("roles revoke", "revoke_role", rf"{_PERSON}\s+\S+", _revoke),
+        ("roles", "list_roles", "", _one("person")),
+        ("lock", "lock_person", _PERSON, _first_and_rest("person", "reason")),
+        ("unlock", "unlock_person", _PERSON, _one("person")),
+        ("audit search", "search_audit", ".*", _audit),
+        ("audit", "search_audit", "", _audit),
+        ("policy explain", "explain_policy", rf"{_PERSON}\s+[A-Z]\w+(?:\s+\S+)?", _explain),
+        ("balance", "leave_balance", rf"(?:{_PERSON})?", _one("person")),
+        ("leaves withdraw", "withdraw_leave", _ID, _one("leave")),
+        ("leaves", "my_leaves", rf"(?:{_PERSON})?", _one("person")),
+        ("leave", "request_leave", _ISO, _as_sentence("request_leave")),
+        ("withdraw", "withdraw_leave", _ID, _one("leave")),
+        ("waiting", "waiting", "", _nothing),
+        ("approve", "approve_leave", _ID, _first_and_rest("leave", "note")),
+        ("refuse", "refuse_leave", _ID, _first_and_rest("leave", "note")),
+        ("away", "team_absences", rf"(?:{_ISO})?", _as_sentence("team_absences")),
+        ("my payslip", "view_payslip", rf"(?:{_MONTH})?", _payslip),
+        ("payslip", "view_payslip", rf"(?:{_MONTH})?", _payslip),
+        ("benefits", "view_benefits", "", _one("person")),
+        ("customer", "find_customer", r"[\w-]+", _one("customer")),
+        ("tickets", "list_tickets", r"[\w-]+", _one("customer")),
+        ("ticket status", "update_ticket", rf"{_ID}\s+\S+(?:\s+\S+)?", _ticket_status),
+        ("ticket", "view_ticket", _ID, _one("ticket")),
+        ("opportunities", "list_opportunities", r"[\w-]+", _one("customer")),
+    )
+)
+_SPELLINGS = {
+    spelling: words
+    for words, spellings in {
+        "sign-in": ("signin", "sign in", "login", "log in"),
+        "sign-out": ("signout", "sign out", "logout", "log out"),
+        "whoami": ("who am i",),
+        "sessions list": ("session list",),
+        "sessions revoke": ("session revoke",),
+        "roles list": ("role list",),
+        "roles grant": ("role grant",),
+        "roles revoke": ("role revoke",),
+        "policy explain": ("explain policy",),
+    }.items()
+    for spelling in spellings
+}
+_BY_WORDS = {command.words: command for command in COMMANDS}
+_HEADS = {**_BY_WORDS, **{spelling: _BY_WORDS[words] for spelling, words in _SPELLINGS.items()}}
+
+
+def without_prefix(text: str) -> tuple[str, bool]:
+    """The text without `/doorward` or a leading slash, and whether there was one."""
+    match = _PREFIX.match(text)
+    return (text[match.end() :].strip(), "/" in match.group()) if match else (text.strip(), False)
+
+
+def called(line: str, sentence: Sentence, *, is_command: bool) -> Called | None:
+    """The command a line calls; without a slash only where nothing else can be meant."""
+    words = line.split()
+    for size in (3, 2, 1):
+        command = _HEADS.get(" ".join(words[:size]).casefold()) if len(words) >= size else None
+        if command is None:
+            continue
+        rest = " ".join(words[size:])
+        if is_command or _unmistakable(command, rest):
+            return Called(capability=command.capability, filled=command.read(rest, sentence))
+    return None
+
+
+def _unmistakable(command: Command, rest: str) -> bool:
+    if re.fullmatch(command.bare, rest) is None:
+        return False
+    return not rest or command.bare.startswith((r"\d", _ID)) or entities.may_be_name(rest.split(maxsplit=1)[0])
+
+
+def nearest(line: str, sentence: Sentence) -> tuple[tuple[str, Called], ...]:
+    """Commands spelled nearly like this, likeliest first, with what follows read as theirs."""
+    words = line.split()
+    found: dict[str, Called] = {}
+    for size in (2, 1):
+        typed = " ".join(words[:size]).casefold()
+        heads = [head for head in _HEADS if len(head.split()) == size]
+        for head in difflib.get_close_matches(typed[:40], heads, n=3, cutoff=0.72):
+            command = _HEADS[head]
+            called_so = Called(capability=command.capability, filled=command.read(" ".join(words[size:]), sentence))
+            found.setdefault(command.words, called_so)
+    return tuple(found.items())[:3]

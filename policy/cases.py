@@ -109,7 +109,7 @@ def read_cases(directory: Path) -> tuple[Case, ...]:
 def _read(path: Path, world: Json) -> Case:
     name = f"{path.parent.name}/{path.stem}"
     try:
-        case = _case(name, json.loads(path.read_text(encoding="utf-8")), world)
+        case = parse_case(name, json.loads(path.read_text(encoding="utf-8")), world)
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise CaseRefused(f"{name}: {exc!r}") from exc
     if case.expected.decision not in FOLDERS[path.parent.name]:
@@ -117,7 +117,8 @@ def _read(path: Path, world: Json) -> Case:
     return case
 
 
-def _case(name: str, said: Json, world: Json) -> Case:
+def parse_case(name: str, said: Json, world: Json) -> Case:
+    """One case from its JSON. Raises `ValueError`, `KeyError` or `TypeError` for what it does not understand."""
     unknown = set(said) - {"principal", "action", "resource", "session", "proof", "producible", "enrollable", "expect"}
     if unknown:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")

@@ -64,6 +64,19 @@ class CedarEngine:
         return self._addresses
 
     @property
+    def numbers(self) -> frozenset[int]:
+        """Every number the policies compare with: where their answers change."""
+        return frozenset(node.value for node in self._nodes() if isinstance(node, pst.LongLit))
+
+    @property
+    def strings(self) -> frozenset[str]:
+        """Every string the policies compare with."""
+        return frozenset(node.value for node in self._nodes() if isinstance(node, pst.StringLit))
+
+    def _nodes(self) -> Iterator[object]:
+        return _nodes(tuple(policy.clauses for policy in self._templates.values()))
+
+    @property
     def rules(self) -> tuple[Rule, ...]:
         """What is known of each policy, in the order of the files."""
         return tuple(self._rules.values())
@@ -89,6 +102,17 @@ class CedarEngine:
             yield Mutant(rule=self._rules[key], change="left out", engine=self._with(rest))
             for change, changed in _changed_policies(policy):
                 yield Mutant(rule=self._rules[key], change=change, engine=self._with({**self._templates, key: changed}))
+
+    def unlike(self, other: CedarEngine) -> frozenset[str]:
+        """The actions on which this set and another may differ: those that a policy concerns that is not the same in
+        both; all of them when the schemas or the order of the reasons differ.
+        """
+        mine, theirs = self._templates, other._templates
+        both = [key for key in mine if key in theirs]
+        if str(self._schema) != str(other._schema) or both != [key for key in theirs if key in mine]:
+            return frozenset(self.actions) | frozenset(other.actions)
+        same = {key for key in both if mine[key] == theirs[key]}
+        return frozenset().union(*(rule.actions for rule in (*self.rules, *other.rules) if rule.id not in same))
 
     def only(self, rule_id: str) -> CedarEngine:
         """One policy by itself, to see whether it applies (`policy.explain`). Raises `KeyError`."""
@@ -269,10 +293,15 @@ def _looks_at_proof(part: object) -> bool:
 
 def _addresses(part: object) -> Iterator[str]:
     """One address out of every range a part of a policy names."""
-    if isinstance(part, pst.UnaryOp) and part.op == "ip" and isinstance(part.arg, pst.StringLit):
-        yield network_address(part.arg.value)
+    for node in _nodes(part):
+        if isinstance(node, pst.UnaryOp) and node.op == "ip" and isinstance(node.arg, pst.StringLit):
+            yield network_address(node.arg.value)
+
+
+def _nodes(part: object) -> Iterator[object]:
+    yield part
     for child in _children(part):
-        yield from _addresses(child)
+        yield from _nodes(child)
 
 
 def _children(part: object) -> Iterator[object]:

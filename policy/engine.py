@@ -97,19 +97,32 @@ def decide(
     first = engine.evaluate(request)
     if isinstance(first, Permit) or first.error or not engine.proof_may_help(request.action, first):
         return first
+    attempt = _Attempts(engine, request)
     return (
-        _step_up(engine, request, producible)
-        or _browser_leg(engine, request, producible)
-        or _enrolment(engine, request, enrollable)
-        or _denial(engine, request, first)
+        _step_up(attempt, producible)
+        or _browser_leg(attempt, producible, engine.addresses)
+        or _enrolment(attempt, enrollable)
+        or _denial(attempt, first)
     )
 
 
-def _step_up(
-    engine: PolicyEngine, request: DecisionRequest, proofs: Iterable[ProofContext]
-) -> StepUpRequired | Deny | None:
+class _Attempts:
+    """One request with one proof after the other; what was tried is not asked again."""
+
+    def __init__(self, engine: PolicyEngine, request: DecisionRequest) -> None:
+        self._engine = engine
+        self._request = request
+        self._answers: dict[ProofContext, Permit | Deny] = {}
+
+    def __call__(self, proof: ProofContext) -> Permit | Deny:
+        if proof not in self._answers:
+            self._answers[proof] = self._engine.evaluate(replace(self._request, proof=proof))
+        return self._answers[proof]
+
+
+def _step_up(attempt: _Attempts, proofs: Iterable[ProofContext]) -> StepUpRequired | Deny | None:
     for proof in _ordered(proofs):
-        answer = engine.evaluate(replace(request, proof=proof))
+        answer = attempt(proof)
         if isinstance(answer, Permit):
             return StepUpRequired(
                 method=proof.method,
@@ -123,13 +136,13 @@ def _step_up(
 
 
 def _browser_leg(
-    engine: PolicyEngine, request: DecisionRequest, proofs: Iterable[ProofContext]
+    attempt: _Attempts, proofs: Iterable[ProofContext], addresses: Sequence[str]
 ) -> ContextRequired | Deny | None:
     """Tries an address from every range the policies name, with each proof whose address is not known yet."""
     for proof in _ordered(proofs):
         if proof.src_ip is not None:
             continue
-        found = _step_up(engine, request, [replace(proof, src_ip=address) for address in engine.addresses])
+        found = _step_up(attempt, [replace(proof, src_ip=address) for address in addresses])
         if isinstance(found, StepUpRequired):
             return ContextRequired(
                 missing=("src_ip",),
@@ -143,12 +156,10 @@ def _browser_leg(
     return None
 
 
-def _enrolment(
-    engine: PolicyEngine, request: DecisionRequest, proofs: Iterable[ProofContext]
-) -> EnrolRequired | Deny | None:
+def _enrolment(attempt: _Attempts, proofs: Iterable[ProofContext]) -> EnrolRequired | Deny | None:
     permits: list[tuple[Method, Permit]] = []
     for proof in _ordered(proofs):
-        answer = engine.evaluate(replace(request, proof=proof))
+        answer = attempt(proof)
         if isinstance(answer, Permit):
             permits.append((proof.method, answer))
         elif answer.error:
@@ -164,9 +175,9 @@ def _enrolment(
     )
 
 
-def _denial(engine: PolicyEngine, request: DecisionRequest, first: Deny) -> Deny:
+def _denial(attempt: _Attempts, first: Deny) -> Deny:
     """The first answer; where a proof would do that this person can neither give nor enrol now, that is the reason."""
-    found = _step_up(engine, request, EVERY_PROOF)
+    found = _step_up(attempt, EVERY_PROOF)
     if isinstance(found, StepUpRequired):
         return replace(first, reason=Reason.SECOND_FACTOR_UNAVAILABLE)
     return found or first

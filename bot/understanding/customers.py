@@ -15,7 +15,8 @@ _KIND = re.compile(
 )
 _POSSESSIVE = re.compile(r"(?<![\w-])([^\W\d_][\w.&-]*)['’]s(?!\w)")
 _PREPOSITION = re.compile(
-    r"\b(?:of|for|from|at|with|to|in the crm for|about|von|für|bei|mit|an|nach|zu|der firma|über)\s+(?:the\s+|our\s+|den\s+|dem\s+|der\s+)?",
+    r"\b(?:of|for|from|at|with|to|in the crm for|about|von|für|bei|mit|an|nach|zu|der firma|über)\s+"
+    r"(?:(?:the|our|den|dem|der)\s+)?",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\s*([\w&.'’+-]+)")

@@ -73,7 +73,8 @@ _DAY = re.compile(
     re.VERBOSE,
 )  # fmt: skip
 _BETWEEN = re.compile(
-    r"(?:nachmittag|vormittag|morgen)?[ ,]*(?P<word>up to|to|until|till|til|through|thru|bis(?: zum| zu| einschließlich)?|and|und|&|-|–|—)[ ]*"
+    r"(?:nachmittag|vormittag|morgen)?[ ,]*"
+    r"(?P<word>up to|to|until|till|til|through|thru|bis(?: zum| zu| einschliesslich)?|and|und|&|-|–|—)[ ]*"
     r"(?:on |am )?(?:the |zum |den |dem )?"
 )
 _PLURAL_AND = frozenset({"and", "und", "&"})
@@ -86,7 +87,8 @@ _WEEK = re.compile(
     r"\b(?:(?P<next>next week|nächste[rn]? woche|kommende[rn]? woche)|this week|diese[rn]? woche|rest of the week)\b"
 )
 _LENGTH = re.compile(
-    rf"\b(?P<count>{_COUNT}) (?P<unit>days?|weeks?|tage?|wochen?)\b[^.;]{{0,40}}?\b(?:from|starting|beginning|as of|ab|von)\b"
+    rf"\b(?P<count>{_COUNT}) (?P<unit>days?|weeks?|tage?|wochen?)\b[^.;]{{0,40}}?"
+    r"\b(?:from|starting|beginning|as of|ab|von)\b"
 )
 
 

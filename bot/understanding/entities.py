@@ -61,11 +61,16 @@ _SCOPE = re.compile(
 _STATUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), status)
     for pattern, status in (
-        (r"\bin[ _-]progress\b|\bin (?:bearbeitung|arbeit)\b|\bwork(?:ing)? on\b|\barbeite\b|\bstart work\b|\barbeit an\b", "IN_PROGRESS"),
+        (r"\bin(?:[ _-]progress| (?:be)?arbeit(?:ung)?)\b|\b(?:start work|work(?:ing)? on|arbeite?)\b", "IN_PROGRESS"),
         (r"\bon[ _-]?hold\b|\bpaus\w+|\bzurück(?:stell\w+|gestellt)|\bwartend\b", "ON_HOLD"),
         (r"\breopen\w*|\bwieder (?:öffnen|auf)|\bre-open\w*|\bagain\b|\berneut\b|\bwieder\b", "OPEN"),
-        (r"\bclos\w+|\bclsoe\b|\bresolv\w+|\bsolved\b|\bdone\b|\bfinish\w*|\bcomplete\w*|\bschlie(?:ß|ss|s)\w*|\bgeschlossen\b|\berledigt\b"
-         r"|\bgelöst\b|\blöse\b|\babschlie\w+|\bzumachen\b|\bfertig\b|\bals gelöst\b", "CLOSED"),
+        (
+            (
+                r"\bclos\w+|\bclsoe\b|\bresolv\w+|\bsolved\b|\bdone\b|\bfinish\w*|\bcomplete\w*"
+                r"|\b(?:ab)?schlie(?:ß|ss|s)\w*|\b(?:geschlossen|erledigt|gelöst|löse|zumachen|fertig)\b"
+            ),
+            "CLOSED",
+        ),
         (r"\bopen\b|\boffen\b", "OPEN"),
     )
 )  # fmt: skip
@@ -106,7 +111,7 @@ def _is_role(word: str) -> bool:
 
 
 def person(text: str, vocabulary: frozenset[str], *, guess: bool) -> str:
-    """Who is named: `sarah's`, `of sarah`, `Sarahs …`, a mention; with `guess`, the only word that means nothing else."""
+    """Who is named: `sarah's`, `of sarah`, `Sarahs …`, a mention; with `guess`, the one word without a meaning."""
     mention = _MENTION.search(text)
     if mention is not None:
         return mention[1].rstrip(".")

@@ -44,7 +44,7 @@ _COMMANDEERS = re.compile(
 
 
 def speaks_for(capability: str, text: str) -> bool:
-    """Whether a sentence may be taken as this write: it names the matter, is no question about it, and not its opposite."""
+    """Whether a sentence may be taken as this write: it names the matter, asks nothing, denies nothing."""
     wanted = MENTIONED.get(capability)
     if wanted is not None and not wanted & concepts(text):
         return False

@@ -10,7 +10,8 @@ from bot.understanding import commands
 from bot.understanding.slots import Filled, Sentence
 
 CODE = re.compile(
-    r"\W*(?:(?:/?doorward|my|mein|the|der|die|is|ist|it's|its|here|hier|code|otp|totp|2fa|mfa|pin|token|lautet|confirm)\W+)*"
+    r"\W*(?:(?:/?doorward|my|mein|the|der|die|is|ist|it's|its|here|hier"
+    r"|code|otp|totp|2fa|mfa|pin|token|lautet|confirm)\W+)*"
     r"(?:\d[ \-.]?){5}\d(?:\W+(?:please|bitte|is|ist|my|mein|the|der|code|otp))*\W*",
     re.IGNORECASE,
 )
@@ -23,7 +24,7 @@ GREETINGS = frozenset(_TABLE["talk"]["greetings"])
 THANKS = frozenset(_TABLE["talk"]["thanks"])
 NEVER_MIND = frozenset(_TABLE["talk"]["never_mind"])
 _POLITE = re.compile(
-    r"^(?:please|pls|bitte|hi|hey|hello|hallo|ok|so)\s+|\s+(?:please|pls|bitte|thanks|thank you|danke|now|jetzt)$|\s+(?:,\s*)?$"
+    r"^(?:please|pls|bitte|hi|hey|hello|hallo|ok|so)\s+|\s+(?:please|pls|bitte|thanks|thank you|danke|now|jetzt)$"
 )
 
 

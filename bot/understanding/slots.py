@@ -181,7 +181,8 @@ def _search_audit(sentence: Sentence) -> Filled:
 
 def _explain_policy(sentence: Sentence) -> Filled:
     named = re.search(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", sentence.text)
-    action = named[0] if named else next((name for word, name in _ACTIONS if re.search(word, sentence.text, re.IGNORECASE)), "")
+    spoken = (name for word, name in _ACTIONS if re.search(word, sentence.text, re.IGNORECASE))
+    action = named[0] if named else next(spoken, "")
     text = sentence.text.replace(action, " ") if action else sentence.text
     # The first name is who would act: "why can't john see mia's payslip".
     named_first = next(iter(entities.unknown_words(text, sentence.vocabulary)), "")
@@ -202,6 +203,13 @@ _ACTIONS = (
     (r"\block|\bsperr", "LockPerson"),
     (r"\bgrant\b.*\brole|\brollen? (?:ver|er)", "GrantRole"),
     (r"\babsence|\babwesen", "ListAbsences"),
+)
+
+_ALL_DEVICES = re.compile(
+    r"\beverywhere\b|\büberall\b|\ball (?:my |of my )?(?:devices|sessions)\b|\bevery device\b"
+    r"|\balle[nr]? (?:meine[nr]? )?(?:geräte|sitzung)\w*"
+    r"|\bjedem gerät\b|\ball of my sessions\b",
+    re.IGNORECASE,
 )
 
 _FILLERS: Mapping[str, Callable[[Sentence], Filled]] = {
@@ -229,8 +237,3 @@ _FILLERS: Mapping[str, Callable[[Sentence], Filled]] = {
     "explain_policy": _explain_policy,
     "sign_out": lambda sentence: Filled(arguments={"everywhere": True} if _ALL_DEVICES.search(sentence.text) else {}),
 }
-_ALL_DEVICES = re.compile(
-    r"\beverywhere\b|\büberall\b|\ball (?:my |of my )?(?:devices|sessions)\b|\bevery device\b|\balle[nr]? (?:meine[nr]? )?(?:geräte|sitzung)\w*"
-    r"|\bjedem gerät\b|\ball of my sessions\b",
-    re.IGNORECASE,
-)

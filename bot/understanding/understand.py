@@ -203,7 +203,9 @@ class Understanding:
         """Answers one can press instead of typing."""
         if missing == "leave":
             return self._choices(("my_leaves" if partial.capability == "withdraw_leave" else "waiting",))
-        options: list[tuple[str, Arguments]] = [(key, {**partial.arguments, missing: value}) for key, value in _OPTIONS.get(missing, ())]
+        options: list[tuple[str, Arguments]] = [
+            (key, {**partial.arguments, missing: value}) for key, value in _OPTIONS.get(missing, ())
+        ]
         return tuple(
             (key, offer)
             for key, arguments in options
@@ -219,11 +221,7 @@ class Understanding:
         words = sentence.text.split()
         # "sarah", "acme", "1004": the bare answer to a question that asked for just that.
         numbered = missing not in ("ticket", "leave") or any(character.isdecimal() for character in sentence.text)
-        if (
-            missing in _BARE
-            and 0 < len(words) <= _BARE[missing]
-            and numbered
-        ):
+        if missing in _BARE and 0 < len(words) <= _BARE[missing] and numbered:
             return Filled(arguments={missing: sentence.text.strip(' .!?@#"“”')})
         return Filled()
 

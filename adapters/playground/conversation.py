@@ -97,6 +97,7 @@ def dialog_as_json(view: str, dialog: Dialog) -> dict[str, object]:
         "body": dialog.body,
         "submit": dialog.submit,
         "loading": dialog.loading,
+        "links": [{"label": link.label, "url": link.url} for link in dialog.links],
         "signed": [{"label": fact.label, "value": fact.value} for fact in dialog.signed],
         "fields": [
             {

@@ -89,7 +89,7 @@ def _page(people: Sequence[PlaygroundPerson], token: str) -> Endpoint:
     )
     config = {
         "token": token,
-        "people": [person.name for person in people],
+        "people": [{"name": person.name, "password": person.password} for person in people],
         **guide(),
     }
 

@@ -8,7 +8,7 @@ const element = byId("dialog");
 let shown = null;
 let acts = null;
 
-/** `actions` has submit(view, fields) and cancel(view). */
+/** `actions` has submit(view, fields), cancel(view), and leave() for links to our pages. */
 export function setUpDialogs(actions) {
   acts = actions;
   element.addEventListener("cancel", (event) => { event.preventDefault(); cancel(); });
@@ -38,7 +38,7 @@ export function showDialog(dialog) {
   if (dialog.loading) form.append(make("p", { class: "dialog__loading quiet", role: "status" }, "One moment…"));
   if (dialog.body) form.append(prose(dialog.body));
   if (dialog.signed.length) form.append(make("div", { class: "signing" }, factList(dialog.signed)));
-  form.append(...dialog.fields.map(fieldElement));
+  form.append(...dialog.fields.map(fieldElement), ...dialog.links.map(linkElement));
   if (!dialog.loading) form.append(buttons(dialog));
   form.addEventListener("submit", (event) => { event.preventDefault(); submit(form, dialog); });
   element.replaceChildren(form);
@@ -53,9 +53,17 @@ function closeButton() {
 }
 
 function buttons(dialog) {
-  const no = make("button", { class: "button", type: "button", "data-testid": "dialog-cancel" }, "Cancel");
+  const no = make("button", { class: "button", type: "button", "data-testid": "dialog-cancel" }, dialog.submit ? "Cancel" : "Close");
   no.addEventListener("click", cancel);
-  return make("div", { class: "dialog__buttons" }, no, make("button", { class: "button button--primary", "data-testid": "dialog-submit" }, dialog.submit || "Send"));
+  const yes = make("button", { class: "button button--primary", "data-testid": "dialog-submit" }, dialog.submit);
+  return make("div", { class: "dialog__buttons" }, no, dialog.submit ? yes : "");
+}
+
+function linkElement(link) {
+  const element = make("a", { class: "button", href: link.url, target: "_blank", rel: "noopener", "data-testid": "dialog-link" },
+    link.label, icon("external"), make("span", { class: "visually-hidden" }, " (opens in a new tab)"));
+  element.addEventListener("click", () => { acts.leave(); cancel(); });
+  return element;
 }
 
 function fieldElement(field) {

@@ -10,7 +10,7 @@ import { refreshPhone } from "./phone.js";
 
 const config = JSON.parse(document.body.dataset.config);
 const server = new Server(config.token);
-const names = config.people;
+const names = config.people.map((found) => found.name);
 const remembered = (key, otherwise) => { try { return localStorage.getItem(key) ?? otherwise; } catch { return otherwise; } };
 const remember = (key, value) => { try { localStorage.setItem(key, value); } catch { /* not remembered */ } };
 
@@ -126,6 +126,7 @@ function showFirst(yes) {
 }
 
 function showAll() {
+  if (!state) return;
   showPeople();
   showPlaces();
   showConversation();
@@ -231,6 +232,8 @@ function showDisabled() {
   const off = state.disabled.includes(person);
   byId("account").dataset.enabled = String(!off);
   byId("account-label").textContent = off ? `Enable ${person}'s account` : `Disable ${person}'s account`;
+  const { password } = config.people.find((found) => found.name === person);
+  byId("account-hint").textContent = `at the identity provider${password ? `; password there: ${password}` : ""}`;
 }
 
 function nextTry() {
@@ -297,6 +300,7 @@ setUpComposer(config.commands, (text) => say(text));
 setUpDialogs({
   submit: (view, fields) => order("/play/dialog/submit", { person, view, fields }),
   cancel: (view) => order("/play/dialog/cancel", { person, view }),
+  leave,
 });
 addEventListener("resize", scrollDown);
 // Another tab may have changed who this browser speaks as.

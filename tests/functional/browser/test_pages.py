@@ -106,7 +106,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "title": "You are signed in",
             "sentence": "Linked.",
             "next_step": "Go on in the chat.",
-            "status": "allowed",
+            "kind": "allowed",
             "status_word": "Linked",
             "back_url": "/",
         },
@@ -229,6 +229,14 @@ async def test_the_first_code_of_an_enrolment_shows_what_it_also_signs(site: str
 async def test_nothing_of_the_demo_is_on_a_page_that_was_not_told_of_it(site: str, page: Page) -> None:
     await page.goto(f"{site}/enrol")
     assert "play" not in await page.content()
+
+
+async def test_an_error_is_broken_unless_it_says_otherwise(site: str, page: Page) -> None:
+    await page.goto(f"{site}/error")
+    await expect(page.get_by_test_id("message")).to_have_attribute("data-status", "broken")
+    await expect(page.get_by_test_id("reference")).to_have_text("c0ffee")
+    await page.goto(f"{site}/message")
+    await expect(page.get_by_test_id("message")).to_have_attribute("data-status", "allowed")
 
 
 async def test_a_choice_of_colours_is_remembered(site: str, page: Page) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -32,7 +33,7 @@ from bot.services.deciding import Deciding
 from bot.services.delivery import Delivery
 from bot.services.facts_desk import FactsDesk
 from bot.services.revalidation import Revalidator
-from bot.services.turns import Ending, Turn, Wanted, conclude, end, event
+from bot.services.turns import PENDING_SECONDS, Ending, Turn, Wanted, conclude, end, event, slot_message
 from bot.understanding.hearing import Hearing
 from policy.model import Decision, Deny, EnrolRequired, Permit, Reason
 
@@ -117,7 +118,7 @@ class Pipeline:
         if isinstance(heard, Question):
             entry = TraceEntry(step=Step.UNDERSTAND, outcome=StepOutcome.ASKED, code=heard.text_key)
             turn.trace(Step.UNDERSTAND, StepOutcome.ASKED, entry)
-            return end(turn, EventType.MESSAGE_NOT_UNDERSTOOD, "", refusals.ask_back(turn.voice, heard))
+            return self._ask_back(turn, heard)
         turn.intent, turn.origin = heard, heard.origin
         entry = TraceEntry(
             step=Step.UNDERSTAND, outcome=StepOutcome.OK, capability=heard.capability, origin=heard.origin
@@ -127,6 +128,18 @@ class Pipeline:
             return end(turn, EventType.ACCESS_DECIDED, "", refusals.help_card(turn.voice, turn.person.roles))
         turn.cedar_action = self.catalogue[heard.capability].action
         return None
+
+    def _ask_back(self, turn: Turn, question: Question) -> Ending:
+        """A question back; where one thing is missing, what is understood so far waits for it."""
+        asked = refusals.ask_back(turn.voice, question)
+        partial, until = question.partial, turn.now + timedelta(seconds=PENDING_SECONDS)
+
+        def answer(tx: Transaction) -> Answer:
+            if partial is not None:
+                tx.pending.put(turn.message.who, slot_message(turn.message, partial, question.missing), until=until)
+            return asked
+
+        return Ending(event=event(turn, EventType.MESSAGE_NOT_UNDERSTOOD, "", code=asked.code), answer=answer)
 
     async def _learn(self, turn: Turn) -> None:
         """Step 5: facts of the resource, and the canonical action on the id its own system uses."""

@@ -9,12 +9,12 @@ from sqlalchemy import bindparam, select, update
 from bot.domain.messages import Place
 from bot.domain.outbound import PostedMessage
 from storage.codec import Packed, channel_key, to_channel, to_micros, to_moment
-from storage.statement import Connection, Row, Statement, inserting_once
+from storage.statement import Connection, Row, Statement, noting_again
 from storage.tables.queues import posted
 
 _places = Packed(Place)
 
-_RECORD = inserting_once(posted)
+_RECORD = noting_again(posted, "about")
 _ABOUT = Statement(select(posted).where(posted.c.about == bindparam("about")).order_by(posted.c.posted_at))
 _SWAP = Statement(
     update(posted)
@@ -35,7 +35,7 @@ class Posted:
         self._connection = connection
 
     def record(self, posted: PostedMessage) -> None:
-        """Remember a posted message; one that is known stays as it is."""
+        """Remember a posted message; one that shows something else now is about that from now on."""
         self._connection.change(
             _RECORD,
             platform=posted.place.platform,

@@ -109,6 +109,14 @@ def upserting(table: Table) -> Statement:
     return Statement(inserted.on_conflict_do_update(index_elements=keys, set_=others))
 
 
+def noting_again(table: Table, column: str) -> Statement:
+    """Insert a whole row, or set one column of the row with its key."""
+    keys = [key.name for key in table.primary_key]
+    inserted = postgresql.insert(table)
+    again = inserted.on_conflict_do_update(index_elements=keys, set_={column: inserted.excluded[column]})
+    return Statement(again, columns=_given(table))
+
+
 def replacing(table: Table) -> Statement:
     """Set every column of the row whose key is `row`."""
     (key,) = table.primary_key

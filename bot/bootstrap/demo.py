@@ -28,7 +28,7 @@ from adapters.playground.stream import Hub
 from adapters.playground.tracer import PlaygroundTracer
 from adapters.scheduler import Ticker
 from bot.bootstrap.core import Core, Outside, compose
-from bot.bootstrap.pages import DemoHooks, pages
+from bot.bootstrap.pages import pages
 from bot.capabilities.model import Systems
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
@@ -177,11 +177,13 @@ async def _composed(
     )
     web = pages(
         core,
+        csrf_key=keys.newest(Purpose.CSRF).secret,
         development=True,
-        form_targets=(provider.transport_url,),
-        demo=DemoHooks(token=token, phone=phone),
+        providers={PROVIDER: "the demo company"},
+        sign_in_origins=(origin, provider.transport_url),
+        demo={"demo_phone": "/play/phone", "demo_token": token, "demo_scan_url": "/play/phone"},
     )
-    app: ASGIApp = Starlette(routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=web.handlers)
+    app: ASGIApp = Starlette(routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=dict(web.handlers))
     app = PersonCookies(app, cookies=web.cookies, people=[person.name for person in people])
     ticker.start()
     try:

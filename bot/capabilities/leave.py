@@ -96,7 +96,7 @@ async def leave_balance(systems: Systems, acting: Acting) -> Result:
     if first is None:
         return Result(draft=Draft(card=Card(headline=say("hr.leave_balance.none"), quiet=read_at(acting))))
     headline = say(
-        "hr.leave_balance.own" if own else "hr.leave_balance.other",
+        "hr.leave_balance.own" if own else "hr.leave_balance.theirs",
         count=float(first.remaining or 0),
         days=number(first.remaining or Decimal(0), acting.voice.language),
         kind=first.type_name,

@@ -117,6 +117,7 @@ class Principal:
     username: str
     display_name: str
     roles: frozenset[Role]
+    provider_roles: frozenset[Role]
     department: str
     region: str
     employee: Employee | None
@@ -139,6 +140,7 @@ def principal_of(person: Person, grants: tuple[RoleGrant, ...], now: datetime) -
         username=person.username,
         display_name=person.display_name,
         roles=person.roles | {grant.role for grant in held},
+        provider_roles=person.roles,
         department=person.department,
         region=person.region,
         employee=person.employee,

@@ -386,6 +386,10 @@ class ThrottleStore(Protocol):
         """Count first, then say whether the count is within the limit."""
         ...
 
+    def used(self, key: str, *, window_seconds: int, now: datetime) -> int:
+        """How many were counted in the present window."""
+        ...
+
     def sweep(self, now: datetime) -> int:
         """Delete old windows."""
         ...

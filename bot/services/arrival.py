@@ -16,9 +16,9 @@ from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome, TraceEntry
 from bot.services import linking, refusals
 from bot.services.throttling import allows_message
-from bot.services.turns import Ending, Turn, end
+from bot.services.turns import PENDING_SECONDS, SLOT, Ending, Turn, end
 
-PENDING_SECONDS = 600
+TYPED = (EventKind.MESSAGE, EventKind.COMMAND)
 
 
 class Arrival:
@@ -56,6 +56,9 @@ class Arrival:
         if turn.standing is None and not allows_message(tx, message, now):
             return False
         turn.standing = tx.sessions.use(message.who, now=now, limits=self._limits)
+        if message.kind in TYPED and turn.slot is None and turn.standing.state is SessionState.ALIVE:
+            waiting = tx.pending.take(message.who, now=now)
+            turn.slot = waiting if waiting is not None and SLOT in waiting.fields else None
         if message.handle and turn.pressed is None:
             turn.pressed = tx.interactions.find(message.handle, now=now)
         pressed = turn.pressed.payload.get("proposal") if turn.pressed else None

@@ -22,7 +22,7 @@ import rfc8785
 
 from bot.domain.action import CanonicalAction, ResourceFacts, ResourceRef
 from bot.domain.grant import GRANT_SECONDS, FactsGrant, Grant
-from bot.domain.identity import Principal
+from bot.domain.identity import Principal, Role
 from bot.domain.messages import PlaceKind
 from bot.domain.proof import Authenticator, Proof, ProofMethod
 from bot.domain.session import Session
@@ -182,13 +182,13 @@ def producible(authenticators: Sequence[Authenticator], src_ip: str | None) -> t
 
 
 def principal_entity(principal: Principal) -> model.PrincipalEntity:
-    """The principal as policy sees it. A role the provider gives covers the person's own department; HR's covers all."""
-    scopes: dict[str, set[str]] = {}
-    for role in principal.roles:
-        scopes.setdefault(role.value, set())
-    granted = {grant.role for grant in principal.grants}
-    for role in principal.roles - granted:
-        scopes[role.value].add("*")
+    """The principal as policy sees it.
+
+    A role from the provider reaches the person's own department, HR's reaches all; a local grant reaches its scope.
+    """
+    scopes: dict[str, set[str]] = {role.value: set() for role in principal.roles}
+    for role in principal.provider_roles:
+        scopes[role.value].add(model.EVERY_DEPARTMENT if role is Role.HR_MANAGER else principal.department)
     for grant in principal.grants:
         scopes[grant.role.value].add(grant.scope)
     return model.PrincipalEntity(

@@ -41,6 +41,13 @@ def allows_code(tx: Transaction, person: str, path: str, now: datetime) -> bool:
     return hit(tx, f"code-day|{path}|{person}", CODES_A_DAY, now) and short
 
 
+def codes_left(tx: Transaction, person: str, path: str, now: datetime) -> int:
+    """How many more codes may be tried by this path before it closes."""
+    short = tx.throttle.used(f"code|{path}|{person}", window_seconds=CODES.window_seconds, now=now)
+    day = tx.throttle.used(f"code-day|{path}|{person}", window_seconds=CODES_A_DAY.window_seconds, now=now)
+    return max(0, min(CODES.count - short, CODES_A_DAY.count - day))
+
+
 def hit(tx: Transaction, key: str, limit: Limit, now: datetime) -> bool:
     """Count one and say whether it is within the limit."""
     return tx.throttle.hit(key, limit=limit.count, window_seconds=limit.window_seconds, now=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from bot.domain.action import SALT_BYTES, CanonicalAction, ResourceFacts
 from bot.domain.answer import Answer, Posting
 from bot.domain.audit import AuditEvent, AuditRecord, EventType
 from bot.domain.identity import Principal
-from bot.domain.intent import Intent
+from bot.domain.intent import Intent, Origin
 from bot.domain.messages import IncomingMessage, ReplyWindow
 from bot.domain.outbound import OutboxItem
 from bot.domain.proof import Proof, ProofMethod
@@ -28,6 +29,11 @@ from bot.services.delivery import Delivery
 from bot.services.effects import Ran
 from bot.texts.sentences import Voice, voice
 from policy.model import Obligations
+
+
+SLOT = "partial"
+PENDING_SECONDS = 600
+"""What waits in a conversation waits ten minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,8 @@ class Turn:
     standing: Standing | None = None
     principal: Principal | None = None
     proposal: Proposal | None = None
+    slot: IncomingMessage | None = None
+    """What was asked back before, waiting for its answer."""
     pressed: Interaction | None = None
     action: CanonicalAction | None = None
     facts: ResourceFacts | None = None
@@ -137,6 +145,23 @@ def _own(tx: Transaction, turn: Turn, answer: Answer) -> tuple[Posting, ...]:
     if turn.in_browser and answer.continue_path is not None:
         return ()
     return (Posting(draft=answer.draft, to=who, place=place),)
+
+
+def slot_message(message: IncomingMessage, partial: Intent, missing: str) -> IncomingMessage:
+    """What waits for an answer, in the form in which a conversation's pending row is kept."""
+    kept = {"capability": partial.capability, "arguments": partial.arguments, "origin": partial.origin}
+    return replace(
+        message, text="", handle="", fields={SLOT: json.dumps(kept), "missing": missing}, window=ReplyWindow.NONE
+    )
+
+
+def read_slot(slot: IncomingMessage) -> tuple[Intent, str]:
+    """The partial intent, and the argument that was asked for."""
+    kept = json.loads(slot.fields[SLOT])
+    partial = Intent(
+        capability=kept["capability"], arguments=kept["arguments"], origin=Origin(kept["origin"])
+    )
+    return partial, slot.fields["missing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

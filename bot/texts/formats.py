@@ -10,6 +10,11 @@ from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency, format_decimal
 
 
+def _cldr(language: str) -> str:
+    """The CLDR locale of a language. English reads days before months, as the rest of the world does."""
+    return "en_GB" if language == "en" else language
+
+
 def zone(name: str) -> ZoneInfo:
     """The time zone of that name, UTC where it is unknown."""
     try:
@@ -20,12 +25,12 @@ def zone(name: str) -> ZoneInfo:
 
 def day(value: date, language: str) -> str:
     """A day with its weekday: `Mon 21 Dec`."""
-    return str(format_skeleton("MMMEd", value, locale=language))
+    return str(format_skeleton("MMMEd", value, locale=_cldr(language)))
 
 
 def full_day(value: date, language: str) -> str:
     """A day in full: `Monday, 21 December 2026`."""
-    return str(format_date(value, "full", locale="en_GB" if language == "en" else language))
+    return str(format_date(value, "full", locale=_cldr(language)))
 
 
 def days(start: date, end: date, language: str) -> str:
@@ -35,13 +40,13 @@ def days(start: date, end: date, language: str) -> str:
 
 def month(value: date, language: str) -> str:
     """A month: `September 2026`."""
-    return str(format_skeleton("yMMMM", value, locale=language))
+    return str(format_skeleton("yMMMM", value, locale=_cldr(language)))
 
 
 def clock_time(value: datetime, timezone: str, language: str) -> str:
     """A time of day in the reader's zone."""
     local = value.astimezone(zone(timezone))
-    return str(format_skeleton("Hm", local, locale=language))
+    return str(format_skeleton("Hm", local, locale=_cldr(language)))
 
 
 def moment(value: datetime, timezone: str, language: str) -> str:
@@ -52,9 +57,9 @@ def moment(value: datetime, timezone: str, language: str) -> str:
 
 def number(value: Decimal | int, language: str) -> str:
     """A number without needless zeros: `8.5`."""
-    return str(format_decimal(value, locale=language))
+    return str(format_decimal(value, locale=_cldr(language)))
 
 
 def money(value: Decimal, currency: str, language: str) -> str:
     """An amount with its currency."""
-    return str(format_currency(value, currency, locale=language))
+    return str(format_currency(value, currency, locale=_cldr(language)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import ValidationError
 
@@ -12,11 +12,11 @@ from bot.capabilities.model import Arguments, Capability
 from bot.domain.intent import Intent, Origin, Question
 from bot.domain.messages import EventKind
 from bot.services.buttons import intent_of
-from bot.services.turns import Turn
+from bot.services.turns import Turn, read_slot
 from bot.texts.formats import zone
 from bot.understanding.understand import Understanding
 
-NO_QUESTION = Question(text_key="understanding.unsure")
+NO_QUESTION = Question(text_key="understanding.not_usable")
 
 
 class Hearing:
@@ -33,15 +33,21 @@ class Hearing:
             action = turn.proposal.action
             return Intent(capability=action.capability, arguments=dict(action.arguments), origin=origin)
         if turn.pressed is not None:
-            return self._fitting(intent_of(turn.pressed))
-        today = now.astimezone(zone(turn.person.timezone if turn.principal else "UTC")).date()
-        heard = self._understanding.understand(
-            turn.message.text,
-            today=today,
-            locale=turn.voice.language,
-            is_command=turn.message.kind is EventKind.COMMAND,
-        )
+            heard = self._understanding.complete(intent_of(turn.pressed))
+        else:
+            heard = self._typed(turn, now.astimezone(zone(turn.person.timezone)).date())
         return self._fitting(heard) if isinstance(heard, Intent) else heard
+
+    def _typed(self, turn: Turn, today: date) -> Intent | Question:
+        """A sentence or command; first taken as the answer to the question that waits, if one does."""
+        text, locale = turn.message.text, turn.message.locale or turn.voice.language
+        if turn.slot is not None:
+            partial, missing = read_slot(turn.slot)
+            answered = self._understanding.resume(partial, missing, text, today=today, locale=locale)
+            if answered is not None:
+                return answered
+        is_command = turn.message.kind is EventKind.COMMAND
+        return self._understanding.understand(text, today=today, locale=locale, is_command=is_command)
 
     def _fitting(self, intent: Intent) -> Intent | Question:
         if intent.capability not in self._catalogue:

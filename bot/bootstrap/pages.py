@@ -1,0 +1,48 @@
+"""Composes our own pages: sign-in, enrolment, consent, private views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from adapters.web.routes import Site, web_site
+from adapters.web.site import ChatName, Web
+from bot.bootstrap.core import Core
+from bot.domain.identity import ChannelIdentity
+
+
+def pages(  # noqa: PLR0913 - what differs between the demonstration and production
+    core: Core,
+    *,
+    csrf_key: bytes,
+    development: bool,
+    providers: Mapping[str, str],
+    sign_in_origins: tuple[str, ...],
+    demo: Mapping[str, str] | None = None,
+) -> Site:
+    """The pages' routes, middleware and error handlers."""
+    outside = core.outside
+
+    async def rejected(code: str) -> None:
+        await core.ingress.rejected(platform="web", code=code)
+
+    return web_site(
+        Web(
+            database=outside.database,
+            clock=outside.clock,
+            linking=core.linking,
+            limits=outside.limits,
+            public_url=outside.public_url,
+            development=development,
+            csrf_key=csrf_key,
+            providers=providers,
+            resume=core.ingress.resume,
+            rejected=rejected,
+            sign_in_origins=sign_in_origins,
+            chat_name=_demo_name if demo is not None else None,
+            demo=demo or {},
+        )
+    )
+
+
+async def _demo_name(channel: ChannelIdentity) -> ChatName:
+    return ChatName(account=channel.account, place="the playground")

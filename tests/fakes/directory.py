@@ -1,0 +1,90 @@
+"""An identity provider in memory with the demonstration's people: accounts can be disabled, changed, or all be away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from adapters.idp.demo.people import BY_USERNAME
+from bot.errors import AccountRevoked, ProviderUnavailable, SignInRefused
+from bot.ports.clock import Clock
+from bot.ports.identity_provider import Revalidation, SignIn, SignInAttempt, VerifiedClaims
+
+ISSUER = "https://id.example"
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeDirectory:
+    """Implements `bot.ports.identity_provider.IdentityProvider`; a sign-in's code is the user name."""
+
+    clock: Clock
+    name: str = "test"
+    away: bool = False
+    asked: int = 0
+    disabled: set[str] = field(default_factory=set)
+    roles: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def claims(self, username: str) -> VerifiedClaims:
+        person = BY_USERNAME[username]
+        now = self.clock.now()
+        return VerifiedClaims(
+            issuer=ISSUER,
+            subject=username,
+            tenant=None,
+            username=username,
+            display_name=person.name,
+            email=person.email,
+            roles=self.roles.get(username, frozenset(person.roles)),
+            department=person.department,
+            region=person.region,
+            manager=person.manager,
+            employee_number=person.employee_number,
+            acr=None,
+            amr=("pwd",),
+            auth_time=now,
+            issued_at=now,
+            expires_at=now + timedelta(minutes=5),
+        )
+
+    def sign_in(self, username: str) -> SignIn:
+        return SignIn(claims=self.claims(username), token_cache=json.dumps({"username": username}).encode())
+
+    async def begin_sign_in(
+        self,
+        *,
+        redirect_uri: str,
+        state: str,
+        login_hint: str | None = None,
+        max_age: int | None = None,
+        acr_values: tuple[str, ...] = (),
+    ) -> SignInAttempt:
+        self._reach()
+        return SignInAttempt(authorize_url=f"{ISSUER}/authorize?state={state}", flow=state.encode())
+
+    async def complete_sign_in(self, *, flow: bytes, response: Mapping[str, str], now: datetime) -> SignIn:
+        self._reach()
+        username = response.get("code", "")
+        if flow.decode() != response.get("state") or username not in BY_USERNAME or username in self.disabled:
+            raise SignInRefused(code="idp.denied")
+        return self.sign_in(username)
+
+    async def revalidate(self, *, subject: str, token_cache: bytes, now: datetime) -> Revalidation:
+        self._reach()
+        self.asked += 1
+        username = json.loads(token_cache)["username"]
+        if username in self.disabled:
+            raise AccountRevoked(subject)
+        return Revalidation(claims=replace(self.claims(username), auth_time=None), token_cache=token_cache)
+
+    async def revoke(self, *, token_cache: bytes) -> bool:
+        self._reach()
+        return True
+
+    async def ping(self) -> None:
+        self._reach()
+
+    def _reach(self) -> None:
+        if self.away:
+            raise ProviderUnavailable("away")

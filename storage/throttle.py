@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql
 
 from storage.codec import to_micros
@@ -16,6 +16,13 @@ _HIT = Statement(
     .on_conflict_do_update(index_elements=["key", "window_seconds", "starts_at"], set_={"hits": throttle.c.hits + 1})
     .returning(throttle.c.hits),
     columns=throttle.c.keys(),
+)
+_USED = Statement(
+    select(throttle.c.hits).where(
+        throttle.c.key == bindparam("key"),
+        throttle.c.window_seconds == bindparam("window_seconds"),
+        throttle.c.starts_at == bindparam("starts_at"),
+    )
 )
 _SWEEP = Statement(delete(throttle).where(throttle.c.until <= bindparam("now")))
 
@@ -34,6 +41,12 @@ class Throttle:
             _HIT, key=key, window_seconds=window_seconds, starts_at=starts_at, until=starts_at + window, hits=1
         )
         return row is not None and row[0] <= limit
+
+    def used(self, key: str, *, window_seconds: int, now: datetime) -> int:
+        window = window_seconds * 1_000_000
+        micros = to_micros(now)
+        row = self._connection.row(_USED, key=key, window_seconds=window_seconds, starts_at=micros - micros % window)
+        return 0 if row is None else int(row[0])
 
     def sweep(self, now: datetime) -> int:
         return self._connection.change(_SWEEP, now=to_micros(now))

@@ -76,5 +76,10 @@ for (const form of document.querySelectorAll("form[method=post]")) {
   });
 }
 
+// What is shown once leaves the page with its reader, before the browser can keep a copy to go back to.
+addEventListener("pagehide", () => {
+  for (const part of document.querySelectorAll("[data-gone-at-zero]")) part.replaceChildren();
+});
+
 // A page brought back from the browser's memory may show what has ended since.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

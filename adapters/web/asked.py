@@ -1,0 +1,86 @@
+"""What one of our consent pages is about: a proposal, opened by its own person only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.identity import LinkedIdentity
+from bot.domain.proof import ConsentKind
+from bot.domain.proposal import Proposal, ProposalState
+from bot.domain.session import Session, SessionLimits
+from bot.errors import HandleSpent, NotAllowed
+from bot.ports.database import Transaction
+from bot.services import step_up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A proposal that waits, with what it takes to go on."""
+
+    handle: str
+    proposal: Proposal
+    session: Session | None
+    """The chat session it was made in, where that is alive."""
+    needs_code: bool
+    needs_enrolment: bool
+
+    @property
+    def session_ended(self) -> bool:
+        """One's own reading is opened for a chat session: without it there is nothing to open it for."""
+        return self.proposal.consent is ConsentKind.OWN_READING and self.session is None
+
+    @property
+    def binding(self) -> str:
+        """What a proof for this is bound to. Raises `HandleSpent` for a reading without a chat session."""
+        if self.proposal.consent is ConsentKind.PER_ACTION:
+            return self.proposal.digest
+        if self.session is None:
+            raise HandleSpent(code="consent.spent")
+        return step_up.reading_binding(self.session.id, self.proposal.reading_set)
+
+
+def is_there(tx: Transaction, handle: str, kind: str, now: datetime) -> bool:
+    """Whether there is anything behind a handle."""
+    found = tx.interactions.find(handle, now=now)
+    return found is not None and found.kind == kind
+
+
+def asked(tx: Transaction, handle: str, identity: LinkedIdentity, *, limits: SessionLimits, now: datetime) -> Asked:
+    """What the page at `handle` asks of this person.
+
+    Raises `HandleSpent` for what is unknown, late, done or withdrawn; `NotAllowed` for somebody else's.
+    """
+    found = tx.interactions.find(handle, now=now)
+    if found is None or found.kind != "consent":
+        raise HandleSpent(code="consent.spent")
+    if found.audience != identity.key:
+        raise NotAllowed("somebody else's page", code="page.other_person")
+    proposal = tx.proposals.find(str(found.payload["proposal"]))
+    waits = proposal is not None and proposal.state is ProposalState.WAITING and now < proposal.until
+    if proposal is None or not waits or proposal.identity != identity:
+        raise HandleSpent(code="consent.spent")
+    session = _chat_session(tx, proposal, limits, now)
+    needs_code = proposal.method is not None or _reading_closed(tx, proposal, session, now)
+    return Asked(
+        handle=handle,
+        proposal=proposal,
+        session=session,
+        needs_code=needs_code,
+        needs_enrolment=needs_code and not step_up.usable(tx, identity),
+    )
+
+
+def _chat_session(tx: Transaction, proposal: Proposal, limits: SessionLimits, now: datetime) -> Session | None:
+    for session in tx.sessions.of_identity(proposal.identity):
+        if session.channel == proposal.channel and session.alive(now, limits):
+            return session
+    return None
+
+
+def _reading_closed(tx: Transaction, proposal: Proposal, session: Session | None, now: datetime) -> bool:
+    """Whether the proof that made a code unnecessary when this was proposed has run out since."""
+    if proposal.consent is not ConsentKind.OWN_READING or session is None:
+        return False
+    binding = step_up.reading_binding(session.id, proposal.reading_set)
+    return tx.proofs.unspent(proposal.identity, binding, now=now) is None

@@ -1,0 +1,198 @@
+"""The consent page: what exactly will happen, one code for it, and what came of it."""
+
+from __future__ import annotations
+
+import secrets
+
+from starlette.responses import Response
+
+from adapters.web.asked import Asked, asked, is_there
+from adapters.web.pages import Pages, go
+from adapters.web.proving import Wrong, scribe_of, take_code
+from adapters.web.signing_in import SigningIn, chat_link
+from adapters.web.viewing import Viewing
+from adapters.web.visitors import Visit
+from bot.domain.answer import Answer
+from bot.domain.audit import EventType
+from bot.domain.cards import Status
+from bot.domain.messages import EventKind, IncomingMessage
+from bot.domain.proof import ConsentKind
+from bot.domain.proposal import Proposal, ProposalState
+from bot.errors import HandleSpent, Malformed
+from bot.ports.database import Transaction
+from bot.ports.stores import Interaction
+
+VIEW = "/view/"
+
+
+class Consenting:
+    """Peeks on GET; every step is a POST."""
+
+    def __init__(self, pages: Pages, signing_in: SigningIn, viewing: Viewing) -> None:
+        self._pages = pages
+        self._web = pages.web
+        self._signing_in = signing_in
+        self._viewing = viewing
+
+    async def show(self, visit: Visit) -> Response:
+        """What this asks for; a browser nobody signed in with learns nothing of it."""
+        handle = visit.handle()
+        if visit.known is None:
+            there = await self._web.database.read(lambda tx: is_there(tx, handle, "consent", visit.now))
+            if not there:
+                raise HandleSpent(code="consent.spent")
+            return self._signing_in.ask(visit, f"/consent/{handle}")
+        found = await self.find(visit)
+        return self.enrol_first(visit, found) if found.needs_enrolment else self._page(visit, found)
+
+    async def find(self, visit: Visit) -> Asked:
+        """What the handle of this path asks of whoever signed in. Raises `HandleSpent`, `NotAllowed`."""
+        return await self._web.database.read(lambda tx: self.look(tx, visit))
+
+    def look(self, tx: Transaction, visit: Visit) -> Asked:
+        """The same, inside a transaction."""
+        return asked(tx, visit.handle(), visit.identity, limits=self._web.limits, now=visit.now)
+
+    async def decide(self, visit: Visit, form: dict[str, str]) -> Response:
+        """The page's two buttons."""
+        if visit.known is None:
+            return go(f"/consent/{visit.handle()}")
+        if form.get("decision") == "no":
+            return await self.dismiss(visit, form)
+        if form.get("decision") != "yes":
+            raise Malformed("neither yes nor no", code="form.malformed")
+        found, wrong = await self._web.database.write(lambda tx: self._take(tx, visit, form.get("code", "")))
+        if wrong is not None:
+            return self._page(visit, found, wrong)
+        if found.needs_enrolment:
+            return go(f"/consent/{found.handle}")
+        return await self.run(visit, found.proposal)
+
+    def _take(self, tx: Transaction, visit: Visit, code: str) -> tuple[Asked, Wrong | None]:
+        found = self.look(tx, visit)
+        if found.needs_enrolment or found.session_ended:
+            return found, None  # nothing is proven: the next page says what is missing
+        if not found.needs_code:
+            tx.proposals.confirm(found.proposal.id)
+            return found, None
+        return found, take_code(tx, visit, code, asked=found)
+
+    async def run(self, visit: Visit, proposal: Proposal) -> Response:
+        """Go on with what was consented to; what it opens is opened at once, by this very POST."""
+        answer = await self._web.resume(
+            IncomingMessage(
+                event_id=f"proposal:{proposal.id}:{secrets.token_hex(8)}",
+                kind=EventKind.RESUME,
+                who=proposal.channel,
+                place=proposal.place,
+                received_at=visit.now,
+                fields={"proposal": proposal.id},
+            ),
+            visit.src_ip,
+        )
+        path = answer.continue_path
+        if path is None:
+            return self._result(answer, proposal)
+        if path.startswith(VIEW):
+            return await self._viewing.take(visit, path.removeprefix(VIEW))
+        return go(path)
+
+    async def dismiss(self, visit: Visit, form: dict[str, str]) -> Response:
+        """Nothing is done; the card in chat says so too."""
+        if visit.known is None:
+            return go(f"/consent/{visit.handle()}")
+        found, press = await self._web.database.write(lambda tx: self._dismiss(tx, visit))
+        if press is not None:
+            await self._web.resume(press, visit.src_ip)
+        return self._pages.message("dismissed", back_url=chat_link(self._web.teams_bot, found.proposal.channel))
+
+    def _dismiss(self, tx: Transaction, visit: Visit) -> tuple[Asked, IncomingMessage | None]:
+        """In a live chat session the press goes the way of any press, so every copy of the card is edited."""
+        found = self.look(tx, visit)
+        proposal = found.proposal
+        if found.session is None:
+            tx.proposals.finish(proposal.id, ProposalState.VOID)
+            tx.audit.append(
+                scribe_of(visit.identity, visit.now).event(
+                    EventType.ACCESS_DECIDED,
+                    action=proposal.action.action,
+                    resource=str(proposal.action.resource),
+                    decision="dismissed",
+                    code="proposal.dismissed",
+                )
+            )
+            return found, None
+        button = Interaction(
+            kind="dismiss",
+            payload={"proposal": proposal.id},
+            audience=proposal.identity.key,
+            until=proposal.until,
+        )
+        press = IncomingMessage(
+            event_id=f"dismiss:{proposal.id}:{secrets.token_hex(8)}",
+            kind=EventKind.PRESS,
+            who=proposal.channel,
+            place=proposal.place,
+            received_at=visit.now,
+            handle=tx.interactions.create(button),
+        )
+        return found, press
+
+    def enrol_first(self, visit: Visit, found: Asked) -> Response:
+        """This needs a code, and nothing gives one yet."""
+        say = self._pages.voice.say
+        return self._pages.form(
+            visit,
+            "step.html",
+            heading=say("web.enrol_first.title"),
+            sentence=say("web.enrol_first.sentence"),
+            button=say("web.enrol_first.button"),
+            waiting=found.proposal.shown,
+            form_action=f"/enrol/{found.handle}",
+            step="enrol-first",
+        )
+
+    def _page(self, visit: Visit, found: Asked, wrong: Wrong | None = None) -> Response:
+        voice, proposal = self._pages.voice, found.proposal
+        reads = found.needs_code and proposal.consent is ConsentKind.OWN_READING
+        return self._pages.form(
+            visit,
+            "consent.html",
+            status_code=200 if wrong is None else wrong.status_code,
+            who=visit.owner.username,
+            shown=proposal.shown,
+            lead=self.lead(proposal),
+            submit=self.verb(proposal),
+            own_reading=voice.say(f"web.own_reading.{proposal.reading_set}") if reads else "",
+            with_code=found.needs_code,
+            error="" if wrong is None else wrong.sentence(voice),
+            digest=grouped(proposal.digest),
+            seconds_left=seconds_left(visit, proposal),
+            form_action=f"/consent/{found.handle}",
+        )
+
+    def verb(self, proposal: Proposal) -> str:
+        """What the button does."""
+        return self._pages.voice.say(f"consent.verbs.{proposal.action.capability}")
+
+    def lead(self, proposal: Proposal) -> str:
+        """Why this is asked for."""
+        key = f"consent.why.{proposal.action.capability}"
+        return self._pages.voice.say(key) if self._pages.voice.has(key) else ""
+
+    def _result(self, answer: Answer, proposal: Proposal) -> Response:
+        card = None if answer.draft is None else answer.draft.card
+        back_url = chat_link(self._web.teams_bot, proposal.channel)
+        if card is None:
+            return self._pages.message("done", status=Status.ALLOWED, back_url=back_url)
+        return self._pages.render("answer.html", card=card, back_url=back_url)
+
+
+def grouped(digest: str) -> str:
+    """The digest's first characters, as the card in chat shows them too."""
+    return f"{digest[:4]} {digest[4:8]}"
+
+
+def seconds_left(visit: Visit, proposal: Proposal) -> int:
+    """How long a proposal still waits."""
+    return max(0, int((proposal.until - visit.now).total_seconds()))

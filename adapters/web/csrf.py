@@ -1,0 +1,49 @@
+"""Keeps other sites from posting with a person's cookie.
+
+A POST counts when both hold:
+
+(1) the browser says that it comes from a page of ours (Fetch Metadata §2.4, else the Origin header of RFC 6454 §7);
+(2) it carries the token of this browser: an HMAC of the cookie's value (OWASP's signed double submit, session bound).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from bot.errors import NotAllowed
+
+FIELD = "csrf_token"
+
+
+class CsrfGuard:
+    """Makes and checks the tokens of our forms."""
+
+    def __init__(self, key: bytes, public_url: str) -> None:
+        self._key = key
+        parts = urlsplit(public_url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+
+    def token(self, browser_id: str) -> str:
+        """The token for the forms of this browser."""
+        return hmac.new(self._key, f"form|{browser_id}".encode(), hashlib.sha256).hexdigest()
+
+    def check(self, request: Request, browser_id: str | None, token: str) -> None:
+        """Check conditions (1) and (2). Raises `NotAllowed`."""
+        # (1): the browser's word
+        if not self._from_ours(request):
+            raise NotAllowed("the form was sent from another site", code="csrf.origin")
+        # (2): the token
+        expected = "" if browser_id is None else self.token(browser_id)
+        if not expected or not hmac.compare_digest(expected.encode(), token.encode()):
+            raise NotAllowed("the form has no token of this browser", code="csrf.token")
+
+    def _from_ours(self, request: Request) -> bool:
+        site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+        # A page without referrer sends `Origin: null` with its forms (Fetch §3.2.1): then Fetch Metadata alone counts.
+        if origin not in {None, "null", self._origin}:
+            return False
+        return site == "same-origin" if site is not None else origin == self._origin

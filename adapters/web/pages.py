@@ -1,0 +1,153 @@
+"""Renders our pages, and turns whatever is raised into one: never a trace of the fault, always what to do next."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from adapters.web.cookies import BrowserCookie
+from adapters.web.csrf import FIELD, CsrfGuard
+from adapters.web.forms import read_form
+from adapters.web.site import Web
+from adapters.web.templating import page_environment
+from adapters.web.visitors import Visit, Visitors
+from bot.domain.audit import EventType
+from bot.domain.cards import Status
+from bot.errors import DoorwardError, IntegrityAlarm, Refusal, Unavailable
+from bot.services.audit_trail import Scribe
+from bot.texts.sentences import Voice, voice
+
+log = structlog.get_logger("doorward.web")
+Page = Callable[[Visit], Awaitable[Response]]
+Order = Callable[[Visit, dict[str, str]], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Pages:
+    """What every page has in common."""
+
+    def __init__(self, web: Web) -> None:
+        self.web = web
+        self.cookie = BrowserCookie(web.public_url, development=web.development)
+        self.csrf = CsrfGuard(web.csrf_key, web.public_url)
+        self._visitors = Visitors(database=web.database, clock=web.clock, cookie=self.cookie)
+        self._environment = page_environment()
+
+    @property
+    def voice(self) -> Voice:
+        """The language of the pages: the templates' own, so that a page speaks one."""
+        return voice(None)
+
+    def shows(self, page: Page) -> Endpoint:
+        """An endpoint for a GET that shows something and changes nothing."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                return await page(await self._visitors.receive(request))
+            except DoorwardError as error:
+                return await self.refused(request, error)
+
+        return endpoint
+
+    def comes_back(self, page: Page) -> Endpoint:
+        """An endpoint for the way back from a sign-in, which is a GET by its protocol: HEAD must not run it."""
+        shown = self.shows(page)
+
+        async def endpoint(request: Request) -> Response:
+            if request.method != "GET":
+                return self.error(request, HTTPStatus.METHOD_NOT_ALLOWED, "405")
+            return await shown(request)
+
+        return endpoint
+
+    def takes(self, order: Order) -> Endpoint:
+        """An endpoint for a POST of one of our forms."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                visit = await self._visitors.receive(request)
+                form = await read_form(request)
+                self.csrf.check(request, None if visit.is_new else visit.browser_id, form.get(FIELD, ""))
+                return await order(visit, form)
+            except DoorwardError as error:
+                return await self.refused(request, error)
+
+        return endpoint
+
+    def render(self, template: str, *, status_code: int = 200, **variables: Any) -> HTMLResponse:
+        """A page without a form."""
+        values = {"lang": self.voice.language, **self.web.demo, **variables}
+        return HTMLResponse(self._environment.get_template(template).render(values), status_code)
+
+    def form(self, visit: Visit, template: str, *, status_code: int = 200, **variables: Any) -> HTMLResponse:
+        """A page with a form; it gives a new browser its cookie, without which the form would not count."""
+        token = self.csrf.token(visit.browser_id)
+        response = self.render(template, status_code=status_code, csrf_token=token, **variables)
+        if visit.is_new:
+            self.cookie.set(response, visit.browser_id)
+        return response
+
+    def message(self, key: str, *, status: Status = Status.PLAIN, back_url: str = "", **values: object) -> HTMLResponse:
+        """A page with one sentence and what comes next, under `web.<key>` of the texts."""
+        say = self.voice.say
+        following = say(f"web.{key}.next", **values) if self.voice.has(f"web.{key}.next") else ""
+        return self.render(
+            "message.html",
+            title=say(f"web.{key}.title", **values),
+            sentence=say(f"web.{key}.sentence", **values),
+            next_step=following,
+            back_url=back_url,
+            status=status.value,
+        )
+
+    async def refused(self, request: Request, error: DoorwardError) -> Response:
+        """The page of an error of ours, noted where it says something about whoever asked."""
+        if isinstance(error, Refusal):
+            await self.web.rejected(error.code)
+            return self.error(request, error.status, error.code)
+        reference = secrets.token_hex(8)
+        if isinstance(error, IntegrityAlarm):
+            await self._alarm(error, reference)
+            return self.error(request, HTTPStatus.FORBIDDEN, error.code, reference)
+        log.warning("page_failed", code=error.code, correlation=reference)
+        if isinstance(error, Unavailable):
+            return self.error(request, error.status, error.code, reference)
+        return self.error(request, HTTPStatus.FORBIDDEN, error.code, reference)
+
+    async def _alarm(self, error: IntegrityAlarm, reference: str) -> None:
+        log.critical("integrity_alarm", code=error.code, correlation=reference)
+        scribe = Scribe(time=self.web.clock.now(), channel="web", correlation=reference)
+        event = scribe.event(EventType.INTEGRITY_ALARM, decision="error", code=error.code)
+        try:
+            await self.web.database.write(lambda tx: tx.audit.append(event))
+        except DoorwardError:
+            log.critical("integrity_alarm_not_written", correlation=reference)
+
+    def error(self, request: Request, status: int, code: str, reference: str = "") -> Response:
+        """The page of a refusal, or a line of text for what is no browser."""
+        keys = (f"web.error.{code}", f"web.error.{status}", "web.error.any")
+        key = next(key for key in keys if self.voice.has(f"{key}.title"))
+        title = self.voice.say(f"{key}.title")
+        if "text/html" not in request.headers.get("accept", "text/html"):
+            return PlainTextResponse(f"{title}\n", status)
+        denied = status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+        return self.render(
+            "error.html",
+            status_code=status,
+            title=title,
+            sentence=self.voice.say(f"{key}.sentence"),
+            next_step=self.voice.say(f"{key}.next"),
+            reference=reference,
+            status=(Status.DENIED if denied else Status.BROKEN).value,
+        )
+
+
+def go(path: str) -> RedirectResponse:
+    """On with a GET."""
+    return RedirectResponse(path, HTTPStatus.SEE_OTHER)

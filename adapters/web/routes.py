@@ -1,0 +1,117 @@
+"""The routes of our pages, and what stands around them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from adapters.web.consenting import Consenting
+from adapters.web.enrolling import Enrolling
+from adapters.web.headers import SecurityHeaders, security_headers
+from adapters.web.health import Ready, alive
+from adapters.web.pages import Pages
+from adapters.web.signing_in import ACCOUNTS, CONTINUE, SIGN_OUT, START, SigningIn
+from adapters.web.site import Web
+from adapters.web.templating import STATIC
+from adapters.web.viewing import Viewing
+
+STATIC_SECONDS = 300
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Everything an application takes in: `Starlette(routes=…, middleware=…, exception_handlers=…)`."""
+
+    routes: list[BaseRoute]
+    middleware: list[Middleware]
+    handlers: Mapping[type[Exception], Handler]
+    cookies: tuple[str, ...]
+    """The names of our cookies."""
+
+
+def web_site(web: Web) -> Site:
+    """Our pages, with the headers and error pages that hold for the whole server. Raises `Misconfigured`."""
+    pages = Pages(web)
+    https = web.public_url.startswith("https:")
+    headers = security_headers(https=https, sign_in_origins=web.sign_in_origins)
+    return Site(
+        routes=_routes(web, pages),
+        middleware=[Middleware(SecurityHeaders, headers=headers)],
+        handlers={HTTPException: _error_page(pages)},
+        cookies=(pages.cookie.name,),
+    )
+
+
+def web_routes(web: Web) -> list[BaseRoute]:
+    """The routes alone."""
+    return _routes(web, Pages(web))
+
+
+def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
+    signing_in = SigningIn(pages)
+    viewing = Viewing(pages, signing_in)
+    consenting = Consenting(pages, signing_in, viewing)
+    enrolling = Enrolling(pages, signing_in, consenting)
+    ready = Ready(web.checks)
+    shown = {
+        START: signing_in.offer,
+        "/consent/{handle}": consenting.show,
+        "/view/{handle}": viewing.show,
+        "/enrol": enrolling.show,
+    }
+    coming_back = {
+        "/signin/callback/{provider}": signing_in.company_back,
+        "/signin/{platform}/callback": signing_in.chat_back,
+    }
+    taken = {
+        START: signing_in.start,
+        ACCOUNTS: signing_in.decide,
+        CONTINUE: signing_in.go_on,
+        SIGN_OUT: signing_in.sign_out,
+        "/consent/{handle}": consenting.decide,
+        "/consent/{handle}/dismiss": consenting.dismiss,
+        "/enrol": enrolling.begin,
+        "/enrol/confirm": enrolling.confirm,
+        "/enrol/{handle}": enrolling.begin,
+        "/enrol/{handle}/confirm": enrolling.confirm,
+        "/view/{handle}": viewing.open,
+        "/view/{handle}/close": viewing.close,
+    }
+    return [
+        Route("/healthz", alive, methods=["GET"]),
+        Route("/readyz", ready.answer, methods=["GET"]),
+        *[Route(path, pages.shows(page), methods=["GET"]) for path, page in shown.items()],
+        *[Route(path, pages.comes_back(page), methods=["GET"]) for path, page in coming_back.items()],
+        *[Route(path, pages.takes(order), methods=["POST"]) for path, order in taken.items()],
+        Mount("/static", _Static(directory=STATIC)),
+    ]
+
+
+class _Static(StaticFiles):
+    """Static files: the one thing browsers may keep."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = f"public, max-age={STATIC_SECONDS}"
+        return response
+
+
+def _error_page(pages: Pages) -> Handler:
+    async def handler(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.SERVICE_UNAVAILABLE
+        response = pages.error(request, status, str(int(status)))
+        if isinstance(error, HTTPException):
+            response.headers.update(error.headers or {})
+        return response
+
+    return handler

@@ -1,0 +1,214 @@
+"""The sign-in pages: a ticket from chat, the ways back from chat platform and company, the naming page, signing out."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+import structlog
+from starlette.responses import Response
+
+from adapters.web.forms import read_query
+from adapters.web.pages import Pages, go
+from adapters.web.site import ChatName
+from adapters.web.visitors import Visit
+from bot.domain.answer import Answer
+from bot.domain.cards import Status
+from bot.domain.identity import ChannelIdentity, Platform
+from bot.domain.messages import IncomingMessage
+from bot.errors import DoorwardError, HandleSpent, Malformed, NotProven
+from bot.ports.database import Transaction
+from bot.services.linking import Named, SignedIn
+
+log = structlog.get_logger("doorward.web")
+MAX_TICKET = 128
+NEXT = re.compile(r"/(?:(?:consent|view)/[A-Za-z0-9_-]{20,64}|enrol)")
+"""Where a sign-in for our own pages may lead: nothing that comes from a browser is followed beyond these."""
+ACCOUNTS, CONTINUE, START, SIGN_OUT = "/signin/accounts", "/signin/continue", "/signin/start", "/signout"
+
+
+class SigningIn:
+    """Drives `bot.services.linking` from a browser."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._web = pages.web
+        self._linking = pages.web.linking
+
+    async def offer(self, visit: Visit) -> Response:
+        """Name the chat account a ticket is for. Takes nothing, so a link scanner does no harm."""
+        handle = _ticket(read_query(visit.request))
+        ticket = await self._linking.look(handle)
+        name = await self._name(ticket.channel)
+        return self._pages.form(
+            visit,
+            "sign_in.html",
+            chat_account=name.account,
+            chat_place=name.place,
+            form_action=START,
+            hidden_fields={"ticket": handle},
+            providers=self._choices(),
+        )
+
+    async def start(self, visit: Visit, form: dict[str, str]) -> Response:
+        """Take the ticket with this browser, and send it on."""
+        address = await self._linking.begin(_ticket(form), visit.browser_id, form.get("provider"))
+        return go(address)
+
+    async def chat_back(self, visit: Visit) -> Response:
+        """The chat platform sends the browser back."""
+        query, platform = read_query(visit.request), _platform(visit.handle("platform"))
+        browser_id = _same_browser(visit)
+        if "code" not in query or "state" not in query:
+            raise NotProven("the chat platform refused", code="chat.refused")
+        return go(await self._linking.chat_back(platform, query["state"], query["code"], browser_id))
+
+    async def company_back(self, visit: Visit) -> Response:
+        """The company's provider sends the browser back."""
+        query, browser_id = read_query(visit.request), _same_browser(visit)
+        reached = await self._linking.company_back(visit.handle("provider"), query, browser_id)
+        if isinstance(reached, SignedIn):
+            return await self._signed_in(visit, reached)
+        return await self._name_both(visit, reached)
+
+    async def _name_both(self, visit: Visit, named: Named) -> Response:
+        chat = await self._name(named.channel)
+        claims, provider = named.sign_in.claims, visit.handle("provider")
+        return self._pages.form(
+            visit,
+            "accounts.html",
+            chat_account=chat.account,
+            chat_place=chat.place,
+            company_account=claims.username,
+            company_place=f"{claims.display_name}, {self._web.providers.get(provider, provider)}",
+            form_action=ACCOUNTS,
+            hidden_fields={"leg": named.leg},
+        )
+
+    async def decide(self, visit: Visit, form: dict[str, str]) -> Response:
+        """The naming page's two buttons."""
+        leg, decision = form.get("leg", ""), form.get("decision")
+        if decision == "link":
+            return await self._signed_in(visit, await self._linking.confirm(leg, visit.browser_id))
+        if decision != "not_me":
+            raise Malformed("neither yes nor no", code="form.malformed")
+        await self._linking.decline(leg, visit.browser_id)
+        return self._pages.message("not_linked", status=Status.DENIED)
+
+    async def go_on(self, visit: Visit, form: dict[str, str]) -> Response:
+        """A company sign-in alone, for one of our pages."""
+        following = form.get("next", "")
+        if not NEXT.fullmatch(following):
+            raise Malformed("not a page of ours", code="form.malformed")
+        return go(await self.again(visit, following, provider=form.get("provider"), afresh="afresh" in form))
+
+    async def again(self, visit: Visit, following: str, *, provider: str | None = None, afresh: bool) -> str:
+        """Where the browser goes for a company sign-in that leads to `following`, past any it has when `afresh`."""
+        if provider is not None and provider not in self._web.providers:
+            raise Malformed("no such provider", code="form.malformed")
+        return await self._linking.begin_in_browser(
+            visit.browser_id, following, provider=provider, max_age=0 if afresh else None
+        )
+
+    def ask(self, visit: Visit, following: str, *, key: str = "sign_in_here", other: bool = False) -> Response:
+        """A page that asks for a company sign-in, before it says anything about what lies behind."""
+        fields = {"next": following, **({"afresh": "yes"} if other else {})}
+        return self._pages.form(
+            visit,
+            "step.html",
+            status_code=HTTPStatus.FORBIDDEN if other else HTTPStatus.OK,
+            heading=self._pages.voice.say(f"web.{key}.title"),
+            sentence=self._pages.voice.say(f"web.{key}.sentence"),
+            button=self._pages.voice.say(f"web.{key}.button"),
+            choices=self._choices(),
+            form_action=CONTINUE,
+            hidden_fields=fields,
+            step="sign-in-here",
+        )
+
+    async def sign_out(self, visit: Visit, form: dict[str, str]) -> Response:
+        """End this browser's session."""
+        await self._web.database.write(lambda tx: tx.browsers.end(visit.browser_id))
+        response = self._pages.message("signed_out")
+        self._pages.cookie.clear(response)
+        return response
+
+    async def _signed_in(self, visit: Visit, signed: SignedIn) -> Response:
+        """A new id for this browser (session fixation), then whatever waited."""
+
+        def work(tx: Transaction) -> IncomingMessage | None:
+            tx.browsers.end(visit.browser_id)
+            return None if signed.channel is None else tx.pending.take(signed.channel, now=visit.now)
+
+        waiting = await self._web.database.write(work)
+        response = await self._after(visit, signed, waiting)
+        self._pages.cookie.set(response, signed.browser.id)
+        return response
+
+    async def _after(self, visit: Visit, signed: SignedIn, waiting: IncomingMessage | None) -> Response:
+        if signed.next_path:
+            return go(signed.next_path)
+        answer = None if waiting is None else await self._resume(visit, waiting)
+        if answer is not None and answer.continue_path is not None:
+            return go(answer.continue_path)
+        kind = "signed_in" if waiting is None else "signed_in_on" if answer is not None else "signed_in_later"
+        headline = answer.draft.card.headline if answer is not None and answer.draft is not None else ""
+        return self._pages.message(
+            kind,
+            status=Status.ALLOWED,
+            name=signed.display_name,
+            headline=headline,
+            back_url="" if signed.channel is None else chat_link(self._web.teams_bot, signed.channel),
+        )
+
+    async def _resume(self, visit: Visit, waiting: IncomingMessage) -> Answer | None:
+        """Go on with what waited; the sign-in stands, whatever comes of that."""
+        try:
+            return await self._web.resume(waiting, visit.src_ip)
+        except DoorwardError as error:
+            log.warning("not_resumed", code=error.code)
+            return None
+
+    def _choices(self) -> list[tuple[str, str]]:
+        """One button each where there are several providers; a single one needs no name."""
+        return list(self._web.providers.items()) if len(self._web.providers) > 1 else []
+
+    async def _name(self, channel: ChannelIdentity) -> ChatName:
+        if self._web.chat_name is not None:
+            return await self._web.chat_name(channel)
+        platform = self._pages.voice.say(f"platforms.{channel.platform}")
+        return ChatName(account=channel.account, place=f"{channel.tenant}, {platform}")
+
+
+def _ticket(fields: dict[str, str]) -> str:
+    ticket = fields.get("ticket", "")
+    if not ticket or len(ticket) > MAX_TICKET:
+        raise HandleSpent(code="ticket.spent")
+    return ticket
+
+
+def _platform(name: str) -> Platform:
+    try:
+        return Platform(name)
+    except ValueError:
+        raise NotProven("no such platform", code="chat.refused") from None
+
+
+def _same_browser(visit: Visit) -> str:
+    """The browser that began; without its cookie nothing is looked up, so nothing can be used up."""
+    if visit.is_new:
+        raise NotProven("the browser has no cookie of ours", code="web.other_browser")
+    return visit.browser_id
+
+
+def chat_link(teams_bot: str, channel: ChannelIdentity) -> str:
+    """The way back to the chat (Slack's and Teams' documented deep links)."""
+    if channel.platform is Platform.SLACK:
+        return f"slack://open?team={channel.tenant.rpartition('/')[2]}"
+    if channel.platform is Platform.TEAMS:
+        return (
+            f"https://teams.microsoft.com/l/chat/0/0?users=28:{teams_bot}"
+            if teams_bot
+            else "https://teams.microsoft.com/"
+        )
+    return "/"

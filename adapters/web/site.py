@@ -1,0 +1,63 @@
+"""What our pages need of the rest of Doorward; composed once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from bot.domain.answer import Answer
+from bot.domain.identity import ChannelIdentity
+from bot.domain.messages import IncomingMessage
+from bot.domain.session import SessionLimits
+from bot.ports.clock import Clock
+from bot.ports.database import Database
+from bot.services.linking import Linking
+
+Resume = Callable[[IncomingMessage, str | None], Awaitable[Answer]]
+"""Handles a message whose browser leg is through; the second argument is the browser's address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatName:
+    """A chat account as its owner knows it."""
+
+    account: str
+    place: str
+    """Workspace and platform: "Acme, Slack"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Something `/readyz` asks; `run` raises when it is away."""
+
+    run: Callable[[], Awaitable[None]]
+    required: bool = True
+    """Without it nothing can be served: 503."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """The pages' collaborators."""
+
+    database: Database
+    clock: Clock
+    linking: Linking
+    limits: SessionLimits
+    public_url: str
+    development: bool
+    csrf_key: bytes = field(repr=False)
+    providers: Mapping[str, str]
+    """The identity providers: name in the callback's path -> name for people."""
+    resume: Resume
+    rejected: Callable[[str], Awaitable[None]]
+    """Notes a refusal by its code (`Ingress.rejected`): cheap, limited, never raises."""
+    sign_in_origins: tuple[str, ...] = ()
+    """Origins a sign-in may pass through (chat platforms' and providers'): Chromium holds the whole redirect chain of a
+    form to `form-action` (CSP3 §6.4.2)."""
+    chat_name: Callable[[ChannelIdentity], Awaitable[ChatName]] | None = None
+    """How a chat account is called on the naming pages; its id where nothing is given."""
+    teams_bot: str = ""
+    """The bot's id in Teams, for the link back to its conversation."""
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    demo: Mapping[str, str] = field(default_factory=dict)
+    """Template variables of the demo alone: `demo_phone`, `demo_token`, `demo_scan_url`."""

@@ -1,0 +1,90 @@
+"""Confidential values: opened once, by a POST, in a browser of the same identity, for five minutes."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from adapters.web.asked import is_there
+from adapters.web.pages import Pages
+from adapters.web.proving import scribe_of
+from adapters.web.signing_in import SigningIn
+from adapters.web.visitors import Visit
+from bot.capabilities.performing import VIEW_SECONDS, read_sheet
+from bot.domain.answer import Sheet
+from bot.domain.audit import EventType
+from bot.errors import HandleSpent, NotAllowed
+from bot.ports.database import Transaction
+
+
+class Viewing:
+    """The page of what never enters chat."""
+
+    def __init__(self, pages: Pages, signing_in: SigningIn) -> None:
+        self._pages = pages
+        self._web = pages.web
+        self._signing_in = signing_in
+
+    async def show(self, visit: Visit) -> Response:
+        """A page with the button that opens it; nothing of the values is here yet."""
+        handle = visit.handle()
+        there = await self._web.database.read(
+            lambda tx: self._look(tx, visit, handle) if visit.known else is_there(tx, handle, "view", visit.now)
+        )
+        if not there:
+            raise HandleSpent(code="view.spent")
+        if visit.person is None:
+            return self._signing_in.ask(visit, f"/view/{handle}")
+        say = self._pages.voice.say
+        return self._pages.form(
+            visit,
+            "step.html",
+            who=visit.owner.username,
+            heading=say("web.view.title"),
+            sentence=say("web.view.sentence"),
+            button=say("web.view.button"),
+            form_action=f"/view/{handle}",
+            step="view-first",
+        )
+
+    async def open(self, visit: Visit, form: dict[str, str]) -> Response:
+        """The button."""
+        if visit.known is None:
+            raise HandleSpent(code="view.spent")
+        return await self.take(visit, visit.handle())
+
+    async def take(self, visit: Visit, handle: str) -> Response:
+        """Take the handle and show what lies under it. Raises `HandleSpent`, `NotAllowed`."""
+        sheet = await self._web.database.write(lambda tx: self._take(tx, visit, handle))
+        return self._pages.form(
+            visit,
+            "view.html",
+            who=visit.owner.display_name,
+            headline=sheet.title,
+            sections=[{"title": "", "columns": (), "rows": sheet.rows, "total": sheet.total}],
+            source=sheet.quiet,
+            seconds_left=VIEW_SECONDS,
+            form_action=f"/view/{handle}/close",
+        )
+
+    async def close(self, visit: Visit, form: dict[str, str]) -> Response:
+        """The values are gone with their page; this one takes its place."""
+        return self._pages.message("closed")
+
+    def _look(self, tx: Transaction, visit: Visit, handle: str) -> bool:
+        found = tx.interactions.find(handle, now=visit.now)
+        if found is None or found.kind != "view":
+            return False
+        if found.audience != visit.identity.key:
+            raise NotAllowed("somebody else's page", code="page.other_person")
+        return True
+
+    def _take(self, tx: Transaction, visit: Visit, handle: str) -> Sheet:
+        if not self._look(tx, visit, handle):
+            raise HandleSpent(code="view.spent")
+        taken = tx.interactions.take(handle, now=visit.now)
+        if taken is None:
+            raise HandleSpent(code="view.spent")
+        tx.audit.append(
+            scribe_of(visit.identity, visit.now).event(EventType.VIEW_OPENED, decision="allow", code="view.opened")
+        )
+        return read_sheet(taken)

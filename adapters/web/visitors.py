@@ -1,0 +1,116 @@
+"""Who is on our pages: a browser, perhaps with a company sign-in behind it, within its budget."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+from starlette.requests import Request
+
+from adapters.web.cookies import BrowserCookie, new_browser_id
+from bot.domain.identity import LinkedIdentity, Person
+from bot.domain.session import BrowserSession
+from bot.errors import NotAllowed, TooMany
+from bot.ports.clock import Clock
+from bot.ports.database import Database, Transaction
+from bot.services import throttling
+
+FRESH = timedelta(minutes=15)
+"""How old a sign-in may be behind what changes how somebody proves themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One request of a browser."""
+
+    request: Request
+    now: datetime
+    src_ip: str | None
+    browser_id: str
+    is_new: bool
+    """The browser had no cookie of ours; a page with a form gives it one."""
+    session: BrowserSession | None = None
+    person: Person | None = None
+
+    @property
+    def known(self) -> Person | None:
+        """Whoever signed in with this browser. Raises `NotAllowed` for a locked person."""
+        if self.person is not None and self.person.locked:
+            raise NotAllowed("locked", code="person.locked")
+        return self.person
+
+    @property
+    def owner(self) -> Person:
+        """Whoever signed in with this browser. Raises `NotAllowed` where nobody did, and for a locked person."""
+        if self.known is None:
+            raise NotAllowed("nobody signed in", code="page.signed_out")
+        return self.known
+
+    @property
+    def identity(self) -> LinkedIdentity:
+        """The proven identity behind this browser. Raises `NotAllowed`."""
+        return self.owner.identity
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the company sign-in is fresh enough to bind an authenticator (OWASP ASVS 7.5.1)."""
+        signed_in = None if self.session is None else self.session.auth_time
+        return signed_in is not None and self.now - signed_in <= FRESH
+
+    def handle(self, name: str = "handle") -> str:
+        """A part of the path."""
+        return str(self.request.path_params[name])
+
+
+class Visitors:
+    """Receives requests: counts first, then looks."""
+
+    def __init__(self, *, database: Database, clock: Clock, cookie: BrowserCookie) -> None:
+        self._database = database
+        self._clock = clock
+        self._cookie = cookie
+
+    async def receive(self, request: Request) -> Visit:
+        """The visit of a request. Raises `TooMany`, `StorageUnavailable`, `IntegrityAlarm`."""
+        now, cookie = self._clock.now(), self._cookie.read(request)
+        src_ip = address_of(request)
+
+        def work(tx: Transaction) -> tuple[bool, BrowserSession | None, Person | None]:
+            session = None if cookie is None else tx.browsers.find(cookie, now)
+            within = throttling.hit(tx, _budget(session, src_ip), throttling.PAGES, now)
+            identity = None if session is None else session.identity
+            return within, session, None if identity is None else tx.persons.find(identity)
+
+        within, session, person = await self._database.write(work)
+        if not within:
+            raise TooMany("too many requests", code="web.throttled")
+        return Visit(
+            request=request,
+            now=now,
+            src_ip=src_ip,
+            browser_id=cookie or new_browser_id(),
+            is_new=cookie is None,
+            session=session,
+            person=person,
+        )
+
+
+def address_of(request: Request) -> str | None:
+    """The address of the other end, an IPv4 one in its own form; None where there is none."""
+    try:
+        address = ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
+
+
+def _budget(session: BrowserSession | None, src_ip: str | None) -> str:
+    """A signed-in browser has its own; the others share their address's, and one holder of IPv6 has 2^64 addresses."""
+    if session is not None:
+        return f"page|{hashlib.sha256(session.id.encode()).hexdigest()}"
+    if src_ip is not None and ":" in src_ip:
+        return f"page|{IPv6Network((src_ip, 64), strict=False)}"
+    return f"page|{src_ip}"

@@ -54,10 +54,15 @@ class PlaygroundTracer:
 
     def _run(self, correlation: str) -> Run:
         if correlation not in self._runs:
-            self._runs[correlation] = Run(person=None, words="")
+            self._runs[correlation] = self._continued(correlation)
             while len(self._runs) > KEPT_RUNS:
                 del self._runs[next(iter(self._runs))]
         return self._runs[correlation]
+
+    def _continued(self, correlation: str) -> Run:
+        """A browser leg goes on under `resume:<random>:<the event's id>`: a run of its own, for the same words."""
+        before = self._runs.get(correlation.rpartition(":")[2])
+        return Run(person=before.person, words=before.words) if before else Run(person=None, words="")
 
     def _whose(self, principal: str) -> str | None:
         ends = (principal.rpartition("#")[2], principal.rpartition(":")[2], principal.partition("@")[0])

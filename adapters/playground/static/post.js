@@ -60,7 +60,7 @@ function cardElement(post, about) {
   if (card.body) element.append(prose(card.body));
   if (card.facts.length) element.append(factList(card.facts));
   for (const quote of card.quotes) {
-    element.append(make("figure", { class: "quote" }, make("figcaption", {}, `${quote.author} wrote`), make("blockquote", {}, quote.text)));
+    element.append(make("figure", { class: "quote", "data-testid": "quote" }, make("figcaption", {}, `${quote.author} wrote`), make("blockquote", {}, quote.text)));
   }
   if (card.actions.length) {
     element.append(make("div", { class: "card__actions" }, ...card.actions.map((action, at) => actionElement(post, action, at, about))));

@@ -106,7 +106,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "title": "You are signed in",
             "sentence": "Linked.",
             "next_step": "Go on in the chat.",
-            "kind": "allowed",
+            "status": "allowed",
             "status_word": "Linked",
             "back_url": "/",
         },

@@ -61,6 +61,15 @@ def test_what_goes_on_after_a_browser_leg_belongs_to_whom_it_names(tracer: Playg
     assert _step(run, Step.AUTHENTIC)["outcome"] == "ok"
 
 
+def test_a_resumed_message_is_a_fresh_run_for_the_same_words(tracer: PlaygroundTracer) -> None:
+    tracer.follow("e1", "john", "my payslip")
+    tracer.record("e1", DENIED)
+    tracer.record("resume:5f:e1", TraceEntry(step=Step.WHO, outcome=StepOutcome.OK))
+    run = tracer.last("john")
+    assert run is not None
+    assert (run["words"], _step(run, Step.DECIDE)["word"]) == ("my payslip", "not reached")
+
+
 def test_a_run_of_nobody_here_is_shown_to_nobody(tracer: PlaygroundTracer) -> None:
     tracer.record("e9", TraceEntry(step=Step.WHO, outcome=StepOutcome.OK, principal="https://idp.example#0000"))
     assert (tracer.last("john"), tracer.last("mia")) == (None, None)

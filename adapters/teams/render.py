@@ -1,0 +1,215 @@
+"""Cards and dialogs as Adaptive Cards 1.5.
+
+What is shown is escaped, so that no link, mention, image or date can come from a value; what other people wrote stands
+in `TextRun`s, which interpret nothing at all. Buttons carry the opaque handle and nothing else.
+See: https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format (28 KB)
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from adapters.teams.wording import escaped, plain, spoken
+from bot.domain.cards import (
+    Action,
+    ActionStyle,
+    Card,
+    Dialog,
+    DialogField,
+    Fact,
+    FieldKind,
+    Quote,
+    Status,
+    plain_text,
+)
+from bot.errors import PlatformRefused
+
+CONTENT_TYPE = "application/vnd.microsoft.card.adaptive"
+MAX_CARD_BYTES = 26_000
+"""Of the 28 KB a message may have, what leaves room for the rest of it."""
+MAX_HEADLINE = 300
+MAX_TEXT = 4000
+MAX_LABEL = 100
+MAX_VALUE = 1000
+MAX_FALLBACK = 1000
+MAX_TITLE = 60
+MAX_CODE = 64
+ACTIONS_A_ROW = 6
+"""Teams shows six; what goes beyond stands in a row of its own."""
+MAX_URL = 2000
+
+PRESS = "press"
+HANDLE = "handle"
+TEXT_FIELD = "text."
+CODE_FIELD = "code."
+"""What an input's id starts with: a code goes another way than text, and is never stored."""
+
+Element = dict[str, Any]
+
+_ICONS = {
+    Status.ALLOWED: "✅ ",
+    Status.DENIED: "⛔ ",
+    Status.NEEDS_PROOF: "🔐 ",
+    Status.WAITING: "⏳ ",
+    Status.BROKEN: "⚠️ ",
+}
+_STYLES = {ActionStyle.PRIMARY: "positive", ActionStyle.DANGER: "destructive"}
+
+
+def card_activity(card: Card) -> Element:
+    """The message that shows a card; its summary is what a notification says."""
+    return {
+        "type": "message",
+        "summary": plain(_cut(card.headline, MAX_HEADLINE)),
+        "attachments": [attachment(card_content(card))],
+    }
+
+
+def attachment(content: Element) -> Element:
+    """An Adaptive Card as Teams attaches it."""
+    return {"contentType": CONTENT_TYPE, "content": content}
+
+
+def card_content(card: Card) -> Element:
+    """The card; when it is too large, what stands above the buttons is cut, never the buttons."""
+    upper = [_heading(_ICONS.get(card.status, "") + card.headline)]
+    upper += [_text(card.body)] if card.body else []
+    upper += _facts(card.facts)
+    upper += [_quote(quote) for quote in card.quotes]
+    lower = _rows(card.actions)
+    lower += [_text(card.quiet, isSubtle=True, size="Small")] if card.quiet else []
+    says = _cut(plain_text(card), MAX_FALLBACK)
+    content = _card([*upper, *lower], says)
+    while _size(content) > MAX_CARD_BYTES and len(upper) > 1:
+        upper.pop()
+        content = _card([*upper, _text("…"), *lower], says)
+    if _size(content) > MAX_CARD_BYTES:
+        raise PlatformRefused("card too large")
+    return content
+
+
+def dialog_content(dialog: Dialog) -> Element:
+    """The dialog's card. Raises `PlatformRefused` when it is too large: nobody agrees to what was cut off."""
+    body = [_text(dialog.body)] if dialog.body else []
+    body += _facts(dialog.signed, whole=True)
+    for field in dialog.fields:
+        body += _input(field)
+    content = _card(body, _cut(dialog.title, MAX_FALLBACK))
+    actions: list[Element] = [_button(link) for link in dialog.links]
+    if not dialog.loading:
+        submit = {"type": "Action.Submit", "title": plain(_cut(dialog.submit, MAX_LABEL)), "style": "positive"}
+        actions.insert(0, submit | {"data": {HANDLE: dialog.handle}})
+    content["actions"] = actions[:ACTIONS_A_ROW]
+    if _size(content) > MAX_CARD_BYTES:
+        raise PlatformRefused("dialog too large")
+    return content
+
+
+def dialog_task(dialog: Dialog) -> Element:
+    """The answer to `task/fetch` and `task/submit` that shows a dialog."""
+    value = {
+        "title": plain(_cut(dialog.title, MAX_TITLE)),
+        "height": "medium",
+        "width": "medium",
+        "card": attachment(dialog_content(dialog)),
+    }
+    return {"task": {"type": "continue", "value": value}}
+
+
+def message_task(text: str) -> Element:
+    """The answer that closes the dialog with one sentence."""
+    return {"task": {"type": "message", "value": plain(text)}}
+
+
+def _card(body: list[Element], says: str) -> Element:
+    return {
+        "type": "AdaptiveCard",
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "version": "1.5",
+        "fallbackText": escaped(says),
+        "speak": spoken(says),
+        "body": body,
+    }
+
+
+def _size(content: Element) -> int:
+    return len(json.dumps(content, ensure_ascii=False).encode())
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _text(text: str, **looks: Any) -> Element:
+    return {"type": "TextBlock", "text": escaped(_cut(text, MAX_TEXT)) or " ", "wrap": True} | looks
+
+
+def _heading(text: str) -> Element:
+    return _text(_cut(text, MAX_HEADLINE), style="heading", size="Medium", weight="Bolder")
+
+
+def _facts(facts: tuple[Fact, ...], *, whole: bool = False) -> list[Element]:
+    if not facts:
+        return []
+    shown = [
+        {
+            "title": escaped(fact.label if whole else _cut(fact.label, MAX_LABEL)),
+            "value": escaped(fact.value if whole else _cut(fact.value, MAX_VALUE)) or " ",
+        }
+        for fact in facts
+    ]
+    return [{"type": "FactSet", "facts": shown}]
+
+
+def _quote(quote: Quote) -> Element:
+    """What somebody else wrote, apart and marked as theirs."""
+    lines = _cut(quote.text, MAX_TEXT).splitlines() or [" "]
+    said = [{"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": plain(line) or " "}]} for line in lines]
+    author = _text(_cut(quote.author, MAX_LABEL), isSubtle=True, size="Small")
+    return {"type": "Container", "style": "emphasis", "items": [author, *said]}
+
+
+def _rows(actions: tuple[Action, ...]) -> list[Element]:
+    rows = [actions[start : start + ACTIONS_A_ROW] for start in range(0, len(actions), ACTIONS_A_ROW)]
+    return [{"type": "ActionSet", "actions": [_button(action) for action in row]} for row in rows]
+
+
+def _button(action: Action) -> Element:
+    button: Element = {"title": plain(_cut(action.label, MAX_LABEL))}
+    if action.style in _STYLES:
+        button["style"] = _STYLES[action.style]
+    if action.url:
+        return button | {"type": "Action.OpenUrl", "url": _address(action.url)}
+    data: Element = {HANDLE: action.handle}
+    if action.opens_dialog:
+        # Only a submit opens a dialog in Teams; the word beside the handle is the platform's own and grants nothing.
+        opens = {"data": data | {"msteams": {"type": "task/fetch"}}}
+        return button | {"type": "Action.Submit", "associatedInputs": "none"} | opens
+    return button | {"type": "Action.Execute", "verb": PRESS, "associatedInputs": "none", "data": data}
+
+
+def _address(url: str) -> str:
+    """A page of ours. Raises `ValueError` for anything that is not a web address: a button runs nothing."""
+    if not url.startswith(("https://", "http://127.0.0.1", "http://localhost")) or len(url) > MAX_URL:
+        raise ValueError("a button's address must be a web address")
+    return url
+
+
+def _input(field: DialogField) -> list[Element]:
+    code = field.kind is FieldKind.CODE
+    element: Element = {
+        "type": "Input.Text",
+        "id": f"{CODE_FIELD if code else TEXT_FIELD}{field.name}",
+        "label": plain(_cut(field.label, MAX_VALUE)),
+        "isRequired": not field.optional,
+        "maxLength": MAX_CODE if code else MAX_TEXT,
+        "isMultiline": False,
+    }
+    if not field.optional:
+        element["errorMessage"] = plain(_cut(field.hint or field.label, MAX_VALUE))
+    if field.hint:
+        element["placeholder"] = plain(_cut(field.hint, MAX_VALUE))
+    if field.error:
+        return [_text(f"⚠️ {field.error}", color="Attention", weight="Bolder"), element]
+    return [element]

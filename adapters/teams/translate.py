@@ -1,0 +1,128 @@
+"""Teams' activities into our own messages; who it is has been found out before, and no field in them can change it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from adapters.teams.guard import Admitted
+from adapters.teams.parsing import Payload, part, text_of
+from adapters.teams.platform import message_id
+from adapters.teams.render import CODE_FIELD, HANDLE, PRESS, TEXT_FIELD
+from adapters.teams.wording import typed_text
+from bot.domain.cards import Dialog
+from bot.domain.identity import ChannelIdentity, Platform
+from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind, ReplyWindow
+from bot.domain.secret import Secret
+from bot.errors import Malformed
+
+MAX_HANDLE = 512
+
+_KINDS = {"personal": PlaceKind.DIRECT, "groupchat": PlaceKind.GROUP}
+_THREAD = ";messageid="
+
+
+def from_message(admitted: Admitted, who: ChannelIdentity, now: datetime) -> IncomingMessage:
+    """A typed message. Raises `Malformed`."""
+    message = _message(admitted, who, now, EventKind.MESSAGE)
+    return replace(message, text=typed_text(admitted.activity))
+
+
+def from_installation(admitted: Admitted, who: ChannelIdentity, now: datetime) -> IncomingMessage:
+    """The app was added to a personal chat: a command without words. Raises `Malformed`."""
+    return _message(admitted, who, now, EventKind.COMMAND)
+
+
+def from_press(admitted: Admitted, who: ChannelIdentity, now: datetime) -> IncomingMessage:
+    """`adaptiveCard/action`: a pressed button. Raises `Malformed`.
+
+    A client also sends it by itself, to refresh a card; nobody pressed anything then.
+    """
+    value = part(admitted.activity, "value")
+    action = part(value, "action")
+    if text_of(value, "trigger") not in {"", "manual"} or text_of(action, "verb") != PRESS:
+        raise Malformed("action")
+    return _with_handle(admitted, who, now, EventKind.PRESS, part(action, "data"))
+
+
+def from_fetch(admitted: Admitted, who: ChannelIdentity, now: datetime) -> IncomingMessage:
+    """`task/fetch`: a pressed button that opens a dialog. Raises `Malformed`."""
+    return _with_handle(admitted, who, now, EventKind.PRESS, part(part(admitted.activity, "value"), "data"))
+
+
+def from_submission(admitted: Admitted, who: ChannelIdentity, now: datetime) -> IncomingMessage:
+    """`task/submit`: a submitted dialog, codes left out. Raises `Malformed`."""
+    data = part(part(admitted.activity, "value"), "data")
+    message = _with_handle(admitted, who, now, EventKind.SUBMISSION, data)
+    fields = {name.removeprefix(TEXT_FIELD): text_of(data, name) for name in data if name.startswith(TEXT_FIELD)}
+    return replace(message, fields=fields)
+
+
+def code_in(admitted: Admitted) -> Secret | None:
+    """The one-time code of a submitted dialog. Raises `Malformed`."""
+    data = part(part(admitted.activity, "value"), "data")
+    codes = [text_of(data, name) for name in data if name.startswith(CODE_FIELD)]
+    return Secret(codes[0].strip()) if codes else None
+
+
+def with_error(dialog: Dialog, field: str, text: str) -> Dialog:
+    """The same dialog with a sentence at one of its fields, the first where none of that name is there."""
+    names = [known.name for known in dialog.fields]
+    at = field if field in names else (names[0] if names else "")
+    fields = tuple(replace(known, error=text if known.name == at else "") for known in dialog.fields)
+    return replace(dialog, fields=fields)
+
+
+def _with_handle(
+    admitted: Admitted, who: ChannelIdentity, now: datetime, kind: EventKind, data: Payload
+) -> IncomingMessage:
+    handle = text_of(data, HANDLE)
+    if not 0 < len(handle) <= MAX_HANDLE:
+        raise Malformed(HANDLE)
+    message = _message(admitted, who, now, kind)
+    source = text_of(admitted.activity, "replyToId")
+    return replace(
+        message,
+        window=ReplyWindow.IN_RESPONSE,
+        handle=handle,
+        source=message_id(_conversation(admitted.activity), source) if source else None,
+    )
+
+
+def _message(admitted: Admitted, who: ChannelIdentity, now: datetime, kind: EventKind) -> IncomingMessage:
+    activity = admitted.activity
+    conversation = _conversation(activity)
+    return IncomingMessage(
+        event_id=f"{kind}:{conversation}:{_required(activity, 'id')}",
+        kind=kind,
+        who=who,
+        place=_place(admitted, conversation),
+        received_at=now,
+        locale=text_of(activity, "locale") or None,
+        timezone=text_of(activity, "localTimezone") or None,
+    )
+
+
+def _place(admitted: Admitted, conversation: str) -> Place:
+    """Whatever is not said to be smaller counts as a channel, where the most people read."""
+    kind = text_of(part(admitted.activity, "conversation"), "conversationType").lower()
+    base, _, thread = conversation.partition(_THREAD)
+    return Place(
+        platform=Platform.TEAMS,
+        tenant=admitted.tenant,
+        conversation=base,
+        kind=_KINDS.get(kind, PlaceKind.CHANNEL),
+        thread=thread or None,
+        service=admitted.service,
+    )
+
+
+def _conversation(activity: Payload) -> str:
+    return _required(part(activity, "conversation"), "id")
+
+
+def _required(payload: Payload, name: str) -> str:
+    value = text_of(payload, name)
+    if not value or len(value) > MAX_HANDLE:
+        raise Malformed(name)
+    return value

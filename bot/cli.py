@@ -18,6 +18,11 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def doorward() -> None:
+    """The doorkeeper between a company's chat and its sensitive systems."""
+
+
 def fail(message: str, code: int = 2) -> NoReturn:
     """Say what is wrong on stderr, and stop."""
     typer.echo(f"doorward: {message}", err=True)

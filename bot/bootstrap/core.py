@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from bot.capabilities.catalogue import BY_NAME, CATALOGUE
@@ -66,6 +66,7 @@ class Outside:
     limits: SessionLimits
     routes: Routes
     public_url: str
+    csrf_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

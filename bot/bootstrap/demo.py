@@ -158,6 +158,7 @@ async def _composed(
             ),
             routes=Routes(hr={Platform.PLAYGROUND: _hr_channel()}),
             public_url=origin,
+            csrf_key=keys.newest(Purpose.CSRF).secret,
         )
     )
     ticker = Ticker(core.jobs)
@@ -177,7 +178,6 @@ async def _composed(
     )
     web = pages(
         core,
-        csrf_key=keys.newest(Purpose.CSRF).secret,
         development=True,
         providers={PROVIDER: "the demo company"},
         sign_in_origins=(origin, provider.transport_url),

@@ -13,7 +13,6 @@ from bot.domain.identity import ChannelIdentity
 def pages(  # noqa: PLR0913 - what differs between the demonstration and production
     core: Core,
     *,
-    csrf_key: bytes,
     development: bool,
     providers: Mapping[str, str],
     sign_in_origins: tuple[str, ...],
@@ -33,7 +32,7 @@ def pages(  # noqa: PLR0913 - what differs between the demonstration and product
             limits=outside.limits,
             public_url=outside.public_url,
             development=development,
-            csrf_key=csrf_key,
+            csrf_key=outside.csrf_key,
             providers=providers,
             resume=core.ingress.resume,
             rejected=rejected,

@@ -10,7 +10,6 @@ import sys
 import uvicorn
 from starlette.types import ASGIApp
 
-from bot.bootstrap.demo import demo
 from bot.errors import Misconfigured
 from bot.settings import Settings
 
@@ -25,10 +24,26 @@ def run_demo(settings: Settings, *, port: int | None) -> None:
 
 
 async def _run_demo(settings: Settings, port: int) -> None:
+    from bot.bootstrap.demo import demo  # noqa: PLC0415 - serving never imports the playground
+
     listener = listen("127.0.0.1", port)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with demo(settings, port=listener.getsockname()[1]) as running:
         await serve(running.app, listener, f"Doorward is ready at {address}", before_exit=running.hub.close)
+
+
+def run_serve(settings: Settings) -> None:
+    """Serve until it is interrupted. Raises `Misconfigured`."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_run_serve(settings))
+
+
+async def _run_serve(settings: Settings) -> None:
+    from bot.bootstrap.production import running  # noqa: PLC0415 - the demo needs none of it
+
+    listener = listen(settings.host, settings.port)
+    async with running(settings) as doorward:
+        await serve(doorward.app, listener, f"Doorward is ready at {settings.public_url}")
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -233,6 +233,7 @@ async def world(folder: Path, clock: FixedClock, *, url: str | None = None) -> A
             limits=LIMITS,
             routes=Routes(hr={Platform.PLAYGROUND: HR_CHANNEL}),
             public_url=PUBLIC_URL,
+            csrf_key=keys.newest(Purpose.CSRF).secret,
         )
     )
     try:

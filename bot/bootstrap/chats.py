@@ -1,0 +1,96 @@
+"""Composes the chat platforms that are configured; a platform that is not costs no import."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.routing import BaseRoute
+
+from bot.domain.identity import Platform
+from bot.domain.messages import Place, PlaceKind
+from bot.domain.secret import Secret
+from bot.ports.chat import ChatPlatform
+from bot.ports.clock import Clock
+from bot.ports.ingress import Ingress
+from bot.settings import Slack, Teams
+from bot.texts.sentences import voice
+
+Routes = Callable[[Ingress], list[BaseRoute]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """One platform, and the way in from it."""
+
+    name: Platform
+    platform: ChatPlatform
+    routes: Routes
+    hr: Place | None
+    close: Callable[[], Awaitable[None]]
+
+
+def slack_chat(settings: Slack, clock: Clock) -> Chat:
+    """Slack. Raises `Misconfigured`."""
+    from adapters.slack.config import Phrases, SigningSecret, SlackConfig  # noqa: PLC0415 - see the module's sentence
+    from adapters.slack.endpoint import slack_routes  # noqa: PLC0415
+    from adapters.slack.platform import SlackPlatform  # noqa: PLC0415
+
+    say = voice(None).say
+    config = SlackConfig(
+        signing_secrets=tuple(
+            SigningSecret(value=Secret(secret.get_secret_value())) for secret in settings.signing_secret
+        ),
+        bot_token=Secret(settings.bot_token.get_secret_value()),
+        workspaces=frozenset(settings.team_ids),
+        phrases=Phrases(
+            loading_title=say("slack.loading_title"),
+            loading=say("slack.loading"),
+            busy=say("slack.busy"),
+            not_for_you=say("slack.not_for_you"),
+        ),
+        app_id=settings.app_id or None,
+        api_base_url=settings.api_base_url,
+    )
+    platform = SlackPlatform(config.bot_token, api_base_url=config.api_base_url)
+    return Chat(
+        name=Platform.SLACK,
+        platform=platform,
+        routes=lambda ingress: [*slack_routes(config, ingress=ingress, platform=platform, clock=clock)],
+        hr=_channel(Platform.SLACK, settings.team_ids[0], settings.hr_channel),
+        close=platform.close,
+    )
+
+
+def teams_chat(settings: Teams, clock: Clock) -> Chat:
+    """Teams. Raises `Misconfigured`."""
+    from adapters.teams.config import TOKEN_URL, Phrases, TeamsConfig  # noqa: PLC0415 - see the module's sentence
+    from adapters.teams.endpoint import teams_routes  # noqa: PLC0415
+    from adapters.teams.platform import TeamsPlatform  # noqa: PLC0415
+
+    say = voice(None).say
+    config = TeamsConfig(
+        app_id=settings.app_id,
+        app_password=Secret(settings.app_password.get_secret_value()),
+        tenants=frozenset(settings.tenant_ids),
+        phrases=Phrases(working=say("teams.working"), busy=say("teams.busy"), gone=say("teams.gone")),
+        openid_metadata_url=settings.openid_metadata_url,
+        token_url=settings.token_url or TOKEN_URL,
+        service_hosts=frozenset(settings.allowed_service_hosts),
+        loopback=urlsplit(settings.openid_metadata_url).hostname == "127.0.0.1",
+    )
+    platform = TeamsPlatform(config, clock=clock)
+    return Chat(
+        name=Platform.TEAMS,
+        platform=platform,
+        routes=lambda ingress: [*teams_routes(config, ingress=ingress, platform=platform, clock=clock)],
+        hr=_channel(Platform.TEAMS, settings.tenant_ids[0], settings.hr_conversation),
+        close=platform.close,
+    )
+
+
+def _channel(platform: Platform, tenant: str, conversation: str) -> Place | None:
+    if not conversation:
+        return None
+    return Place(platform=platform, tenant=tenant, conversation=conversation, kind=PlaceKind.CHANNEL)

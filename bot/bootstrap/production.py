@@ -1,0 +1,155 @@
+"""Composes Doorward for real: settings in, a web application out. Nothing of the demonstration's playground comes here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+
+from adapters.connectors.demo.backend import DemoBackend
+from adapters.idp.oidc import OidcProvider
+from adapters.scheduler import Ticker
+from bot.bootstrap.chats import Chat, slack_chat, teams_chat
+from bot.bootstrap.core import Core, Outside, SystemClock, compose
+from bot.bootstrap.pages import pages
+from bot.bootstrap.refusals import refuse_unready
+from bot.capabilities.model import Systems
+from bot.domain.session import SessionLimits
+from bot.errors import Misconfigured
+from bot.ports.clock import Clock
+from bot.ports.trace import NullTracer
+from bot.services.approvals import Routes
+from bot.services.authorization import GrantMint
+from bot.services.operations import verifier
+from bot.settings import Environment, Idp, Settings, SystemKind
+from policy.cedar import load as load_policy
+from storage.crypto import Keyring, Purpose
+from storage.database import open_database
+from storage.migration import is_current
+
+DEMO_MARK = "demo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A composed Doorward."""
+
+    app: Starlette
+    core: Core
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Running]:
+    """Everything but the web server; everything ends with the context. Raises `Misconfigured`."""
+    refuse_unready(settings)
+    the_clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        outside, chats = await _outside(settings, the_clock, stack)
+        core = compose(outside)
+        ticker = Ticker(core.jobs)
+        ticker.start()
+        stack.push_async_callback(core.ingress.drain, 5)
+        stack.push_async_callback(ticker.stop)
+        yield Running(app=_application(settings, core, chats), core=core)
+
+
+def _application(settings: Settings, core: Core, chats: list[Chat]) -> Starlette:
+    web = pages(
+        core,
+        development=settings.environment is Environment.DEVELOPMENT,
+        providers={name: name for name in settings.idps},
+        sign_in_origins=tuple(_origin(idp) for idp in settings.idps.values()),
+    )
+    routes = [route for chat in chats for route in chat.routes(core.ingress)]
+    return Starlette(
+        routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=dict(web.handlers)
+    )
+
+
+async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Outside, list[Chat]]:
+    keys = _keys(settings)
+    url = settings.database_url.get_secret_value()
+    if not await asyncio.to_thread(is_current, url):
+        raise Misconfigured("the database does not have the newest schema: run `doorward migrate`")
+    database = open_database(url, keys=keys)
+    stack.push_async_callback(database.close)
+    marked = await database.read(lambda tx: tx.jobs.mark(DEMO_MARK))
+    if marked and settings.environment is Environment.PRODUCTION:
+        raise Misconfigured("DOORWARD_DATABASE_URL: this database belongs to the demo; take one of its own")
+    mint = GrantMint(keys.newest(Purpose.GRANT).secret)
+    backend = _systems(settings, clock, mint)
+    stack.callback(backend.close)
+    chats = _chats(settings, clock)
+    for chat in chats:
+        stack.push_async_callback(chat.close)
+    providers = {name: _provider(name, idp) for name, idp in settings.idps.items()}
+    outside = Outside(
+        database=database,
+        clock=clock,
+        tracer=NullTracer(),
+        engine=load_policy(),
+        mint=mint,
+        systems=Systems(hr=backend.hr, crm=backend.crm),
+        hr_facts=backend.facts,
+        crm_facts=backend.facts,
+        providers=providers,
+        platforms={chat.name: chat.platform for chat in chats},
+        chat_sign_ins={},
+        limits=SessionLimits(
+            idle=timedelta(seconds=settings.session.idle_seconds),
+            absolute=timedelta(seconds=settings.session.absolute_seconds),
+        ),
+        routes=Routes(hr={chat.name: chat.hr for chat in chats if chat.hr is not None}),
+        public_url=settings.public_url,
+        csrf_key=keys.newest(Purpose.CSRF).secret,
+    )
+    return outside, chats
+
+
+def _keys(settings: Settings) -> Keyring:
+    if settings.keys.file is None:
+        raise Misconfigured("DOORWARD_KEYS__FILE is empty: make one with `doorward keys init FILE`")
+    return Keyring.load(settings.keys.file, now=datetime.now(UTC))
+
+
+def _systems(settings: Settings, clock: Clock, mint: GrantMint) -> DemoBackend:
+    """The HR and CRM systems. Raises `Misconfigured` for a kind that this version does not speak with."""
+    for name, system in (("HR", settings.hr), ("CRM", settings.crm)):
+        if system.kind is not SystemKind.DEMO:
+            raise Misconfigured(
+                f"DOORWARD_{name}__KIND={system.kind}: this version speaks only with the demo system (kind `demo`, in development)"
+            )
+    return DemoBackend(path=None, clock=clock, verify=verifier(mint, clock), verify_facts=mint.verify_facts)
+
+
+def _chats(settings: Settings, clock: Clock) -> list[Chat]:
+    chats = []
+    if settings.slack is not None:
+        chats.append(slack_chat(settings.slack, clock))
+    if settings.teams is not None:
+        chats.append(teams_chat(settings.teams, clock))
+    return chats
+
+
+def _provider(name: str, idp: Idp) -> OidcProvider:
+    return OidcProvider(
+        name=name,
+        kind=idp.kind.value,
+        authority=idp.authority,
+        client_id=idp.client_id,
+        client_secret=idp.client_secret.get_secret_value() or None,
+        client_certificate=idp.client_certificate.get_secret_value() or None,
+        transport_url=idp.transport_url or None,
+        tenant_ids=idp.tenant_ids,
+        role_claims=idp.role_claims or None,
+    )
+
+
+def _origin(idp: Idp) -> str:
+    parts = urlsplit(idp.transport_url or idp.authority)
+    return f"{parts.scheme}://{parts.netloc}"

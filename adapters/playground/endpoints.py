@@ -21,15 +21,17 @@ from adapters.playground.platform import OpenDialog, PlaygroundPlatform
 from adapters.playground.sign_in import PlaygroundSignIn
 from adapters.playground.stream import Hub
 from adapters.playground.tracer import PlaygroundTracer
-from bot.domain.cards import FieldKind
+from bot.domain.cards import Dialog, FieldKind
 from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind, ReplyWindow
 from bot.domain.secret import Secret
-from bot.errors import Malformed, ProviderUnavailable
+from bot.errors import Malformed, ProviderUnavailable, StorageUnavailable
 from bot.ports.ingress import DialogAnswer, DialogUpdate, FieldError, Ingress
 
 COMMAND = "/doorward"
 MENTION = f"@{DOORWARD}"
 HOUR = timedelta(hours=1)
+LOADING = Dialog(handle="", title="Doorward", submit="", loading=True)
+"""Opened at once, as on Slack, whose trigger lives three seconds; the pipeline puts the answer in its place."""
 LIMIT = 500
 """Characters of a demo message, and of a dialog's field."""
 
@@ -113,9 +115,16 @@ class Playground:
             raise Malformed("action: the button's place on the card is needed")
         post, action = self._platform.pressed(person, text_of(body, "message"), position)
         place = self._platform.place(post.conversation, post.thread)
-        window = ReplyWindow.OPENS_DIALOG if action.opens_dialog else ReplyWindow.NONE
-        message = self._message(person, place, EventKind.PRESS, window=window, handle=action.handle, source=post.id)
-        await self._hand_over(message, action.label)
+        message = self._message(person, place, EventKind.PRESS, handle=action.handle, source=post.id)
+        if not action.opens_dialog:
+            await self._hand_over(message, action.label)
+            return JSONResponse({})
+        view = await self._platform.open_dialog(self._platform.trigger(person, place, post.id), LOADING)
+        try:
+            await self._hand_over(replace(message, window=ReplyWindow.OPENS_DIALOG, trigger=view), action.label)
+        except (StorageUnavailable, TimeoutError):
+            self._platform.close_dialog(view)
+            raise
         return JSONResponse({})
 
     async def submit(self, request: Request) -> Response:

@@ -98,7 +98,7 @@ class PlaygroundPlatform:
         self._posts[message] = changed
         self._announce(changed)
 
-    async def open_dialog(self, trigger: str, dialog: Dialog) -> str | None:
+    async def open_dialog(self, trigger: str, dialog: Dialog) -> str:
         """Open a dialog on the screen of whoever caused the trigger."""
         found = self._triggers.pop(trigger, None)
         if found is None or self._clock.now() >= found.until:

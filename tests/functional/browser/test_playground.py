@@ -119,7 +119,7 @@ async def test_a_press_opens_a_dialog_and_the_code_is_handed_over_apart(
     async def script(message: IncomingMessage) -> None:
         if message.kind is EventKind.PRESS:
             assert message.trigger is not None
-            await stage.platform.open_dialog(message.trigger, CODE)
+            await stage.platform.update_dialog(message.trigger, CODE)
         else:
             await stage.answer(message, REQUEST)
 

@@ -14,6 +14,12 @@ from bot.ports.database import Transaction
 from bot.services import step_up
 
 
+class OtherPerson(NotAllowed):
+    """The page is somebody else's; what it is about stays untold."""
+
+    code = "page.other_person"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A proposal that waits, with what it takes to go on."""
@@ -49,13 +55,13 @@ def is_there(tx: Transaction, handle: str, kind: str, now: datetime) -> bool:
 def asked(tx: Transaction, handle: str, identity: LinkedIdentity, *, limits: SessionLimits, now: datetime) -> Asked:
     """What the page at `handle` asks of this person.
 
-    Raises `HandleSpent` for what is unknown, late, done or withdrawn; `NotAllowed` for somebody else's.
+    Raises `HandleSpent` for what is unknown, late, done or withdrawn; `OtherPerson` for somebody else's.
     """
     found = tx.interactions.find(handle, now=now)
     if found is None or found.kind != "consent":
         raise HandleSpent(code="consent.spent")
     if found.audience != identity.key:
-        raise NotAllowed("somebody else's page", code="page.other_person")
+        raise OtherPerson
     proposal = tx.proposals.find(str(found.payload["proposal"]))
     waits = proposal is not None and proposal.state is ProposalState.WAITING and now < proposal.until
     if proposal is None or not waits or proposal.identity != identity:

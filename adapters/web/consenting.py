@@ -6,21 +6,22 @@ import secrets
 
 from starlette.responses import Response
 
-from adapters.web.asked import Asked, asked, is_there
+from adapters.web.asked import Asked, OtherPerson, asked, is_there
 from adapters.web.pages import Pages, go
-from adapters.web.proving import Wrong, scribe_of, take_code
+from adapters.web.proving import Wrong, take_code
+from adapters.web.scribes import scribe_of
 from adapters.web.signing_in import SigningIn, chat_link
 from adapters.web.viewing import Viewing
 from adapters.web.visitors import Visit
 from bot.domain.answer import Answer
 from bot.domain.audit import EventType
 from bot.domain.cards import Status
+from bot.domain.interaction import Interaction
 from bot.domain.messages import EventKind, IncomingMessage
 from bot.domain.proof import ConsentKind
 from bot.domain.proposal import Proposal, ProposalState
 from bot.errors import HandleSpent, Malformed
 from bot.ports.database import Transaction
-from bot.ports.stores import Interaction
 
 VIEW = "/view/"
 
@@ -42,15 +43,17 @@ class Consenting:
             if not there:
                 raise HandleSpent(code="consent.spent")
             return self._signing_in.ask(visit, f"/consent/{handle}")
-        found = await self.find(visit)
+        try:
+            found = await self._find(visit)
+        except OtherPerson as error:
+            return await self._signing_in.turn_away(visit, f"/consent/{handle}", error)
         return self.enrol_first(visit, found) if found.needs_enrolment else self._page(visit, found)
 
-    async def find(self, visit: Visit) -> Asked:
-        """What the handle of this path asks of whoever signed in. Raises `HandleSpent`, `NotAllowed`."""
+    async def _find(self, visit: Visit) -> Asked:
         return await self._web.database.read(lambda tx: self.look(tx, visit))
 
     def look(self, tx: Transaction, visit: Visit) -> Asked:
-        """The same, inside a transaction."""
+        """What the handle of this path asks of whoever signed in. Raises `HandleSpent`, `OtherPerson`."""
         return asked(tx, visit.handle(), visit.identity, limits=self._web.limits, now=visit.now)
 
     async def decide(self, visit: Visit, form: dict[str, str]) -> Response:
@@ -113,7 +116,7 @@ class Consenting:
         if found.session is None:
             tx.proposals.finish(proposal.id, ProposalState.VOID)
             tx.audit.append(
-                scribe_of(visit.identity, visit.now).event(
+                scribe_of(visit.owner, visit.now).event(
                     EventType.ACCESS_DECIDED,
                     action=proposal.action.action,
                     resource=str(proposal.action.resource),

@@ -19,6 +19,10 @@ from bot.errors import NotAllowed
 FIELD = "csrf_token"
 
 
+class Forged(NotAllowed):
+    """A form that does not come from this browser's own page of ours."""
+
+
 class CsrfGuard:
     """Makes and checks the tokens of our forms."""
 
@@ -32,14 +36,14 @@ class CsrfGuard:
         return hmac.new(self._key, f"form|{browser_id}".encode(), hashlib.sha256).hexdigest()
 
     def check(self, request: Request, browser_id: str | None, token: str) -> None:
-        """Check conditions (1) and (2). Raises `NotAllowed`."""
+        """Check conditions (1) and (2). Raises `Forged`."""
         # (1): the browser's word
         if not self._from_ours(request):
-            raise NotAllowed("the form was sent from another site", code="csrf.origin")
+            raise Forged("the form was sent from another site", code="csrf.origin")
         # (2): the token
         expected = "" if browser_id is None else self.token(browser_id)
         if not expected or not hmac.compare_digest(expected.encode(), token.encode()):
-            raise NotAllowed("the form has no token of this browser", code="csrf.token")
+            raise Forged("the form has no token of this browser", code="csrf.token")
 
     def _from_ours(self, request: Request) -> bool:
         site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -12,15 +13,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from adapters.web.cookies import BrowserCookie
-from adapters.web.csrf import FIELD, CsrfGuard
+from adapters.web.csrf import FIELD, CsrfGuard, Forged
 from adapters.web.forms import read_form
+from adapters.web.scribes import scribe_of
 from adapters.web.site import Web
 from adapters.web.templating import page_environment
 from adapters.web.visitors import Visit, Visitors
 from bot.domain.audit import EventType
 from bot.domain.cards import Status
-from bot.errors import DoorwardError, IntegrityAlarm, Refusal, Unavailable
-from bot.services.audit_trail import Scribe
+from bot.errors import DoorwardError, IntegrityAlarm, NotAllowed, Refusal, Unavailable
 from bot.texts.sentences import Voice, voice
 
 log = structlog.get_logger("doorward.web")
@@ -48,10 +49,12 @@ class Pages:
         """An endpoint for a GET that shows something and changes nothing."""
 
         async def endpoint(request: Request) -> Response:
+            visit = None
             try:
-                return await page(await self._visitors.receive(request))
+                visit = await self._visitors.receive(request)
+                return await page(visit)
             except DoorwardError as error:
-                return await self.refused(request, error)
+                return await self._refused(request, visit, error)
 
         return endpoint
 
@@ -70,13 +73,14 @@ class Pages:
         """An endpoint for a POST of one of our forms."""
 
         async def endpoint(request: Request) -> Response:
+            visit = None
             try:
                 visit = await self._visitors.receive(request)
                 form = await read_form(request)
                 self.csrf.check(request, None if visit.is_new else visit.browser_id, form.get(FIELD, ""))
                 return await order(visit, form)
             except DoorwardError as error:
-                return await self.refused(request, error)
+                return await self._refused(request, visit, error)
 
         return endpoint
 
@@ -88,7 +92,8 @@ class Pages:
     def form(self, visit: Visit, template: str, *, status_code: int = 200, **variables: Any) -> HTMLResponse:
         """A page with a form; it gives a new browser its cookie, without which the form would not count."""
         token = self.csrf.token(visit.browser_id)
-        response = self.render(template, status_code=status_code, csrf_token=token, **variables)
+        signed_in = visit.person is not None
+        response = self.render(template, status_code=status_code, csrf_token=token, signed_in=signed_in, **variables)
         if visit.is_new:
             self.cookie.set(response, visit.browser_id)
         return response
@@ -106,10 +111,22 @@ class Pages:
             status=status.value,
         )
 
-    async def refused(self, request: Request, error: DoorwardError) -> Response:
-        """The page of an error of ours, noted where it says something about whoever asked."""
+    async def note_denied(self, visit: Visit, error: DoorwardError) -> None:
+        """Write down that somebody who is signed in was refused a page."""
+        event = scribe_of(visit.person, visit.now).event(EventType.ACCESS_DECIDED, decision="deny", code=error.code)
+        try:
+            await self.web.database.write(lambda tx: tx.audit.append(event))
+        except DoorwardError:
+            log.warning("refusal_not_written", code=error.code, correlation=event.correlation)
+
+    async def _refused(self, request: Request, visit: Visit | None, error: DoorwardError) -> Response:
+        """The page of an error of ours, after it was written down."""
         if isinstance(error, Refusal):
-            await self.web.rejected(error.code)
+            decided = isinstance(error, NotAllowed) and not isinstance(error, Forged)
+            if decided and visit is not None and visit.person is not None:
+                await self.note_denied(visit, error)
+            else:
+                await self.web.rejected(error.code)
             return self.error(request, error.status, error.code)
         reference = secrets.token_hex(8)
         if isinstance(error, IntegrityAlarm):
@@ -122,7 +139,7 @@ class Pages:
 
     async def _alarm(self, error: IntegrityAlarm, reference: str) -> None:
         log.critical("integrity_alarm", code=error.code, correlation=reference)
-        scribe = Scribe(time=self.web.clock.now(), channel="web", correlation=reference)
+        scribe = replace(scribe_of(None, self.web.clock.now()), correlation=reference)
         event = scribe.event(EventType.INTEGRITY_ALARM, decision="error", code=error.code)
         try:
             await self.web.database.write(lambda tx: tx.audit.append(event))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
-from datetime import datetime
 
 from adapters.web.asked import Asked
+from adapters.web.scribes import scribe_of
 from adapters.web.visitors import Visit
 from bot.domain.audit import EventType
-from bot.domain.identity import LinkedIdentity
 from bot.domain.proof import ProofMethod
 from bot.ports.database import Transaction
 from bot.services import step_up, throttling
-from bot.services.audit_trail import Scribe
 from bot.services.step_up import CodePath, CodeRefusal
 from bot.texts.sentences import Voice
 
@@ -34,7 +31,7 @@ class Wrong:
 
     def sentence(self, voice: Voice) -> str:
         """What the page says under the field."""
-        said = voice.say(f"consent.{self.refusal}")
+        said = voice.say(f"web.code.{self.refusal}")
         if self.refusal is not CodeRefusal.WRONG:
             return said
         return f"{said} {voice.say('web.tries_left', count=self.tries_left)}" if self.tries_left else said
@@ -45,11 +42,6 @@ class Wrong:
         return STATUS[self.refusal]
 
 
-def scribe_of(identity: LinkedIdentity, now: datetime) -> Scribe:
-    """Writes audit events of our pages."""
-    return Scribe(time=now, channel="web", correlation=secrets.token_hex(8), principal=identity.key)
-
-
 def take_code(
     tx: Transaction, visit: Visit, code: str, *, asked: Asked | None, enrolling: bool = False
 ) -> Wrong | None:
@@ -57,7 +49,7 @@ def take_code(
 
     A refusal is a value, so that the attempt that was counted stays counted.
     """
-    scribe = scribe_of(visit.identity, visit.now)
+    scribe = scribe_of(visit.owner, visit.now)
     action = "" if asked is None else asked.proposal.action.action
     resource = "" if asked is None else str(asked.proposal.action.resource)
     result = step_up.check_code(tx, visit.identity, code, path=CodePath.PAGE, now=visit.now, enrolling=enrolling)

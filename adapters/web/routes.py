@@ -68,6 +68,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         "/consent/{handle}": consenting.show,
         "/view/{handle}": viewing.show,
         "/enrol": enrolling.show,
+        SIGN_OUT: signing_in.ask_sign_out,
     }
     coming_back = {
         "/signin/callback/{provider}": signing_in.company_back,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from starlette.responses import Response
@@ -110,20 +111,42 @@ class SigningIn:
             visit.browser_id, following, provider=provider, max_age=0 if afresh else None
         )
 
-    def ask(self, visit: Visit, following: str, *, key: str = "sign_in_here", other: bool = False) -> Response:
+    def ask(self, visit: Visit, following: str) -> Response:
         """A page that asks for a company sign-in, before it says anything about what lies behind."""
-        fields = {"next": following, **({"afresh": "yes"} if other else {})}
+        return self._step(visit, "sign_in_here", {"next": following})
+
+    async def turn_away(self, visit: Visit, following: str, error: DoorwardError) -> Response:
+        """Somebody else's page: it says no more than that, and offers to sign in as somebody else."""
+        await self._pages.note_denied(visit, error)
+        fields = {"next": following, "afresh": "yes"}
+        return self._step(visit, "other_person", fields, status_code=HTTPStatus.FORBIDDEN, who=visit.owner.username)
+
+    def _step(self, visit: Visit, key: str, fields: dict[str, str], **more: Any) -> Response:
+        say = self._pages.voice.say
         return self._pages.form(
             visit,
             "step.html",
-            status_code=HTTPStatus.FORBIDDEN if other else HTTPStatus.OK,
-            heading=self._pages.voice.say(f"web.{key}.title"),
-            sentence=self._pages.voice.say(f"web.{key}.sentence"),
-            button=self._pages.voice.say(f"web.{key}.button"),
+            heading=say(f"web.{key}.title"),
+            sentence=say(f"web.{key}.sentence"),
+            button=say(f"web.{key}.button"),
             choices=self._choices(),
             form_action=CONTINUE,
             hidden_fields=fields,
-            step="sign-in-here",
+            step=key.replace("_", "-"),
+            **more,
+        )
+
+    async def ask_sign_out(self, visit: Visit) -> Response:
+        """The page with the button that ends this browser's session."""
+        say = self._pages.voice.say
+        return self._pages.form(
+            visit,
+            "step.html",
+            heading=say("web.sign_out.title"),
+            sentence=say("web.sign_out.sentence"),
+            button=say("web.sign_out.button"),
+            form_action=SIGN_OUT,
+            step="sign-out",
         )
 
     async def sign_out(self, visit: Visit, form: dict[str, str]) -> Response:

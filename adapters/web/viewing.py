@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from adapters.web.asked import is_there
-from adapters.web.pages import Pages
-from adapters.web.proving import scribe_of
+from adapters.web.asked import OtherPerson, is_there
+from adapters.web.pages import Pages, go
+from adapters.web.scribes import scribe_of
 from adapters.web.signing_in import SigningIn
 from adapters.web.visitors import Visit
 from bot.capabilities.performing import VIEW_SECONDS, read_sheet
 from bot.domain.answer import Sheet
 from bot.domain.audit import EventType
-from bot.errors import HandleSpent, NotAllowed
+from bot.errors import HandleSpent
 from bot.ports.database import Transaction
 
 
@@ -27,9 +27,12 @@ class Viewing:
     async def show(self, visit: Visit) -> Response:
         """A page with the button that opens it; nothing of the values is here yet."""
         handle = visit.handle()
-        there = await self._web.database.read(
-            lambda tx: self._look(tx, visit, handle) if visit.known else is_there(tx, handle, "view", visit.now)
-        )
+        try:
+            there = await self._web.database.read(
+                lambda tx: self._look(tx, visit, handle) if visit.known else is_there(tx, handle, "view", visit.now)
+            )
+        except OtherPerson as error:
+            return await self._signing_in.turn_away(visit, f"/view/{handle}", error)
         if not there:
             raise HandleSpent(code="view.spent")
         if visit.person is None:
@@ -49,11 +52,11 @@ class Viewing:
     async def open(self, visit: Visit, form: dict[str, str]) -> Response:
         """The button."""
         if visit.known is None:
-            raise HandleSpent(code="view.spent")
+            return go(f"/view/{visit.handle()}")
         return await self.take(visit, visit.handle())
 
     async def take(self, visit: Visit, handle: str) -> Response:
-        """Take the handle and show what lies under it. Raises `HandleSpent`, `NotAllowed`."""
+        """Take the handle and show what lies under it. Raises `HandleSpent`, `OtherPerson`."""
         sheet = await self._web.database.write(lambda tx: self._take(tx, visit, handle))
         return self._pages.form(
             visit,
@@ -75,7 +78,7 @@ class Viewing:
         if found is None or found.kind != "view":
             return False
         if found.audience != visit.identity.key:
-            raise NotAllowed("somebody else's page", code="page.other_person")
+            raise OtherPerson
         return True
 
     def _take(self, tx: Transaction, visit: Visit, handle: str) -> Sheet:
@@ -85,6 +88,6 @@ class Viewing:
         if taken is None:
             raise HandleSpent(code="view.spent")
         tx.audit.append(
-            scribe_of(visit.identity, visit.now).event(EventType.VIEW_OPENED, decision="allow", code="view.opened")
+            scribe_of(visit.owner, visit.now).event(EventType.VIEW_OPENED, decision="allow", code="view.opened")
         )
         return read_sheet(taken)

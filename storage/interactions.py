@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, delete, select, update
 
-from bot.ports.stores import Interaction
+from bot.domain.interaction import Interaction
 from storage.codec import to_json, to_micros, to_moment
 from storage.crypto import Keyring, Purpose
 from storage.sealing import Sealer

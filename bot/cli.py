@@ -31,10 +31,12 @@ def fail(message: str, code: int = 2) -> NoReturn:
 
 @app.command()
 def demo(
-    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", show_default="8080")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", show_default="8080")
+    ] = None,
 ) -> None:
     """Run the demonstration: playground, provider and demo systems on this computer; nothing leaves it."""
-    from bot.bootstrap.serving import run_demo  # noqa: PLC0415 - `doorward --help` must not load every adapter
+    from bot.bootstrap.serving import run_demo
 
     try:
         run_demo(load(), port=port)

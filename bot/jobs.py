@@ -93,9 +93,7 @@ class Jobs:
             tx.proposals.void_all(session.identity)
             tx.proofs.void_all(session.identity)
         scribe = Scribe(time=now, channel="scheduler", correlation="", principal=session.identity.key)
-        tx.audit.append(
-            scribe.event(EventType.SESSION_ENDED, resource=session.channel.key, code=f"session.{reason}")
-        )
+        tx.audit.append(scribe.event(EventType.SESSION_ENDED, resource=session.channel.key, code=f"session.{reason}"))
         person = tx.persons.find(session.identity)
         reader = voice(person.locale if person else None)
         at = clock_time(now, person.timezone if person else "UTC", reader.language)

@@ -39,7 +39,7 @@ from policy.model import Decision, Deny, EnrolRequired, Permit, Reason
 
 log = structlog.get_logger("doorward.pipeline")
 MAX_ROUNDS = 4
-"""A decision is made again once the provider was asked, or when T1 finds that something changed; then the person is told."""
+"""A decision is made again once the provider was asked, or when T1 finds a change; then the person is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -215,7 +215,7 @@ def refuse_unknown(environ: Mapping[str, str]) -> None:
 
 def _general(name: str) -> str:
     parts = name.split("__")
-    if parts[0] == f"{PREFIX}IDPS" and len(parts) > 2:  # noqa: PLR2004 - IDPS, the provider's name, its setting
+    if parts[0] == f"{PREFIX}IDPS" and len(parts) > 2:
         parts[1] = "<NAME>"
     if parts[-2:-1] == ["ROLE_CLAIMS"]:
         parts = parts[:-1]

@@ -97,9 +97,7 @@ def compose(outside: Outside) -> Core:
         delivery=delivery,
     )
     jobs = Jobs(database=database, clock=clock, limits=limits, delivery=delivery, ingress=ingress)
-    return Core(
-        outside=outside, pipeline=pipeline, ingress=ingress, delivery=delivery, linking=linking, jobs=jobs
-    )
+    return Core(outside=outside, pipeline=pipeline, ingress=ingress, delivery=delivery, linking=linking, jobs=jobs)
 
 
 def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:

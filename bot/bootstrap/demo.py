@@ -78,7 +78,7 @@ def refuse_real_parts(settings: Settings) -> None:
     for name in ("slack", "teams", "idps", "public_url", "hr", "crm", "keys", "database_url"):
         if name in settings.model_fields_set:
             raise Misconfigured(
-                f"DOORWARD_{name.upper()}… is set: the demo starts with no real part at all; unset it, or use `doorward serve`"
+                f"DOORWARD_{name.upper()}… is set: the demo has no real part at all; unset it, or use `doorward serve`"
             )
     if settings.host not in ("127.0.0.1", "::1"):
         raise Misconfigured(f"DOORWARD_HOST={settings.host}: the demo listens on loopback only; unset it")
@@ -105,9 +105,7 @@ async def demo(settings: Settings, *, port: int, directory: Path | None = None) 
 
 
 @asynccontextmanager
-async def _composed(
-    settings: Settings, folder: Path, origin: str, provider: DemoProvider
-) -> AsyncIterator[Demo]:
+async def _composed(settings: Settings, folder: Path, origin: str, provider: DemoProvider) -> AsyncIterator[Demo]:
     keys = Keyring.generate()
     url = f"sqlite:///{folder / 'doorward.db'}"
     await asyncio.to_thread(migrate, url)
@@ -183,7 +181,9 @@ async def _composed(
         sign_in_origins=(origin, provider.transport_url),
         demo={"demo_phone": "/play/phone", "demo_token": token, "demo_scan_url": "/play/phone"},
     )
-    app: ASGIApp = Starlette(routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=dict(web.handlers))
+    app: ASGIApp = Starlette(
+        routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=dict(web.handlers)
+    )
     app = PersonCookies(app, cookies=web.cookies, people=[person.name for person in people])
     ticker.start()
     try:
@@ -207,6 +207,4 @@ async def _composed(
 
 
 def _hr_channel() -> Place:
-    return Place(
-        platform=Platform.PLAYGROUND, tenant=TENANT, conversation=HR_CHANNEL, kind=PlaceKind.CHANNEL
-    )
+    return Place(platform=Platform.PLAYGROUND, tenant=TENANT, conversation=HR_CHANNEL, kind=PlaceKind.CHANNEL)

@@ -10,7 +10,7 @@ from bot.bootstrap.core import Core
 from bot.domain.identity import ChannelIdentity
 
 
-def pages(  # noqa: PLR0913 - what differs between the demonstration and production
+def pages(
     core: Core,
     *,
     development: bool,

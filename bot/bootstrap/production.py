@@ -1,4 +1,4 @@
-"""Composes Doorward for real: settings in, a web application out. Nothing of the demonstration's playground comes here."""
+"""Composes Doorward for real: settings in, a web application out; the playground never comes here."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def _application(settings: Settings, core: Core, chats: list[Chat]) -> Starlette
         sign_in_origins=tuple(_origin(idp) for idp in settings.idps.values()),
     )
     routes = [route for chat in chats for route in chat.routes(core.ingress)]
-    return Starlette(
-        routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=dict(web.handlers)
-    )
+    return Starlette(routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=dict(web.handlers))
 
 
 async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Outside, list[Chat]]:
@@ -122,7 +120,7 @@ def _systems(settings: Settings, clock: Clock, mint: GrantMint) -> DemoBackend:
     for name, system in (("HR", settings.hr), ("CRM", settings.crm)):
         if system.kind is not SystemKind.DEMO:
             raise Misconfigured(
-                f"DOORWARD_{name}__KIND={system.kind}: this version speaks only with the demo system (kind `demo`, in development)"
+                f"DOORWARD_{name}__KIND={system.kind}: this version speaks only with the demo system, in development"
             )
     return DemoBackend(path=None, clock=clock, verify=verifier(mint, clock), verify_facts=mint.verify_facts)
 

@@ -1,4 +1,4 @@
-"""Administration in chat: roles, sessions, locks, audit and policy. Every one works inside the transaction that records it."""
+"""Administration in chat: roles, sessions, locks, audit, policy; each inside the transaction that records it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def list_roles(local: Local, acting: Acting) -> Result:
     """Roles given inside Doorward, and with a name, everything that person has."""
     say, wanted = acting.voice.say, acting.argument("person")
     person = local.tx.persons.by_username(wanted) if wanted else None
-    grants = local.tx.roles.everyone() if not wanted else (local.tx.roles.of_identity(person.identity) if person else ())
+    grants = (
+        local.tx.roles.everyone() if not wanted else (local.tx.roles.of_identity(person.identity) if person else ())
+    )
     facts = [_grant_fact(local, acting, grant) for grant in grants[:20]]
     if person is not None:
         provider = ", ".join(say(f"roles.{role}") for role in sorted(person.roles))
@@ -225,9 +227,14 @@ def explain_policy(local: Local, acting: Acting) -> Result:
         *(Fact(label=rule.id, value=rule.summary) for rule in rules[:12]),
     )
     headline = say(
-        "admin.explain_policy.headline", action=acting.argument("action"), count=len(rules), name=acting.argument("person")
+        "admin.explain_policy.headline",
+        action=acting.argument("action"),
+        count=len(rules),
+        name=acting.argument("person"),
     )
-    return Result(draft=Draft(card=Card(headline=headline, facts=facts, quiet=f"policy {local.engine.policy_hash[:12]}")))
+    return Result(
+        draft=Draft(card=Card(headline=headline, facts=facts, quiet=f"policy {local.engine.policy_hash[:12]}"))
+    )
 
 
 def _held(local: Local, acting: Acting, person: Person | None) -> frozenset[Role]:
@@ -237,7 +244,7 @@ def _held(local: Local, acting: Acting, person: Person | None) -> frozenset[Role
     return person.roles | given
 
 
-def _entry(  # noqa: PLR0913 - the columns of the list below
+def _entry(
     name: str,
     action: str,
     arguments: type[Arguments],

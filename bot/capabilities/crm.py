@@ -70,9 +70,7 @@ async def find_customer(systems: Systems, acting: Acting) -> Result:
         _more(acting, "crm.list_tickets.title", "list_tickets"),
         _more(acting, "crm.list_opportunities.title", "list_opportunities"),
     )
-    card = Card(
-        headline=customer.name, facts=facts, quotes=quotes, status=Status.ALLOWED, quiet=_read_at(acting)
-    )
+    card = Card(headline=customer.name, facts=facts, quotes=quotes, status=Status.ALLOWED, quiet=_read_at(acting))
     return Result(draft=Draft(card=card, buttons=buttons))
 
 

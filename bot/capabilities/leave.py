@@ -10,12 +10,13 @@ from pydantic import field_validator
 
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Systems, on_self
 from bot.domain.action import ResourceRef
-from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Result
+from bot.domain.answer import ApprovalRequest, Button, Draft, Result
 from bot.domain.cards import ActionStyle, Card, Fact, Quote, Status
 from bot.domain.identity import Principal
 from bot.domain.intent import Intent, Origin
+from bot.domain.leave import LeaveScope, LeaveState, Portion
 from bot.domain.proposal import Shown
-from bot.ports.hr import Leave, LeaveBalance, LeavePreview, LeaveScope, LeaveState, Portion, Verdict
+from bot.ports.hr import Leave, LeaveBalance, LeavePreview
 from bot.texts.formats import clock_time, days, full_day, number
 
 
@@ -43,13 +44,6 @@ class RequestLeave(Arguments):
         return end
 
 
-class OneLeave(Arguments):
-    """One leave request."""
-
-    leave: str
-    note: str = ""
-
-
 class Absences(Arguments):
     """A range of days."""
 
@@ -64,11 +58,6 @@ def of_person(arguments: Arguments, principal: Principal) -> ResourceRef:
     return ResourceRef(type="Employee", id=(principal.employee or principal.key) if own else arguments.person)
 
 
-def _of_leave(arguments: Arguments, principal: Principal) -> ResourceRef:  # noqa: ARG001 - one shape for all targets
-    assert isinstance(arguments, OneLeave)
-    return ResourceRef(type="Leave", id=arguments.leave)
-
-
 def _own_department(arguments: Arguments, principal: Principal) -> ResourceRef:  # noqa: ARG001 - one shape for all
     return ResourceRef(type="Department", id=principal.department)
 
@@ -79,7 +68,8 @@ def read_at(acting: Acting) -> str:
     return acting.voice.say("common.source.hr", time=at)
 
 
-def _days(acting: Acting, amount: Decimal | None) -> str:
+def day_count(acting: Acting, amount: Decimal | None) -> str:
+    """An amount of days in words; a dash where the system keeps none."""
     if amount is None:
         return "–"
     return acting.voice.say("hr.days", count=float(amount), days=number(amount, acting.voice.language))
@@ -136,20 +126,18 @@ async def preview_request(systems: Systems, acting: Acting) -> Shown:
         Fact(label=say("hr.from"), value=full_day(preview.start, language)),
         Fact(label=say("hr.to"), value=full_day(preview.end, language)),
         Fact(label=say("hr.kind"), value=preview.type_name),
-        Fact(label=say("hr.working_days"), value=_days(acting, preview.working_days)),
+        Fact(label=say("hr.working_days"), value=day_count(acting, preview.working_days)),
     ]
     if preview.portion is not Portion.FULL:
         facts.append(Fact(label=say("hr.portion"), value=say(f"hr.portions.{preview.portion}")))
     if preview.balance_before is not None:
-        facts.append(Fact(label=say("hr.balance_before"), value=_days(acting, preview.balance_before)))
-        facts.append(Fact(label=say("hr.balance_after"), value=_days(acting, preview.balance_after)))
+        facts.append(Fact(label=say("hr.balance_before"), value=day_count(acting, preview.balance_before)))
+        facts.append(Fact(label=say("hr.balance_after"), value=day_count(acting, preview.balance_after)))
     facts += [
         Fact(label=say("hr.holiday"), value=f"{holiday.name}, {full_day(holiday.day, language)}")
         for holiday in preview.holidays
     ]
-    facts += [
-        Fact(label=say("hr.overlap"), value=days(item.start, item.end, language)) for item in preview.overlaps
-    ]
+    facts += [Fact(label=say("hr.overlap"), value=days(item.start, item.end, language)) for item in preview.overlaps]
     decides = preview.approver_name or say("hr.people_team")
     facts.append(Fact(label=say("hr.decides"), value=decides))
     note = acting.argument("note")
@@ -176,11 +164,11 @@ async def request_leave(systems: Systems, acting: Acting) -> Result:
     card = Card(
         headline=say("hr.request_leave.sent", range=days(leave.start, leave.end, language)),
         body=say("hr.request_leave.waits", name=decides) if waits else say("hr.request_leave.granted"),
-        facts=(Fact(label=say("hr.working_days"), value=_days(acting, leave.days)),),
+        facts=(Fact(label=say("hr.working_days"), value=day_count(acting, leave.days)),),
         status=Status.WAITING if waits else Status.ALLOWED,
         quiet=read_at(acting),
     )
-    buttons = (_button(acting, "hr.withdraw", "withdraw_leave", leave.id),) if waits else ()
+    buttons = (press_of(acting, "hr.withdraw", "withdraw_leave", leave.id),) if waits else ()
     return Result(
         draft=Draft(card=card, buttons=buttons, about=requester_copy(leave.id)),
         asks=approval_request(acting, leave) if waits else None,
@@ -209,7 +197,8 @@ def approval_request(acting: Acting, leave: Leave) -> ApprovalRequest:
     )
 
 
-def _button(acting: Acting, key: str, capability: str, leave: str, *, danger: bool = False) -> Button:
+def press_of(acting: Acting, key: str, capability: str, leave: str, *, danger: bool = False) -> Button:
+    """A button that starts an intent on one leave request."""
     return Button(
         label=acting.voice.say(key),
         intent=Intent(capability=capability, arguments={"leave": leave}, origin=Origin.PRESS),
@@ -219,127 +208,16 @@ def _button(acting: Acting, key: str, capability: str, leave: str, *, danger: bo
 
 async def my_leaves(systems: Systems, acting: Acting) -> Result:
     """The requests of one person."""
-    leaves = await systems.hr.list_leaves(
-        acting.grant, acting.call, employee=acting.facts.ref.id, scope=LeaveScope.OWN
-    )
+    leaves = await systems.hr.list_leaves(acting.grant, acting.call, employee=acting.facts.ref.id, scope=LeaveScope.OWN)
     say = acting.voice.say
-    facts = tuple(Fact(label=_range(acting, item), value=say(f"hr.states.{item.state}")) for item in leaves[:10])
+    facts = tuple(Fact(label=range_of(acting, item), value=say(f"hr.states.{item.state}")) for item in leaves[:10])
     headline = say("hr.my_leaves.headline", count=len(leaves))
     return Result(draft=Draft(card=Card(headline=headline, facts=facts, quiet=read_at(acting))))
 
 
-def _range(acting: Acting, leave: Leave) -> str:
+def range_of(acting: Acting, leave: Leave) -> str:
+    """The days of a leave request."""
     return days(leave.start, leave.end, acting.voice.language)
-
-
-async def preview_leave(systems: Systems, acting: Acting) -> Shown:
-    """The request that is to be decided or withdrawn."""
-    leave = await systems.hr.get_leave(acting.grant, acting.call, leave=acting.facts.ref.id)
-    say, language = acting.voice.say, acting.voice.language
-    capability = acting.grant.action.capability
-    facts = [
-        Fact(label=say("hr.from"), value=full_day(leave.start, language)),
-        Fact(label=say("hr.to"), value=full_day(leave.end, language)),
-        Fact(label=say("hr.working_days"), value=_days(acting, leave.days)),
-    ]
-    if not leave.sensitive:
-        facts.append(Fact(label=say("hr.kind"), value=leave.type_name))
-    facts.append(Fact(label=say("hr.where"), value=say("hr.on_your_authority")))
-    quotes = (Quote(author=leave.employee_name, text=leave.note),) if leave.note and not leave.sensitive else ()
-    headline = say(f"hr.{capability}.headline", name=leave.employee_name)
-    return Shown(headline=headline, facts=tuple(facts), quotes=quotes)
-
-
-async def withdraw_leave(systems: Systems, acting: Acting) -> Result:
-    """Take one's own request back."""
-    leave = await systems.hr.withdraw_leave(acting.grant, acting.call, leave=acting.facts.ref.id)
-    card = Card(
-        headline=acting.voice.say("hr.withdraw_leave.done", range=_range(acting, leave)),
-        status=Status.ALLOWED,
-        quiet=read_at(acting),
-    )
-    decided = _decision(acting, leave, approved=False, final=True, withdrawn=True)
-    return Result(draft=Draft(card=card), decided=decided)
-
-
-def _decision(
-    acting: Acting, leave: Leave, *, approved: bool, final: bool, withdrawn: bool = False
-) -> DecisionMade:
-    return DecisionMade(
-        about=f"Leave::{leave.id}",
-        subject_name=leave.employee_name,
-        owner=leave.employee,
-        start=leave.start,
-        end=leave.end,
-        approved=approved,
-        final=final,
-        withdrawn=withdrawn,
-        by_name=acting.principal.display_name,
-        method="",
-        note=acting.argument("note"),
-    )
-
-
-async def decide(systems: Systems, acting: Acting, verdict: Verdict) -> Result:
-    """Decide somebody's request, once."""
-    expected = LeaveState(acting.facts.state or LeaveState.PENDING)
-    leave = await systems.hr.decide_leave(
-        acting.grant,
-        acting.call,
-        leave=acting.facts.ref.id,
-        verdict=verdict,
-        note=acting.argument("note"),
-        expected_state=expected,
-    )
-    approved = verdict is Verdict.APPROVE
-    final = leave.state is not LeaveState.SECOND_APPROVAL
-    key = "hr.decided.approved" if approved else "hr.decided.refused"
-    card = Card(
-        headline=acting.voice.say(key, name=leave.employee_name, range=_range(acting, leave)),
-        body="" if final else acting.voice.say("hr.decided.hr_next"),
-        status=Status.ALLOWED if approved else Status.DENIED,
-        quiet=read_at(acting),
-    )
-    return Result(
-        draft=Draft(card=card),
-        decided=_decision(acting, leave, approved=approved, final=final),
-        asks=None if final else approval_request(acting, leave),
-    )
-
-
-async def approve_leave(systems: Systems, acting: Acting) -> Result:
-    """Approve."""
-    return await decide(systems, acting, Verdict.APPROVE)
-
-
-async def refuse_leave(systems: Systems, acting: Acting) -> Result:
-    """Refuse."""
-    return await decide(systems, acting, Verdict.REFUSE)
-
-
-async def waiting(systems: Systems, acting: Acting) -> Result:
-    """What waits for the acting person's decision."""
-    leaves = await systems.hr.list_leaves(
-        acting.grant, acting.call, employee=acting.facts.ref.id, scope=LeaveScope.AWAITING
-    )
-    say, language = acting.voice.say, acting.voice.language
-    facts = tuple(
-        Fact(label=item.employee_name, value=days(item.start, item.end, language)) for item in leaves[:10]
-    )
-    buttons = tuple(
-        Button(
-            label=say("hr.approve_named", name=item.employee_name, range=days(item.start, item.end, language))[:75],
-            intent=Intent(capability="approve_leave", arguments={"leave": item.id}, origin=Origin.PRESS),
-            style=ActionStyle.PRIMARY,
-            opens_dialog=True,
-        )
-        for item in leaves[:5]
-    )
-    headline = say("hr.waiting.headline", count=len(leaves))
-    status = Status.WAITING if leaves else Status.PLAIN
-    return Result(
-        draft=Draft(card=Card(headline=headline, facts=facts, status=status, quiet=read_at(acting)), buttons=buttons)
-    )
 
 
 async def team_absences(systems: Systems, acting: Acting) -> Result:
@@ -391,58 +269,6 @@ LEAVE: tuple[Capability, ...] = (
         target=of_person,
         perform=my_leaves,
         command="leaves",
-    ),
-    Capability(
-        name="withdraw_leave",
-        action="WithdrawLeave",
-        group=Group.HR,
-        resource_type="Leave",
-        arguments=OneLeave,
-        effect=Effect.WRITE,
-        target=_of_leave,
-        perform=withdraw_leave,
-        preview=preview_leave,
-        preview_action="ViewLeave",
-        command="leaves withdraw",
-    ),
-    Capability(
-        name="waiting",
-        action="ListWaiting",
-        group=Group.HR,
-        resource_type="Employee",
-        arguments=Arguments,
-        effect=Effect.READ,
-        target=on_self("Employee"),
-        perform=waiting,
-        command="waiting",
-    ),
-    Capability(
-        name="approve_leave",
-        action="ApproveLeave",
-        group=Group.HR,
-        resource_type="Leave",
-        arguments=OneLeave,
-        canonical=("note",),
-        effect=Effect.WRITE,
-        target=_of_leave,
-        perform=approve_leave,
-        preview=preview_leave,
-        preview_action="ViewLeave",
-        command="approve",
-    ),
-    Capability(
-        name="refuse_leave",
-        action="RefuseLeave",
-        group=Group.HR,
-        resource_type="Leave",
-        arguments=OneLeave,
-        canonical=("note",),
-        effect=Effect.WRITE,
-        target=_of_leave,
-        perform=refuse_leave,
-        preview=preview_leave,
-        preview_action="ViewLeave",
-        command="refuse",
     ),
     Capability(
         name="team_absences",

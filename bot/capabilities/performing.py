@@ -13,11 +13,11 @@ from bot.domain.action import CanonicalAction
 from bot.domain.answer import Answer, Draft, Posting, Result, Sheet
 from bot.domain.cards import Card, Fact
 from bot.domain.grant import Grant
+from bot.domain.interaction import Interaction
 from bot.domain.proposal import Shown
 from bot.errors import NotAllowed
 from bot.ports.connectors import Call
 from bot.ports.database import Transaction
-from bot.ports.stores import Interaction
 from bot.services import approvals, refusals
 from bot.services.approvals import Routes
 from bot.services.authorization import Authorizer
@@ -47,7 +47,7 @@ class Performing:
         """The act, in T1 and T2; the answer is written when this returns. Raises `Stale`, `StorageUnavailable`."""
         answers: list[Answer] = []
 
-        def write(tx: Transaction, result: Result | None, code: str, grant: Grant) -> None:
+        def write(tx: Transaction, result: Result | None, code: str) -> None:
             answer = self._answer(tx, turn, result, code)
             answers.append(answer)
             conclude(tx, turn, answer, self._delivery, lambda: self._follow(tx, turn, result))
@@ -84,7 +84,7 @@ class Performing:
             found.append(await preview(self._systems, _acting(turn, grant, call)))
             return PREVIEWED
 
-        ran = await self._effects.run(plan, read, lambda tx, result, code, grant: None)  # noqa: ARG005 - nothing to write
+        ran = await self._effects.run(plan, read, lambda *_: None)
         if not found:
             raise NotAllowed(ran.code, code=ran.code)
         return found[0]

@@ -34,7 +34,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelIdentity:
-    """An account as the chat platform claims it: platform, tenant (Slack: `enterprise/team`, Teams: tenant id), account id."""
+    """An account as the chat platform claims it: platform, tenant (Slack: `enterprise/team`), account id."""
 
     platform: Platform
     tenant: str
@@ -89,7 +89,7 @@ class RoleGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What is known about a proven identity, from its provider; a lock is part of this row, so deleting a row frees nobody."""
+    """What its provider says of a proven identity; a lock is part of this row, so deleting a row frees nobody."""
 
     identity: LinkedIdentity
     provider: str

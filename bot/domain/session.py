@@ -36,7 +36,7 @@ class Session:
     amr: tuple[str, ...]
 
     def alive(self, now: datetime, limits: SessionLimits) -> bool:
-        """Whether both limits hold. A clock that went back keeps nobody out and lets nobody stay longer than absolute."""
+        """Whether both limits hold; a clock that went back lets nobody stay beyond the absolute one."""
         return now < self.absolute_until and now - self.last_used_at < limits.idle
 
 

@@ -1,4 +1,4 @@
-"""Time-based one-time passwords (RFC 6238): steps, window and acceptance as values. pyotp is used here and nowhere else."""
+"""Time-based one-time passwords (RFC 6238): steps, window, acceptance. pyotp is used here and nowhere else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyotp
 STEP_SECONDS = 30
 DIGITS = 6
 WINDOW_STEPS = 1
-"""One step to either side. RFC 6238 §5.2 recommends one step of delay; accepting one ahead too is our documented deviation."""
+"""One step to either side. RFC 6238 §5.2 recommends one of delay; accepting one ahead is our documented deviation."""
 MAX_CONSECUTIVE_FAILURES = 100
 """NIST SP 800-63B-4 §3.2.2: disabled at the latest here."""
 SEED_CHARACTERS = 32

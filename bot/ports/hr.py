@@ -6,54 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Protocol
 
 from bot.domain.grant import Grant
+from bot.domain.leave import LeaveApproval, LeaveScope, LeaveState, Portion, Verdict
 from bot.ports.connectors import Call, OperationTraits, Reconciliation
-
-
-class LeaveState(StrEnum):
-    """The states of a leave request; the vendor's own word stays beside it in `raw_state`."""
-
-    PENDING = "pending"
-    SECOND_APPROVAL = "second_approval"
-    APPROVED = "approved"
-    REFUSED = "refused"
-    CANCELLED = "cancelled"
-
-
-class LeaveApproval(StrEnum):
-    """Who has to agree before a leave of a type is granted."""
-
-    NONE = "none"
-    MANAGER = "manager"
-    HR = "hr"
-    BOTH = "both"
-
-
-class Portion(StrEnum):
-    """How much of each day; a half is possible for a single day only."""
-
-    FULL = "full"
-    MORNING = "morning"
-    AFTERNOON = "afternoon"
-
-
-class Verdict(StrEnum):
-    """The two decisions on a leave request."""
-
-    APPROVE = "approve"
-    REFUSE = "refuse"
-
-
-class LeaveScope(StrEnum):
-    """Whose leave requests are listed."""
-
-    OWN = "own"
-    """Those of the employee."""
-    AWAITING = "awaiting"
-    """Those that wait for the employee's decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

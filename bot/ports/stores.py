@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from bot.domain.audit import AuditEvent, AuditRecord
 from bot.domain.effect import Effect, EffectState
 from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Person, RoleGrant
+from bot.domain.interaction import Interaction
 from bot.domain.messages import IncomingMessage
 from bot.domain.outbound import OutboxItem, PostedMessage
 from bot.domain.proof import Authenticator, Proof
@@ -80,7 +80,7 @@ class PersonStore(Protocol):
         ...
 
     def save(self, person: Person) -> Person:
-        """Insert or update by compare-and-swap on `version`; the stored one. Raises `Stale`. A lock survives an insert race."""
+        """Insert, or update by compare-and-swap on `version`; a lock survives a race. Raises `Stale`."""
         ...
 
 
@@ -157,19 +157,6 @@ class BrowserSessionStore(Protocol):
     def end_all(self, identity: LinkedIdentity) -> int:
         """End every browser session of a person."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interaction:
-    """What lies under an opaque handle (a button, ticket, browser leg, consent, view)."""
-
-    kind: str
-    payload: dict[str, object]
-    """JSON values only; sealed in storage."""
-    audience: str
-    """`ChannelIdentity.key`, `LinkedIdentity.key`, or `*` for a shared card's button (each press is authorised)."""
-    until: datetime
-    version: int = 0
 
 
 class InteractionStore(Protocol):
@@ -307,7 +294,7 @@ class AuditStore(Protocol):
         """Append and chain. Raises `StorageUnavailable`: no effect without a record."""
         ...
 
-    def search(  # noqa: PLR0913 - the filters of one search form
+    def search(
         self,
         *,
         principal: str | None = None,
@@ -380,7 +367,7 @@ class TokenStore(Protocol):
 
 
 class ThrottleStore(Protocol):
-    """Counters in windows."""
+    """Counters."""
 
     def hit(self, key: str, *, limit: int, window_seconds: int, now: datetime) -> bool:
         """Count first, then say whether the count is within the limit."""

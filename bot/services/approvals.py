@@ -33,9 +33,7 @@ def ask(
     postings: list[Posting] = []
     channel = routes.hr.get(platform)
     if channel is not None:
-        postings.append(
-            Posting(draft=_question(request, voice(None), detailed=False), to=asked_by, place=channel)
-        )
+        postings.append(Posting(draft=_question(request, voice(None), detailed=False), to=asked_by, place=channel))
     for link in _approver_links(tx, request):
         person = tx.persons.find(link.identity)
         draft = _question(request, voice(person.locale if person else None), detailed=True)
@@ -93,9 +91,7 @@ def _press(label: str, capability: str, leave: str, style: ActionStyle) -> Butto
 
 
 def _headline(about: ApprovalRequest | DecisionMade, reader: Voice) -> str:
-    return reader.say(
-        "hr.ask.headline", name=about.subject_name, range=days(about.start, about.end, reader.language)
-    )
+    return reader.say("hr.ask.headline", name=about.subject_name, range=days(about.start, about.end, reader.language))
 
 
 def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting, ...]:

@@ -17,7 +17,7 @@ class Scribe:
     correlation: str
     principal: str = ""
 
-    def event(  # noqa: PLR0913 - the columns of the audit contract
+    def event(
         self,
         type: EventType,  # noqa: A002 - the contract's word
         *,

@@ -37,7 +37,7 @@ class GrantMint:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def issue(  # noqa: PLR0913 - a grant names everything it is good for
+    def issue(
         self,
         *,
         grant_id: str,
@@ -71,13 +71,13 @@ class GrantMint:
 
     def verify(self, grant: Grant, now: datetime) -> None:
         """Check conditions (1) to (3). Raises `NotAllowed`."""
-        # (1)
+        # Condition 1 of the list above.
         if not hmac.compare_digest(self._mac(_grant_bytes(grant)), grant.mac):
             raise NotAllowed("grant is not ours", code="grant.forged")
-        # (2)
+        # Condition 2 of the list above.
         if not hmac.compare_digest(grant.digest, grant.action.digest):
             raise NotAllowed("digest is of another action", code="grant.digest")
-        # (3)
+        # Condition 3 of the list above.
         if not grant.issued_at <= now < grant.until:
             raise NotAllowed("grant is out of time", code="grant.expired")
 
@@ -138,7 +138,7 @@ class Authorizer:
     def __init__(self, engine: PolicyEngine) -> None:
         self.engine = engine
 
-    def decide(  # noqa: PLR0913 - the inputs of a decision, each named
+    def decide(
         self,
         principal: Principal,
         action: str,

@@ -1,4 +1,4 @@
-"""Turns buttons into opaque handles: the platform gets a random string, what it stands for lies sealed in the database."""
+"""Turns buttons into opaque handles: the platform gets a random string, its meaning lies sealed in the database."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from bot.domain.answer import Button, Draft
 from bot.domain.cards import Action, Audience, Card
 from bot.domain.identity import ChannelIdentity
 from bot.domain.intent import Intent, Origin
+from bot.domain.interaction import Interaction
 from bot.ports.database import Transaction
-from bot.ports.stores import Interaction
 
 PERSONAL_SECONDS = 3600
 SHARED_SECONDS = 30 * 86_400

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from bot.domain.answer import Answer, Button, Draft
 from bot.domain.cards import Action, ActionStyle, Card, Dialog, DialogField, Fact, FieldKind, Status
+from bot.domain.interaction import Interaction
 from bot.domain.proof import ConsentKind
 from bot.domain.proposal import PROPOSAL_SECONDS, Proposal, Shown
 from bot.ports.database import Transaction
-from bot.ports.stores import Interaction
 from bot.services.turns import Turn, Wanted, proposal_card
 from bot.texts.sentences import Voice
 from policy.model import Consent
@@ -126,6 +126,9 @@ def code_dialog(tx: Transaction, proposal: Proposal, voice: Voice) -> Dialog:
         title=proposal.shown.headline,
         submit=voice.say(f"consent.verbs.{proposal.action.capability}"),
         fields=(field,),
-        signed=(*proposal.shown.facts, *(Fact(label=quote.author, value=quote.text) for quote in proposal.shown.quotes)),
+        signed=(
+            *proposal.shown.facts,
+            *(Fact(label=quote.author, value=quote.text) for quote in proposal.shown.quotes),
+        ),
         body=voice.say("consent.signs_exactly", digest=proposal.digest[:8]),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -83,7 +82,7 @@ class Delivery:
         except PlatformRefused as error:
             log.warning("not_delivered", code=error.code, platform=item.place.platform.value)
             message = None
-        except (DoorwardError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, DoorwardError, OSError) as error:
             log.warning("delivery_failed", error=type(error).__name__)
             await self._again(item, 2.0)
             return
@@ -123,7 +122,6 @@ class Delivery:
             return
         at = self._clock.now() + timedelta(seconds=seconds * 2**item.attempts)
         await self._database.write(lambda tx: tx.outbox.retry(item.id, at=at))
-
 
 
 def edit_of(tx: Transaction, posted: PostedMessage, draft: Draft) -> Posting | None:

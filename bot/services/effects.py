@@ -1,4 +1,4 @@
-"""Exactly once: the transaction before a connector call (T1), the call, the transaction after it (T2). Nothing else calls one.
+"""Exactly once: the transaction before a connector call (T1), the call, the one after it (T2). Nothing else calls one.
 
 T1 compares everything the decision was made on with what holds now; any difference is `Stale`, and the caller
 decides again:
@@ -7,7 +7,7 @@ decides again:
 (2) roles and attributes: the same person row and the same local grants;
 (3) policy: the same hash;
 (4) the proposal is still waiting, with this digest, and the proof is unspent and in its time;
-(5) then, in the same transaction: proposal and proof are spent, the grant and the intent are written, and both are audited.
+(5) then, in the same transaction: proposal and proof are spent, grant and intent are written, and it is audited.
 
 The facts' version goes to the system itself, as the expected version of the call.
 """
@@ -70,8 +70,8 @@ class Ran:
     record: AuditRecord
 
 
-Conclude = Callable[[Transaction, Result | None, str, Grant], None]
-"""Writes the answer in T2: the result or None, the code of how it ended, the grant."""
+Conclude = Callable[[Transaction, Result | None, str], None]
+"""Writes the answer in T2: the result or None, and the code of how it ended."""
 
 
 class Effects:
@@ -92,9 +92,7 @@ class Effects:
         self._limits = limits
         self._policy_hash = policy_hash
 
-    async def run(
-        self, plan: Plan, perform: Callable[[Grant, Call], Awaitable[Result]], conclude: Conclude
-    ) -> Ran:
+    async def run(self, plan: Plan, perform: Callable[[Grant, Call], Awaitable[Result]], conclude: Conclude) -> Ran:
         """T1, the connector call within its deadline, T2. Raises `Stale`, `StorageUnavailable`."""
         grant = self._issue(plan)
         await self._database.write(lambda tx: self._intend(tx, plan, grant))
@@ -156,21 +154,21 @@ class Effects:
         )
 
     def _compare(self, tx: Transaction, plan: Plan, now: datetime) -> None:
-        # (1)
+        # Condition 1 of the list above.
         standing = tx.sessions.use(plan.channel, now=now, limits=self._limits)
         if standing.state is not SessionState.ALIVE or standing.person is None or standing.session is None:
             raise Stale("session")
         if plan.standing.session is None or standing.session.id != plan.standing.session.id:
             raise Stale("session")
-        # (2)
+        # Condition 2 of the list above.
         if standing.person != plan.standing.person or standing.grants != plan.standing.grants:
             raise Stale("person")
-        # (3)
+        # Condition 3 of the list above.
         if self._policy_hash() != plan.policy_hash:
             raise Stale("policy")
 
     def _spend(self, tx: Transaction, plan: Plan, now: datetime) -> None:
-        # (4), (5)
+        # Condition 4 of the list above.
         if plan.proposal is not None:
             if plan.proposal.digest != plan.action.digest or plan.proposal.until <= now:
                 raise Stale("proposal")
@@ -207,7 +205,7 @@ class Effects:
             return None, error.code
         return result, result.code
 
-    def _finish(  # noqa: PLR0913 - both halves of T2
+    def _finish(
         self, tx: Transaction, plan: Plan, grant: Grant, result: Result | None, code: str, conclude: Conclude
     ) -> Ran:
         now = self._clock.now()
@@ -223,7 +221,7 @@ class Effects:
                 time=now,
             )
         )
-        conclude(tx, result, code, grant)
+        conclude(tx, result, code)
         return Ran(grant=grant, result=result, code=code, record=record)
 
 

@@ -239,5 +239,3 @@ class InboxIngress:
 
 def _field_error(reader: Voice, key: str) -> FieldError:
     return FieldError(field="code", text=reader.say(key))
-
-

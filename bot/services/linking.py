@@ -26,6 +26,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from bot.domain.audit import EventType
 from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Platform
+from bot.domain.interaction import Interaction
 from bot.domain.messages import Place
 from bot.domain.outbound import OutboxItem
 from bot.domain.session import BrowserSession, SessionLimits
@@ -34,7 +35,6 @@ from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, SignIn
-from bot.ports.stores import Interaction
 from bot.services import refusals
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, edit_of
@@ -115,7 +115,7 @@ def _hash(browser_id: str) -> str:
 class Linking:
     """The sign-in legs, as the web pages drive them."""
 
-    def __init__(  # noqa: PLR0913 - composed once
+    def __init__(
         self,
         *,
         database: Database,
@@ -143,7 +143,7 @@ class Linking:
         return _TICKET.validate_python(found.payload)
 
     async def begin(self, ticket: str, browser_id: str, provider: str | None = None) -> str:
-        """Take the ticket; where the browser goes next. Raises `HandleSpent`, `SignInRefused`, `ProviderUnavailable`."""
+        """Take the ticket; where the browser goes. Raises `HandleSpent`, `SignInRefused`, `ProviderUnavailable`."""
         name = provider or next(iter(self._providers))
         if name not in self._providers:
             raise SignInRefused(code="idp.unknown")
@@ -156,7 +156,7 @@ class Linking:
         )
 
     def _take(self, tx: Transaction, ticket: str, browser_id: str, provider: str) -> tuple[Leg, str]:
-        # (1)
+        # Condition 1 of the list above.
         found = tx.interactions.take(ticket, now=self._clock.now())
         if found is None or found.kind != "ticket":
             raise HandleSpent(code="ticket.spent")
@@ -197,10 +197,8 @@ class Linking:
         leg, _ = await self._find(state, browser_id, stage="chat")
         if leg.channel is None or leg.channel.platform is not platform:
             raise SignInRefused(code="link.mixed_up")
-        who = await self._chats[platform].redeem(
-            code=code, nonce=leg.nonce, redirect_uri=self._chat_redirect(platform)
-        )
-        # (3)
+        who = await self._chats[platform].redeem(code=code, nonce=leg.nonce, redirect_uri=self._chat_redirect(platform))
+        # Condition 3 of the list above.
         if not hmac.compare_digest(who.key, leg.channel.key):
             await self._refused(leg, "link.other_chat_account")
             raise SignInRefused(code="link.other_chat_account")
@@ -225,7 +223,7 @@ class Linking:
         if found is None or found.kind != "leg":
             raise HandleSpent(code="leg.spent")
         leg = _LEG.validate_python(found.payload)
-        # (2)
+        # Condition 2 of the list above.
         if not hmac.compare_digest(leg.browser, _hash(browser_id)):
             await self._refused(leg, "link.other_browser")
             raise SignInRefused(code="link.other_browser")
@@ -239,7 +237,7 @@ class Linking:
         leg, _ = await self._find(state, browser_id, stage="company")
         if leg.provider != provider:
             raise SignInRefused(code="link.mixed_up")
-        # (4)
+        # Condition 4 of the list above.
         try:
             sign_in = await self._providers[provider].complete_sign_in(
                 flow=leg.flow, response=response, now=self._clock.now()
@@ -254,7 +252,7 @@ class Linking:
         return Named(leg=state, channel=leg.channel, sign_in=sign_in)
 
     async def confirm(self, state: str, browser_id: str) -> SignedIn:
-        """(5): the page that names both accounts was confirmed. Raises `HandleSpent`, `AlreadyLinked`, `SignInRefused`."""
+        """(5): the page naming both accounts was confirmed. Raises `HandleSpent`, `AlreadyLinked`, `SignInRefused`."""
         leg, _ = await self._find(state, browser_id, stage="named")
         if leg.sign_in is None:
             raise HandleSpent(code="leg.spent")
@@ -314,7 +312,7 @@ class Linking:
 
     def _link(self, tx: Transaction, leg: Leg, identity: LinkedIdentity, scribe: Scribe, *, locked: bool) -> None:
         assert leg.channel is not None
-        # (6)
+        # Condition 6 of the list above.
         if locked:
             raise SignInRefused(code="person.locked")
         link = tx.links.find(leg.channel)

@@ -1,4 +1,4 @@
-"""The answers that are not the thing itself: sign in first, not allowed, not understood, not now. Each says what next."""
+"""The answers that are not the thing itself: sign in first, not allowed, not understood. Each says what next."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def session_ended(voice: Voice, reason: str, at: str) -> Draft:
     return Draft(card=card)
 
 
-def sign_in_first(
-    voice: Voice, path: str, public_url: str, state: SessionState, channel: ChannelIdentity
-) -> Answer:
+def sign_in_first(voice: Voice, path: str, public_url: str, state: SessionState, channel: ChannelIdentity) -> Answer:
     """An offer only this person sees."""
     key = "sign_in.first" if state is SessionState.NOT_LINKED else "sign_in.again"
     link = Action(label=voice.say("sign_in.button"), url=public_url + path, style=ActionStyle.PRIMARY)

@@ -25,7 +25,7 @@ class Revalidator:
     async def check(self, person: Person, scribe: Scribe) -> Person:
         """The person as the provider describes them now, stored.
 
-        Raises `AccountRevoked` after ending everything of theirs, `ProviderUnavailable` without having changed anything.
+        Raises `AccountRevoked` after ending everything of theirs, `ProviderUnavailable` with nothing changed.
         """
         kept = await self._database.read(lambda tx: tx.tokens.load(person.identity))
         provider = self._providers.get(person.provider)
@@ -33,9 +33,7 @@ class Revalidator:
             raise ProviderUnavailable("no token to ask with", code="idp.no_token")
         cache, version = kept
         try:
-            fresh = await provider.revalidate(
-                subject=person.identity.subject, token_cache=cache, now=self._clock.now()
-            )
+            fresh = await provider.revalidate(subject=person.identity.subject, token_cache=cache, now=self._clock.now())
         except AccountRevoked:
             await self._database.write(lambda tx: self._end(tx, person.identity, scribe))
             raise

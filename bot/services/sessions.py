@@ -6,11 +6,10 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, Role
+from bot.domain.identity import ChannelIdentity, Employee, Issuer, LinkedIdentity, Person, Role, Subject
 from bot.domain.session import BrowserSession, Session, SessionLimits
 from bot.ports.database import Transaction
 from bot.ports.identity_provider import SignIn, VerifiedClaims
-from bot.domain.identity import Employee, Issuer, Subject
 
 SESSION_ID_BYTES = 24
 BROWSER_SESSION_SECONDS = 1800

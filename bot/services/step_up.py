@@ -84,10 +84,10 @@ def check_code(
     tx: Transaction, identity: LinkedIdentity, code: str, *, path: CodePath, now: datetime, enrolling: bool = False
 ) -> Authenticator | CodeRefusal:
     """Check conditions (1) to (4) of this module; the authenticator that the code is of, or why not."""
-    # (1)
+    # Condition 1 of the list above.
     if not throttling.allows_code(tx, identity.key, path.value, now):
         return CodeRefusal.THROTTLED
-    # (2)
+    # Condition 2 of the list above.
     candidates = [
         item
         for item in tx.authenticators.of_identity(identity)
@@ -101,17 +101,17 @@ def check_code(
     authenticator = tx.authenticators.count_attempt(authenticator.id)
     if authenticator.disabled:
         return CodeRefusal.DISABLED
-    # (3)
+    # Condition 3 of the list above.
     step = accepted_step(tx.authenticators.seed(authenticator.id), code, now, last_step=authenticator.last_step)
     if step is None:
         return CodeRefusal.WRONG
-    # (4)
+    # Condition 4 of the list above.
     if not tx.authenticators.accept(authenticator.id, step=step, now=now):
         return CodeRefusal.WRONG
     return authenticator
 
 
-def prove(  # noqa: PLR0913 - what a proof binds
+def prove(
     tx: Transaction,
     identity: LinkedIdentity,
     *,

@@ -14,6 +14,7 @@ from bot.domain.answer import Answer, Posting
 from bot.domain.audit import AuditEvent, AuditRecord, EventType
 from bot.domain.identity import Principal
 from bot.domain.intent import Intent, Origin
+from bot.domain.interaction import Interaction
 from bot.domain.messages import IncomingMessage, ReplyWindow
 from bot.domain.outbound import OutboxItem
 from bot.domain.proof import Proof, ProofMethod
@@ -21,7 +22,6 @@ from bot.domain.proposal import Proposal
 from bot.domain.session import Standing
 from bot.ports.clock import Clock
 from bot.ports.database import Transaction
-from bot.ports.stores import Interaction
 from bot.ports.trace import Step, StepOutcome, TraceEntry, Tracer
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import Circumstances
@@ -29,7 +29,6 @@ from bot.services.delivery import Delivery
 from bot.services.effects import Ran
 from bot.texts.sentences import Voice, voice
 from policy.model import Obligations
-
 
 SLOT = "partial"
 PENDING_SECONDS = 600
@@ -158,9 +157,7 @@ def slot_message(message: IncomingMessage, partial: Intent, missing: str) -> Inc
 def read_slot(slot: IncomingMessage) -> tuple[Intent, str]:
     """The partial intent, and the argument that was asked for."""
     kept = json.loads(slot.fields[SLOT])
-    partial = Intent(
-        capability=kept["capability"], arguments=kept["arguments"], origin=Origin(kept["origin"])
-    )
+    partial = Intent(capability=kept["capability"], arguments=kept["arguments"], origin=Origin(kept["origin"]))
     return partial, slot.fields["missing"]
 
 

@@ -10,7 +10,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from bot.ports.connectors import Invalid
-from bot.ports.hr import Holiday, Portion
+from bot.ports.hr import Holiday
+from bot.domain.leave import Portion
 
 LONGEST_DAYS = 366
 YEARS_BACK = 1

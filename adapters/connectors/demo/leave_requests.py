@@ -12,7 +12,8 @@ from adapters.connectors.demo.leave_records import BALANCES, LEAVES, absence_of,
 from adapters.connectors.demo.reach import reach_employee, reach_leave
 from adapters.connectors.demo.staff import employee_row
 from bot.ports.connectors import Conflict, ConflictReason, Invalid, NotFound
-from bot.ports.hr import Leave, LeaveApproval, LeavePreview, LeaveState, Portion
+from bot.ports.hr import Leave, LeavePreview
+from bot.domain.leave import LeaveApproval, LeaveState, Portion
 
 LONGEST_NOTE = 500
 

@@ -14,7 +14,7 @@ from adapters.connectors.demo.backend import DemoBackend
 from adapters.connectors.demo.people import PEOPLE
 from adapters.idp.demo.people import PEOPLE as ACCOUNTS
 from bot.errors import Misconfigured
-from bot.ports.hr import LeaveScope
+from bot.domain.leave import LeaveScope
 from tests.contract.connectors import JOHN, MIA, SARAH, SUE, GrantDesk
 from tests.fakes.clock import FixedClock
 

@@ -1,0 +1,189 @@
+"""Leave that was asked for: what waits, the decision, and withdrawing."""
+
+from __future__ import annotations
+
+from bot.capabilities.leave import approval_request, day_count, range_of, read_at
+from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Systems, on_self
+from bot.domain.action import ResourceRef
+from bot.domain.answer import Button, DecisionMade, Draft, Result
+from bot.domain.cards import ActionStyle, Card, Fact, Quote, Status
+from bot.domain.identity import Principal
+from bot.domain.intent import Intent, Origin
+from bot.domain.leave import LeaveScope, LeaveState, Verdict
+from bot.domain.proposal import Shown
+from bot.ports.hr import Leave
+from bot.texts.formats import days, full_day
+
+
+class OneLeave(Arguments):
+    """One leave request."""
+
+    leave: str
+    note: str = ""
+
+
+def _of_leave(arguments: Arguments, principal: Principal) -> ResourceRef:  # noqa: ARG001 - one shape for all targets
+    assert isinstance(arguments, OneLeave)
+    return ResourceRef(type="Leave", id=arguments.leave)
+
+
+async def preview_leave(systems: Systems, acting: Acting) -> Shown:
+    """The request that is to be decided or withdrawn."""
+    leave = await systems.hr.get_leave(acting.grant, acting.call, leave=acting.facts.ref.id)
+    say, language = acting.voice.say, acting.voice.language
+    capability = acting.grant.action.capability
+    facts = [
+        Fact(label=say("hr.from"), value=full_day(leave.start, language)),
+        Fact(label=say("hr.to"), value=full_day(leave.end, language)),
+        Fact(label=say("hr.working_days"), value=day_count(acting, leave.days)),
+    ]
+    if not leave.sensitive:
+        facts.append(Fact(label=say("hr.kind"), value=leave.type_name))
+    facts.append(Fact(label=say("hr.where"), value=say("hr.on_your_authority")))
+    quotes = (Quote(author=leave.employee_name, text=leave.note),) if leave.note and not leave.sensitive else ()
+    headline = say(f"hr.{capability}.headline", name=leave.employee_name)
+    return Shown(headline=headline, facts=tuple(facts), quotes=quotes)
+
+
+async def withdraw_leave(systems: Systems, acting: Acting) -> Result:
+    """Take one's own request back."""
+    leave = await systems.hr.withdraw_leave(acting.grant, acting.call, leave=acting.facts.ref.id)
+    card = Card(
+        headline=acting.voice.say("hr.withdraw_leave.done", range=range_of(acting, leave)),
+        status=Status.ALLOWED,
+        quiet=read_at(acting),
+    )
+    decided = _decision(acting, leave, approved=False, final=True, withdrawn=True)
+    return Result(draft=Draft(card=card), decided=decided)
+
+
+def _decision(acting: Acting, leave: Leave, *, approved: bool, final: bool, withdrawn: bool = False) -> DecisionMade:
+    return DecisionMade(
+        about=f"Leave::{leave.id}",
+        subject_name=leave.employee_name,
+        owner=leave.employee,
+        start=leave.start,
+        end=leave.end,
+        approved=approved,
+        final=final,
+        withdrawn=withdrawn,
+        by_name=acting.principal.display_name,
+        method="",
+        note=acting.argument("note"),
+    )
+
+
+async def decide(systems: Systems, acting: Acting, verdict: Verdict) -> Result:
+    """Decide somebody's request, once."""
+    expected = LeaveState(acting.facts.state or LeaveState.PENDING)
+    leave = await systems.hr.decide_leave(
+        acting.grant,
+        acting.call,
+        leave=acting.facts.ref.id,
+        verdict=verdict,
+        note=acting.argument("note"),
+        expected_state=expected,
+    )
+    approved = verdict is Verdict.APPROVE
+    final = leave.state is not LeaveState.SECOND_APPROVAL
+    key = "hr.decided.approved" if approved else "hr.decided.refused"
+    card = Card(
+        headline=acting.voice.say(key, name=leave.employee_name, range=range_of(acting, leave)),
+        body="" if final else acting.voice.say("hr.decided.hr_next"),
+        status=Status.ALLOWED if approved else Status.DENIED,
+        quiet=read_at(acting),
+    )
+    return Result(
+        draft=Draft(card=card),
+        decided=_decision(acting, leave, approved=approved, final=final),
+        asks=None if final else approval_request(acting, leave),
+    )
+
+
+async def approve_leave(systems: Systems, acting: Acting) -> Result:
+    """Approve."""
+    return await decide(systems, acting, Verdict.APPROVE)
+
+
+async def refuse_leave(systems: Systems, acting: Acting) -> Result:
+    """Refuse."""
+    return await decide(systems, acting, Verdict.REFUSE)
+
+
+async def waiting(systems: Systems, acting: Acting) -> Result:
+    """What waits for the acting person's decision."""
+    leaves = await systems.hr.list_leaves(
+        acting.grant, acting.call, employee=acting.facts.ref.id, scope=LeaveScope.AWAITING
+    )
+    say, language = acting.voice.say, acting.voice.language
+    facts = tuple(Fact(label=item.employee_name, value=days(item.start, item.end, language)) for item in leaves[:10])
+    buttons = tuple(
+        Button(
+            label=say("hr.approve_named", name=item.employee_name, range=days(item.start, item.end, language))[:75],
+            intent=Intent(capability="approve_leave", arguments={"leave": item.id}, origin=Origin.PRESS),
+            style=ActionStyle.PRIMARY,
+            opens_dialog=True,
+        )
+        for item in leaves[:5]
+    )
+    headline = say("hr.waiting.headline", count=len(leaves))
+    status = Status.WAITING if leaves else Status.PLAIN
+    return Result(
+        draft=Draft(card=Card(headline=headline, facts=facts, status=status, quiet=read_at(acting)), buttons=buttons)
+    )
+
+
+LEAVE_DECISIONS: tuple[Capability, ...] = (
+    Capability(
+        name="withdraw_leave",
+        action="WithdrawLeave",
+        group=Group.HR,
+        resource_type="Leave",
+        arguments=OneLeave,
+        effect=Effect.WRITE,
+        target=_of_leave,
+        perform=withdraw_leave,
+        preview=preview_leave,
+        preview_action="ViewLeave",
+        command="leaves withdraw",
+    ),
+    Capability(
+        name="waiting",
+        action="ListWaiting",
+        group=Group.HR,
+        resource_type="Employee",
+        arguments=Arguments,
+        effect=Effect.READ,
+        target=on_self("Employee"),
+        perform=waiting,
+        command="waiting",
+    ),
+    Capability(
+        name="approve_leave",
+        action="ApproveLeave",
+        group=Group.HR,
+        resource_type="Leave",
+        arguments=OneLeave,
+        canonical=("note",),
+        effect=Effect.WRITE,
+        target=_of_leave,
+        perform=approve_leave,
+        preview=preview_leave,
+        preview_action="ViewLeave",
+        command="approve",
+    ),
+    Capability(
+        name="refuse_leave",
+        action="RefuseLeave",
+        group=Group.HR,
+        resource_type="Leave",
+        arguments=OneLeave,
+        canonical=("note",),
+        effect=Effect.WRITE,
+        target=_of_leave,
+        perform=refuse_leave,
+        preview=preview_leave,
+        preview_action="ViewLeave",
+        command="refuse",
+    ),
+)

@@ -13,10 +13,10 @@ from typing import TypeVar
 
 import pytest
 
+from bot.domain.leave import LeaveScope, LeaveState, Portion, Verdict
 from bot.errors import NotAllowed
 from bot.ports.connectors import Conflict, ConflictReason, Forbidden, Invalid, NotFound, Reconciliation, Unsupported
 from bot.ports.hr import HumanResources, Leave, Profile
-from bot.domain.leave import LeaveScope, LeaveState, Portion, Verdict
 from tests.contract.connectors import JOHN, MIA, RAJ, SARAH, SUE, SYSTEMS, Somebody, SystemUnderTest
 from tests.fakes.clock import FixedClock
 

@@ -11,12 +11,12 @@ from typing import TypeVar
 import pytest
 
 from bot.domain.effect import EffectState
+from bot.domain.interaction import Interaction
 from bot.domain.proof import ConsentKind
 from bot.domain.proposal import ProposalState
 from bot.domain.totp import MAX_CONSECUTIVE_FAILURES
 from bot.errors import IntegrityAlarm, Stale
 from bot.ports.database import Transaction
-from bot.domain.interaction import Interaction
 from tests.contract.stores import (
     JOHN,
     JOHNS_CHAT,

@@ -75,7 +75,8 @@ class FakeChat:
         return [
             posted
             for posted in self.posts
-            if posted.to == who or (posted.place.kind is not PlaceKind.DIRECT and posted.reply.audience is Audience.PLACE)
+            if posted.to == who
+            or (posted.place.kind is not PlaceKind.DIRECT and posted.reply.audience is Audience.PLACE)
         ]
 
 

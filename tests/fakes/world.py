@@ -1,4 +1,4 @@
-"""A whole Doorward in one process: the real core, stores, policies and demo systems, between a fake chat and directory."""
+"""A whole Doorward in one process: real core, stores, policies and demo systems, between a fake chat and directory."""
 
 from __future__ import annotations
 
@@ -169,9 +169,7 @@ class World:
             assert proposal is not None
             session = tx.sessions.of_identity(proposal.identity)[0]
             reading = proposal.consent.value == "own_reading"
-            checked = step_up.check_code(
-                tx, proposal.identity, self.code(name), path=step_up.CodePath.PAGE, now=now
-            )
+            checked = step_up.check_code(tx, proposal.identity, self.code(name), path=step_up.CodePath.PAGE, now=now)
             assert not isinstance(checked, step_up.CodeRefusal)
             step_up.prove(
                 tx,
@@ -181,9 +179,7 @@ class World:
                 binding=step_up.reading_binding(session.id, proposal.reading_set) if reading else proposal.digest,
                 now=now,
             )
-            return self.message(
-                name, EventKind.RESUME, place=proposal.place, fields={"proposal": proposal.id}
-            )
+            return self.message(name, EventKind.RESUME, place=proposal.place, fields={"proposal": proposal.id})
 
         message = await self.database.write(work)
         return await self.core.ingress.resume(message)

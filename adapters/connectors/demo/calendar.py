@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from bot.domain.leave import Portion
 from bot.ports.connectors import Invalid
 from bot.ports.hr import Holiday
-from bot.domain.leave import Portion
 
 LONGEST_DAYS = 366
 YEARS_BACK = 1

@@ -10,9 +10,24 @@ from adapters.connectors.demo import leave_decisions, leave_records, leave_reque
 from adapters.connectors.demo.gate import Gate
 from adapters.connectors.demo.traits import traits_of
 from bot.domain.grant import Grant
-from bot.ports.connectors import Call, OperationTraits, Reconciliation
-from bot.ports.hr import Absence, Benefits, EmployeeCard, Holiday, HumanResources, Leave, LeaveBalance, LeavePreview, LeaveType, Pay, Payslip, PayslipSummary, Profile, Report
 from bot.domain.leave import LeaveScope, LeaveState, Portion, Verdict
+from bot.ports.connectors import Call, OperationTraits, Reconciliation
+from bot.ports.hr import (
+    Absence,
+    Benefits,
+    EmployeeCard,
+    Holiday,
+    HumanResources,
+    Leave,
+    LeaveBalance,
+    LeavePreview,
+    LeaveType,
+    Pay,
+    Payslip,
+    PayslipSummary,
+    Profile,
+    Report,
+)
 
 TRAITS = traits_of(
     HumanResources,

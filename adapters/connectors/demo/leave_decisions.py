@@ -8,9 +8,9 @@ from adapters.connectors.demo.gate import Visit
 from adapters.connectors.demo.leave_records import leave_of, leave_row
 from adapters.connectors.demo.leave_requests import needs_second
 from adapters.connectors.demo.reach import reach_leave
+from bot.domain.leave import LeaveState, Verdict
 from bot.ports.connectors import Conflict, ConflictReason, Forbidden, Invalid, NotFound
 from bot.ports.hr import Leave
-from bot.domain.leave import LeaveState, Verdict
 
 UNDECIDED = (LeaveState.PENDING, LeaveState.SECOND_APPROVAL)
 LONGEST_NOTE = 500

@@ -11,9 +11,9 @@ from adapters.connectors.demo.calendar import check_range, holidays_of, in_days
 from adapters.connectors.demo.gate import Visit
 from adapters.connectors.demo.reach import reach_department, reach_employee, reach_leave
 from adapters.connectors.demo.staff import employee_row
+from bot.domain.leave import LeaveApproval, LeaveScope, LeaveState, Portion
 from bot.ports.connectors import Invalid, NotFound
 from bot.ports.hr import Absence, Holiday, Leave, LeaveBalance, LeaveType
-from bot.domain.leave import LeaveApproval, LeaveScope, LeaveState, Portion
 
 LISTED_BACK = timedelta(days=365)
 LEAVES = (

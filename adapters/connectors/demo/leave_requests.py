@@ -11,9 +11,9 @@ from adapters.connectors.demo.gate import Visit
 from adapters.connectors.demo.leave_records import BALANCES, LEAVES, absence_of, leave_of, leave_row, type_row
 from adapters.connectors.demo.reach import reach_employee, reach_leave
 from adapters.connectors.demo.staff import employee_row
+from bot.domain.leave import LeaveApproval, LeaveState, Portion
 from bot.ports.connectors import Conflict, ConflictReason, Invalid, NotFound
 from bot.ports.hr import Leave, LeavePreview
-from bot.domain.leave import LeaveApproval, LeaveState, Portion
 
 LONGEST_NOTE = 500
 

@@ -13,9 +13,9 @@ import pytest
 
 from adapters.connectors.demo.backend import DemoBackend
 from bot.domain.grant import Grant
+from bot.domain.leave import LeaveScope, Portion
 from bot.ports.connectors import Call, ConnectorUnavailable, OutcomeUnknown, RateLimited, Reconciliation
 from bot.ports.hr import Leave
-from bot.domain.leave import LeaveScope, Portion
 from tests.contract.connectors import JOHN, GrantDesk
 from tests.fakes.clock import FixedClock
 

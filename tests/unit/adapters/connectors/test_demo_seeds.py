@@ -13,8 +13,8 @@ import pytest
 from adapters.connectors.demo.backend import DemoBackend
 from adapters.connectors.demo.people import PEOPLE
 from adapters.idp.demo.people import PEOPLE as ACCOUNTS
-from bot.errors import Misconfigured
 from bot.domain.leave import LeaveScope
+from bot.errors import Misconfigured
 from tests.contract.connectors import JOHN, MIA, SARAH, SUE, GrantDesk
 from tests.fakes.clock import FixedClock
 

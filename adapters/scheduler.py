@@ -1,4 +1,4 @@
-"""APScheduler as a ticker: it says when; who runs a slot is decided in the database (its own job store ran slots twice)."""
+"""APScheduler as a ticker: it says when; who runs a slot is decided in the database (its job store ran some twice)."""
 
 from __future__ import annotations
 

@@ -387,16 +387,12 @@ class JobStore(Protocol):
 
     def claim_slot(self, job: str, slot: str, *, now: datetime) -> bool:
         """Whether this caller runs the slot."""
-        ...
 
     def finish_slot(self, job: str, slot: str, *, now: datetime) -> None:
         """Mark as done."""
-        ...
 
     def mark(self, key: str) -> str | None:
         """A value kept about this database (`demo`, …)."""
-        ...
 
     def set_mark(self, key: str, value: str) -> None:
         """Keep a value about this database."""
-        ...

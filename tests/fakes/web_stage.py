@@ -265,9 +265,7 @@ async def web_stage(
         for person in PEOPLE
     ]
     platform = PlaygroundPlatform(people=people, clock=clock, hub=Hub())
-    chat_sign_in = PlaygroundSignIn(
-        origin=origin, redirect_uri=f"{origin}/signin/playground/callback", clock=clock
-    )
+    chat_sign_in = PlaygroundSignIn(origin=origin, redirect_uri=f"{origin}/signin/playground/callback", clock=clock)
     rejections: list[str] = []
 
     async def rejected(code: str) -> None:

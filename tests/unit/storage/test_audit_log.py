@@ -49,7 +49,20 @@ def record(**changes: str) -> AuditRecord:
     return AuditRecord(seq=1, event=event, previous=GENESIS, hash=chained(GENESIS, event))
 
 
-CONTRACT = ["seq", "time", "type", "principal", "channel", "action", "resource", "decision", "rules", "policy_hash", "correlation", "code"]
+CONTRACT = [
+    "seq",
+    "time",
+    "type",
+    "principal",
+    "channel",
+    "action",
+    "resource",
+    "decision",
+    "rules",
+    "policy_hash",
+    "correlation",
+    "code",
+]
 """DESIGN §6."""
 
 

@@ -1,4 +1,4 @@
-"""Every setting, read once: environment `DOORWARD_…` (nesting with `__`), or the TOML file that `DOORWARD_CONFIG` names.
+"""Every setting, read once: environment `DOORWARD_…` (nesting with `__`), or the TOML file named by `DOORWARD_CONFIG`.
 
 Production is the default, and refuses to start half-configured. Unknown names are refused with the nearest known one.
 """
@@ -6,22 +6,31 @@ Production is the default, and refuses to start half-configured. Unknown names a
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.errors import Misconfigured
 
 PREFIX = "DOORWARD_"
 CONFIG = "DOORWARD_CONFIG"
-NOT_SETTINGS = (CONFIG, "DOORWARD_TEST_")
-MINUTES_15 = 900
+FOR_TESTS = "DOORWARD_TEST_"
 
 
 class Environment(StrEnum):
@@ -48,12 +57,25 @@ class SystemKind(StrEnum):
 
 def _listed(value: object) -> object:
     """A comma-separated list, or JSON where it starts like it."""
-    if isinstance(value, str) and not value.lstrip().startswith("["):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return _from_json(value)
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
-Listed = Annotated[tuple[str, ...], NoDecode]
+def _from_json(value: object) -> object:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("this is not JSON") from None  # the cause would quote it
+
+
+def _or_none(value: object) -> object:
+    return value or None
+
+
+Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
 class Group(BaseModel):
@@ -62,17 +84,35 @@ class Group(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class DatedSecret(Group):
+    """A secret and when it ends: a new one stands beside the old one until then, so that rotation has no gap.
+
+    Written as the secret alone, or as `{"value": "…", "until": "2030-01-31T00:00:00Z"}`.
+    """
+
+    value: SecretStr
+    until: AwareDatetime | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def alone(cls, value: object) -> object:
+        """The secret alone never ends."""
+        return {"value": value} if isinstance(value, str) else value
+
+    def get_secret_value(self) -> str:
+        """The secret."""
+        return self.value.get_secret_value()
+
+
 class Slack(Group):
     """A Slack app (all of it, or nothing)."""
 
-    signing_secret: tuple[SecretStr, ...] = ()
+    signing_secret: Annotated[tuple[DatedSecret, ...], BeforeValidator(_listed)] = ()
     bot_token: SecretStr = SecretStr("")
-    team_ids: tuple[str, ...] = ()
+    team_ids: Listed = ()
     app_id: str = ""
     api_base_url: str = "https://slack.com/api/"
     hr_channel: str = ""
-
-    lists = field_validator("signing_secret", "team_ids", mode="before")(_listed)
 
 
 class Teams(Group):
@@ -80,13 +120,11 @@ class Teams(Group):
 
     app_id: str = ""
     app_password: SecretStr = SecretStr("")
-    tenant_ids: tuple[str, ...] = ()
+    tenant_ids: Listed = ()
     openid_metadata_url: str = "https://login.botframework.com/v1/.well-known/openidconfiguration"
     token_url: str = ""
-    allowed_service_hosts: tuple[str, ...] = ("smba.trafficmanager.net",)
+    allowed_service_hosts: Listed = ("smba.trafficmanager.net",)
     hr_conversation: str = ""
-
-    lists = field_validator("tenant_ids", "allowed_service_hosts", mode="before")(_listed)
 
 
 class Idp(Group):
@@ -98,14 +136,13 @@ class Idp(Group):
     client_id: str
     client_secret: SecretStr = SecretStr("")
     client_certificate: SecretStr = SecretStr("")
-    tenant_ids: tuple[str, ...] = ()
-    role_claims: dict[str, dict[str, str]] = {}
-
-    lists = field_validator("tenant_ids", mode="before")(_listed)
+    tenant_ids: Listed = ()
+    role_claims: Annotated[dict[str, dict[str, str]], BeforeValidator(_from_json)] = {}
+    """Claim name -> (its value -> our role); from the environment, the whole of it as JSON."""
 
 
 class SessionSettings(Group):
-    """How long a chat session lives (NIST SP 800-63B-4 §2.2.3 for AAL2: one hour idle, 24 hours at all, at the most)."""
+    """How long a chat session lives (NIST SP 800-63B-4 §2.2.3 for AAL2: an hour idle, 24 hours at all, at the most)."""
 
     idle_seconds: int = Field(default=3600, ge=60, le=3600)
     absolute_seconds: int = Field(default=43_200, ge=300, le=86_400)
@@ -114,7 +151,7 @@ class SessionSettings(Group):
 class Keys(Group):
     """Where the keys are."""
 
-    file: Path | None = None
+    file: Annotated[Path | None, BeforeValidator(_or_none)] = None
 
 
 class System(Group):
@@ -126,7 +163,12 @@ class System(Group):
 class Settings(BaseSettings):
     """The whole tree."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        enable_decoding=False,  # lists and tables are read by their own validators
+    )
 
     environment: Environment = Environment.PRODUCTION
     host: str = "127.0.0.1"
@@ -150,35 +192,63 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment before file; nothing else is read."""
-        del dotenv_settings, file_secret_settings, settings_cls
-        return env_settings, init_settings
+        """What is given and nothing else: `load` reads environment and file."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process. Raises `Misconfigured` with the setting, what was found and what helps."""
+    """The settings of this process, environment before file. Raises `Misconfigured`, naming each that is wrong."""
     environ = os.environ if environ is None else environ
     refuse_unknown(environ)
     try:
-        return Settings(**_file(environ.get(CONFIG)))
+        return Settings(**_merged(from_file(environ), from_environment(environ)))
     except ValidationError as error:
         raise Misconfigured("\n".join(_problem(item) for item in error.errors(include_input=False))) from None
 
 
-def _file(name: str | None) -> dict[str, Any]:
+def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What the environment sets, in the tree's form."""
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {name.lower(): value for name, value in environ.items()}
+    return source()
+
+
+def from_file(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What the file that `DOORWARD_CONFIG` names sets; nothing when there is none. Raises `Misconfigured`."""
+    name = environ.get(CONFIG)
     if not name:
         return {}
     try:
         return tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except OSError as error:
         raise Misconfigured(f"{CONFIG}={name}: cannot be read ({error.strerror}); name an existing TOML file") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise Misconfigured(f"{CONFIG}={name}: is not TOML ({error})") from None
 
 
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` before `under`, group by group."""
+    both = {name: _merged(under[name], value) for name, value in over.items() if _are_groups(under.get(name), value)}
+    return {**under, **over, **both}
+
+
+def _are_groups(one: object, other: object) -> bool:
+    return isinstance(one, Mapping) and isinstance(other, Mapping)
+
+
 def _problem(item: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    name = PREFIX + "__".join(str(part) for part in item["loc"]).upper()
-    return f"{name}: {item['msg']}"
+    name = variable(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return _unknown(name)
+    if item["type"] == "missing":
+        return f"{name} is missing"
+    return f"{name}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def variable(parts: Iterable[str]) -> str:
+    """The variable that sets what stands at this place of the tree."""
+    return PREFIX + "__".join(parts).upper()
 
 
 def names() -> frozenset[str]:
@@ -189,34 +259,39 @@ def names() -> frozenset[str]:
 def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, info in model.model_fields.items():
         here = f"{prefix}{name.upper()}"
-        groups = [part for part in _parts(info.annotation) if isinstance(part, type) and issubclass(part, BaseModel)]
+        group = _group(info.annotation)
         if name == "idps":
             yield from _names(Idp, f"{here}__<NAME>__")
-        elif groups:
-            yield from _names(groups[0], f"{here}__")
+        elif group is not None:
+            yield from _names(group, f"{here}__")
         else:
             yield here
 
 
-def _parts(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - typing constructs
-    return (annotation, *getattr(annotation, "__args__", ()))
+def _group(annotation: Any) -> type[Group] | None:  # noqa: ANN401 - typing constructs
+    parts = (annotation, *getattr(annotation, "__args__", ()))
+    groups = (part for part in parts if isinstance(part, type) and issubclass(part, Group) and part is not DatedSecret)
+    return next(groups, None)
 
 
 def refuse_unknown(environ: Mapping[str, str]) -> None:
-    """Refuse a `DOORWARD_…` variable that is no setting, by name and with the nearest known one. Raises `Misconfigured`."""
+    """Refuse a `DOORWARD_…` variable that is no setting. Raises `Misconfigured` with it and the nearest known one."""
     known = names()
     for name in sorted(environ):
-        if not name.startswith(PREFIX) or name.startswith(NOT_SETTINGS):
+        upper = name.upper()
+        if not upper.startswith(PREFIX) or upper == CONFIG or upper.startswith(FOR_TESTS):
             continue
-        if _general(name) not in known:
-            near = difflib.get_close_matches(_general(name), sorted(known), n=1, cutoff=0)
-            raise Misconfigured(f"{name} is not a setting; did you mean {near[0]}?")
+        if _general(upper) not in known:
+            raise Misconfigured(_unknown(name))
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(_general(name.upper()), sorted({*names(), CONFIG}), n=1, cutoff=0)
+    return f"{name} is not a setting; did you mean {near[0]}?"
 
 
 def _general(name: str) -> str:
     parts = name.split("__")
     if parts[0] == f"{PREFIX}IDPS" and len(parts) > 2:
         parts[1] = "<NAME>"
-    if parts[-2:-1] == ["ROLE_CLAIMS"]:
-        parts = parts[:-1]
     return "__".join(parts)

@@ -40,7 +40,8 @@ def slack_chat(settings: Slack, clock: Clock) -> Chat:
     say = voice(None).say
     config = SlackConfig(
         signing_secrets=tuple(
-            SigningSecret(value=Secret(secret.get_secret_value())) for secret in settings.signing_secret
+            SigningSecret(value=Secret(secret.get_secret_value()), until=secret.until)
+            for secret in settings.signing_secret
         ),
         bot_token=Secret(settings.bot_token.get_secret_value()),
         workspaces=frozenset(settings.team_ids),

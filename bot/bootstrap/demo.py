@@ -29,15 +29,15 @@ from adapters.playground.tracer import PlaygroundTracer
 from adapters.scheduler import Ticker
 from bot.bootstrap.core import Core, Outside, compose
 from bot.bootstrap.pages import pages
+from bot.bootstrap.refusals import DEMO_MARK, refuse_real_parts
 from bot.capabilities.model import Systems
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.session import SessionLimits
-from bot.errors import Misconfigured
 from bot.services.approvals import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
-from bot.settings import Environment, Settings
+from bot.settings import Settings
 from policy.cedar import load as load_policy
 from storage.crypto import Keyring, Purpose
 from storage.database import open_database
@@ -45,7 +45,6 @@ from storage.migration import migrate
 
 PROVIDER = "demo"
 HR_CHANNEL = "hr-leave"
-MARK = "demo"
 TITLES = {
     "john": "employee",
     "mia": "line manager",
@@ -69,19 +68,6 @@ class Demo:
     platform: PlaygroundPlatform
     hub: Hub
     directory: Path
-
-
-def refuse_real_parts(settings: Settings) -> None:
-    """The demonstration never meets anything real (DESIGN §6). Raises `Misconfigured`, naming the setting."""
-    if settings.environment is Environment.PRODUCTION and "environment" in settings.model_fields_set:
-        raise Misconfigured("DOORWARD_ENVIRONMENT=production: the demo runs in development only; unset it")
-    for name in ("slack", "teams", "idps", "public_url", "hr", "crm", "keys", "database_url"):
-        if name in settings.model_fields_set:
-            raise Misconfigured(
-                f"DOORWARD_{name.upper()}… is set: the demo has no real part at all; unset it, or use `doorward serve`"
-            )
-    if settings.host not in ("127.0.0.1", "::1"):
-        raise Misconfigured(f"DOORWARD_HOST={settings.host}: the demo listens on loopback only; unset it")
 
 
 @asynccontextmanager
@@ -110,7 +96,7 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
     url = f"sqlite:///{folder / 'doorward.db'}"
     await asyncio.to_thread(migrate, url)
     database = open_database(url, keys=keys)
-    await database.write(lambda tx: tx.jobs.set_mark(MARK, "yes"))
+    await database.write(lambda tx: tx.jobs.set_mark(DEMO_MARK, "yes"))
     clock, hub = DemoClock(), Hub()
     mint = GrantMint(keys.newest(Purpose.GRANT).secret)
     backend = DemoBackend(

@@ -17,7 +17,7 @@ from adapters.scheduler import Ticker
 from bot.bootstrap.chats import Chat, slack_chat, teams_chat
 from bot.bootstrap.core import Core, Outside, SystemClock, compose
 from bot.bootstrap.pages import pages
-from bot.bootstrap.refusals import refuse_unready
+from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
 from bot.capabilities.model import Systems
 from bot.domain.session import SessionLimits
 from bot.errors import Misconfigured
@@ -31,8 +31,6 @@ from policy.cedar import load as load_policy
 from storage.crypto import Keyring, Purpose
 from storage.database import open_database
 from storage.migration import is_current
-
-DEMO_MARK = "demo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +74,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         raise Misconfigured("the database does not have the newest schema: run `doorward migrate`")
     database = open_database(url, keys=keys)
     stack.push_async_callback(database.close)
-    marked = await database.read(lambda tx: tx.jobs.mark(DEMO_MARK))
-    if marked and settings.environment is Environment.PRODUCTION:
-        raise Misconfigured("DOORWARD_DATABASE_URL: this database belongs to the demo; take one of its own")
+    refuse_demo_database(settings, await database.read(lambda tx: tx.jobs.mark(DEMO_MARK)))
     mint = GrantMint(keys.newest(Purpose.GRANT).secret)
     backend = _systems(settings, clock, mint)
     stack.callback(backend.close)

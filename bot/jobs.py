@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.capabilities.reconciling import Reconciling
 from bot.domain.audit import EventType
 from bot.domain.outbound import OutboxItem
 from bot.domain.session import Session, SessionLimits
@@ -43,18 +44,21 @@ class Jobs:
         limits: SessionLimits,
         delivery: Delivery,
         ingress: InboxIngress,
+        reconciling: Reconciling,
     ) -> None:
         self._database = database
         self._clock = clock
         self._limits = limits
         self._delivery = delivery
         self._ingress = ingress
+        self._reconciling = reconciling
 
     def all(self) -> tuple[Job, ...]:
         """The list."""
         return (
             Job(name="end_idle_sessions", every_seconds=30, run=self.end_idle_sessions),
             Job(name="sweep_leftovers", every_seconds=300, run=self.sweep_leftovers),
+            Job(name="reconcile_effects", every_seconds=15, run=self._reconciling.run),
             Job(name="take_over_inbox", every_seconds=15, run=self._ingress.take_over, once=False),
             Job(name="take_over_outbox", every_seconds=5, run=self._delivery.take_over, once=False),
         )

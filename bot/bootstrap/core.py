@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from bot.capabilities.catalogue import BY_NAME, CATALOGUE
 from bot.capabilities.model import Effect, Systems
 from bot.capabilities.performing import Performing
+from bot.capabilities.reconciling import Reconciling
 from bot.domain.identity import Platform
 from bot.domain.session import SessionLimits
 from bot.jobs import Jobs
@@ -78,6 +79,7 @@ class Core:
     ingress: InboxIngress
     delivery: Delivery
     linking: Linking
+    reconciling: Reconciling
     jobs: Jobs
 
 
@@ -96,8 +98,32 @@ def compose(outside: Outside) -> Core:
         public_url=outside.public_url,
         delivery=delivery,
     )
-    jobs = Jobs(database=database, clock=clock, limits=limits, delivery=delivery, ingress=ingress)
-    return Core(outside=outside, pipeline=pipeline, ingress=ingress, delivery=delivery, linking=linking, jobs=jobs)
+    reconciling = Reconciling(
+        database=database,
+        clock=clock,
+        systems=outside.systems,
+        mint=outside.mint,
+        catalogue=BY_NAME,
+        performing=pipeline.performing,
+        delivery=delivery,
+    )
+    jobs = Jobs(
+        database=database,
+        clock=clock,
+        limits=limits,
+        delivery=delivery,
+        ingress=ingress,
+        reconciling=reconciling,
+    )
+    return Core(
+        outside=outside,
+        pipeline=pipeline,
+        ingress=ingress,
+        delivery=delivery,
+        linking=linking,
+        reconciling=reconciling,
+        jobs=jobs,
+    )
 
 
 def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:

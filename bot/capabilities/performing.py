@@ -48,9 +48,7 @@ class Performing:
         answers: list[Answer] = []
 
         def write(tx: Transaction, result: Result | None, code: str) -> None:
-            answer = self._answer(tx, turn, result, code)
-            answers.append(answer)
-            conclude(tx, turn, answer, self._delivery, lambda: self._follow(tx, turn, result))
+            answers.append(self.tell(tx, turn, result, code))
 
         plan = self._plan(turn, capability)
         if capability.local is not None:
@@ -68,6 +66,17 @@ class Performing:
             )
         turn.effect = ran
         return answers[-1]
+
+    def tell(self, tx: Transaction, turn: Turn, result: Result | None, code: str) -> Answer:
+        """Write the answer and what follows from it, in the transaction that records the outcome."""
+        answer = self._answer(tx, turn, result, code)
+        conclude(tx, turn, answer, self._delivery, lambda: self._follow(tx, turn, result))
+        return answer
+
+    async def again(self, turn: Turn, capability: Capability, grant: Grant, call: Call) -> Result:
+        """Ask the system for the answer to a write it has already done. Raises `ConnectorError`."""
+        assert capability.perform is not None
+        return await capability.perform(self._systems, _acting(turn, grant, call))
 
     async def shown(self, turn: Turn, capability: Capability) -> Shown:
         """What the person will sign: the system's own reading of it where there is one, under its own decision.

@@ -182,14 +182,8 @@ class Effects:
             raise Stale("proof", code="proof.spent")
 
     def _call_of(self, plan: Plan, grant: Grant) -> Call:
-        return Call(
-            subject=plan.principal.key,
-            employee=plan.principal.employee,
-            correlation=plan.scribe.correlation,
-            deadline=self._clock.now() + timedelta(seconds=CALL_SECONDS),
-            idempotency_key=grant.idempotency_key if plan.writes else None,
-            expected_version=plan.facts.version or None if plan.writes else None,
-        )
+        version = plan.facts.version or None
+        return call_of(grant, self._clock.now(), writes=plan.writes, expected_version=version)
 
     async def _call(
         self, plan: Plan, grant: Grant, perform: Callable[[Grant, Call], Awaitable[Result]]
@@ -223,6 +217,18 @@ class Effects:
         )
         conclude(tx, result, code)
         return Ran(grant=grant, result=result, code=code, record=record)
+
+
+def call_of(grant: Grant, now: datetime, *, writes: bool, expected_version: str | None) -> Call:
+    """What a connector is called with besides the grant."""
+    return Call(
+        subject=grant.identity.key,
+        employee=grant.employee,
+        correlation=grant.correlation,
+        deadline=now + timedelta(seconds=CALL_SECONDS),
+        idempotency_key=grant.idempotency_key if writes else None,
+        expected_version=expected_version if writes else None,
+    )
 
 
 def _state(result: Result | None, code: str) -> EffectState:

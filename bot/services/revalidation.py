@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from weakref import WeakValueDictionary
 
 from bot.domain.audit import EventType
 from bot.domain.identity import LinkedIdentity, Person
@@ -21,12 +23,23 @@ class Revalidator:
         self._database = database
         self._providers = providers
         self._clock = clock
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def check(self, person: Person, scribe: Scribe) -> Person:
         """The person as the provider describes them now, stored.
 
         Raises `AccountRevoked` after ending everything of theirs, `ProviderUnavailable` with nothing changed.
         """
+        lock = self._locks.setdefault(person.identity.key, asyncio.Lock())
+        asked_at = self._clock.now()
+        async with lock:
+            known = await self._database.read(lambda tx: tx.persons.find(person.identity))
+            if known is not None and known.idp_checked_at > asked_at:
+                # Somebody else's question was answered while this one waited: refresh tokens may rotate, so one asks.
+                return known
+            return await self._ask(person, scribe)
+
+    async def _ask(self, person: Person, scribe: Scribe) -> Person:
         kept = await self._database.read(lambda tx: tx.tokens.load(person.identity))
         provider = self._providers.get(person.provider)
         if kept is None or provider is None:

@@ -130,3 +130,17 @@ async def test_an_unknown_sentence_gets_a_question(here: World) -> None:
     await here.sign_in("john")
     answer = await here.say("john", "colourless green ideas sleep furiously")
     assert "not sure what you'd like" in answer or "Did you mean" in answer
+
+
+async def test_a_reply_that_never_came_is_looked_up_and_told_and_nothing_is_done_twice(here: World) -> None:
+    await here.sign_in("john")
+    await here.say("john", "I'd like to take 21 to 23 December off")
+    here.backend.faults.drop_reply_after_write()
+    await here.press("john", here.last("john"), "Send request")
+    assert "didn't confirm in time" in here.last("john").text
+    here.clock.advance(timedelta(seconds=40))
+    assert await here.core.reconciling.run() == 1
+    assert "waits for Mia" in here.last("john", "Leave asked").text
+    assert here.last("john", "Leave for John")
+    mine = await here.say("john", "my leaves")
+    assert mine.count("waiting") == 1

@@ -1,7 +1,7 @@
 """Finds out what became of writes whose end was never written down: a look-up first, never a blind repetition.
 
 A crash between T1 and T2, or a reply that did not come, leaves an effect `intended` or `unknown`. The system is asked
-the idempotency key: done is told with its result, absent is told as not done, and what stays unknown is asked again.
+by the idempotency key: done is told with its result, absent as not done, and what stays unknown is asked again.
 """
 
 from __future__ import annotations

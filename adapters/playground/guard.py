@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from bot.errors import Malformed, NotAllowed, NotProven, Refusal, StorageUnavailable, TooLarge
+from bot.errors import Malformed, NotAllowed, NotProven, PlatformRefused, Refusal, StorageUnavailable, TooLarge
 from bot.ports.ingress import Ingress
 
 TOKEN_HEADER = "x-doorward-demo"  # noqa: S105 - the name of a header
 BODY_BYTES = 16 * 1024
 BUSY = "Busy just now. Nothing is lost: please do it again."
+GONE = "That is no longer open. Please start it again."
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -46,6 +47,8 @@ class Guard:
             except Refusal as refusal:
                 await self._ingress.rejected(platform="playground", code=refusal.code)
                 return JSONResponse({"error": refusal.detail}, status_code=refusal.status)
+            except PlatformRefused:
+                return JSONResponse({"error": GONE}, status_code=409)
             except (StorageUnavailable, TimeoutError):
                 return JSONResponse({"error": BUSY}, status_code=503)
 

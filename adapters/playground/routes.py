@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from secrets import token_urlsafe
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -89,6 +90,7 @@ def _page(people: Sequence[PlaygroundPerson], token: str) -> Endpoint:
     )
     config = {
         "token": token,
+        "start": token_urlsafe(6),
         "people": [{"name": person.name, "password": person.password} for person in people],
         **guide(),
     }

@@ -35,6 +35,9 @@ TOUR = (
     Suggestion(person="mia", say="waiting", why="The manager decides John's leave with one code for exactly that."),
     Suggestion(person="john", say="Show me sarah's payslip", why="Refused, with the reason and what to do instead."),
     Suggestion(person="sue", say="Find customer Northwind", why="Support reads customers of her own region only."),
+    Suggestion(
+        person="sue", say="Find customer Lakeshore", why="Another region: refused, without saying whether it exists."
+    ),
     Suggestion(person="raj", say="/doorward audit search principal:john", why="Every attempt is written down."),
     Suggestion(person="raj", say="/doorward policy explain john ViewPayslip", why="Which rule decides, and why."),
 )

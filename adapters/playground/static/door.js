@@ -24,5 +24,5 @@ function stepElement(step) {
   make("div", { class: "step__text" },
     make("p", { class: "step__title" }, step.title, make("span", { class: step.outcome === "ok" ? "visually-hidden" : "step__word" }, ` ${step.word}`)),
     details.length ? make("p", { class: "step__details" }, ...details) : ""),
-  make("span", { class: "step__ms number" }, step.ms ? `${step.ms} ms` : ""));
+  make("span", { class: "step__ms number" }, step.ms == null ? "" : `${step.ms} ms`));
 }

@@ -4,7 +4,9 @@
 import { icon, make } from "./dom.js";
 
 const CODE_SECONDS = 30;
-const panel = document.querySelector("[data-demo-phone]");
+const inPlayground = Boolean(document.body.dataset.config);
+const isWanted = inPlayground || document.querySelector("#code, [data-demo-scan]");
+const panel = isWanted ? document.querySelector("[data-demo-phone]") : null;
 let state = { person: null, screen: null };
 let until = 0;
 let again = 0;
@@ -93,4 +95,4 @@ for (const source of document.querySelectorAll("[data-demo-scan]")) {
   source.addEventListener("click", () => scan(source));
 }
 if (panel) setInterval(tick, 500);
-if (panel && !document.body.dataset.config) refreshPhone();
+if (panel && !inPlayground) refreshPhone();

@@ -5,7 +5,7 @@ import { icon, make, prose } from "./dom.js";
 const WORDS = {
   allowed: "Allowed",
   denied: "Not allowed",
-  needs_proof: "Needs a code",
+  needs_proof: "Proof needed",
   waiting: "Waiting",
   broken: "Not working",
 };

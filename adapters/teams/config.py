@@ -47,8 +47,9 @@ class TeamsConfig:
     scope: str = SCOPE
     service_hosts: frozenset[str] = SERVICE_HOSTS
     """The hosts (with port, where it is not 443) that answers may go to."""
-    service_url: str = SERVICE_URL
-    """For people and conversations that were named to us and never wrote."""
+    service_url: str = ""
+    """For people and conversations that were named to us and never wrote; by default the public cloud's, or the one at
+    the first host of another cloud."""
     loopback: bool = False
     """Tests only: plain http to 127.0.0.1 is an address too."""
 
@@ -68,8 +69,17 @@ class TeamsConfig:
         for name, url in (("OPENID_METADATA_URL", self.openid_metadata_url), ("TOKEN_URL", self.token_url)):
             if origin_of(url, loopback=self.loopback) is None:
                 raise Misconfigured(f"DOORWARD_TEAMS__{name} is not an https address")
-        if not self.serves(self.service_url):
+        if not self.serves(self.first_service):
             raise Misconfigured("the service address is not on DOORWARD_TEAMS__ALLOWED_SERVICE_HOSTS")
+
+    @property
+    def first_service(self) -> str:
+        """Where to begin with somebody who never wrote."""
+        if self.service_url or self.serves(SERVICE_URL):
+            return self.service_url or SERVICE_URL
+        host = min(self.service_hosts)
+        plain = self.loopback and host.partition(":")[0] in _LOOPBACK
+        return f"{'http' if plain else 'https'}://{host}/teams/"
 
     def serves(self, url: str) -> bool:
         """Whether answers may go to this address: exact host and port, and nothing that hides another."""

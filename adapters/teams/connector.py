@@ -17,6 +17,7 @@ import httpx2
 
 from adapters.teams.config import TeamsConfig
 from adapters.teams.credential import Credential
+from adapters.teams.tls import tls
 from bot.errors import PlatformRefused, PlatformUnavailable
 from bot.ports.clock import Clock
 
@@ -35,7 +36,7 @@ class Connector:
     def __init__(self, config: TeamsConfig, *, clock: Clock) -> None:
         self._config = config
         self._credential = Credential(config, clock=clock)
-        self._client = httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=CALL_SECONDS)
+        self._client = httpx2.AsyncClient(verify=tls(), trust_env=False, follow_redirects=False, timeout=CALL_SECONDS)
 
     async def close(self) -> None:
         """Close the connections."""

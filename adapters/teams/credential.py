@@ -17,6 +17,7 @@ import httpx2
 import msal
 
 from adapters.teams.config import TeamsConfig
+from adapters.teams.tls import tls
 from bot.errors import PlatformRefused, PlatformUnavailable
 from bot.ports.clock import Clock
 
@@ -78,7 +79,7 @@ class Credential:
     def __init__(self, config: TeamsConfig, *, clock: Clock) -> None:
         self._config = config
         self._clock = clock
-        self._http = httpx2.Client(trust_env=False, follow_redirects=False, timeout=TOKEN_SECONDS)
+        self._http = httpx2.Client(verify=tls(), trust_env=False, follow_redirects=False, timeout=TOKEN_SECONDS)
         self._lock = asyncio.Lock()
         self._application: Any = None
         self._token: tuple[str, datetime] | None = None

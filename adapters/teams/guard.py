@@ -88,7 +88,7 @@ def admit(activity: Payload, proof: Proof, config: TeamsConfig) -> Admitted:
     # (9) both places where Teams says it agree
     tenant = text_of(part(part(activity, "channelData"), "tenant"), "id").lower()
     elsewhere = text_of(part(activity, "conversation"), "tenantId").lower()
-    if not tenant or elsewhere not in {"", tenant} or not config.admits(tenant):
+    if elsewhere not in {"", tenant} or not config.admits(tenant):
         raise NotAllowed("tenant")
     return Admitted(activity=activity, tenant=tenant, service=service)
 

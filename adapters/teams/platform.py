@@ -86,7 +86,7 @@ class TeamsPlatform:
 
     async def direct_place(self, to: ChannelIdentity) -> Place:
         """The personal conversation; Teams gives the same one every time."""
-        return await self._direct_at(to, self._config.service_url)
+        return await self._direct_at(to, self._config.first_service)
 
     async def member(self, service: str, conversation: str, account: str) -> dict[str, Any]:
         """What Teams says of a person in a conversation. Raises as `post`."""
@@ -134,7 +134,7 @@ class TeamsPlatform:
         return conversation
 
     def _service(self, place: Place) -> str:
-        return place.service or self._config.service_url
+        return place.service or self._config.first_service
 
 
 def message_id(conversation: str, activity: str) -> str:

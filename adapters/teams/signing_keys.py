@@ -19,6 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from adapters.teams.config import TeamsConfig, origin_of
+from adapters.teams.tls import tls
 from bot.errors import NotProven, PlatformUnavailable
 from bot.ports.clock import Clock
 
@@ -61,6 +62,7 @@ class SigningKeys:
         self._not_before: datetime | None = None
         self._fetching: asyncio.Task[None] | None = None
         self._client = httpx2.AsyncClient(
+            verify=tls(),
             trust_env=False,
             follow_redirects=False,
             timeout=fetch_seconds,

@@ -14,13 +14,18 @@ from starlette.applications import Starlette
 from adapters.teams.config import Phrases, TeamsConfig
 from adapters.teams.endpoint import PATH, teams_routes
 from adapters.teams.platform import TeamsPlatform
+from bot.domain.cards import Action, ActionStyle, Audience, Card, Fact, Reply
 from bot.domain.identity import ChannelIdentity, Platform
+from bot.domain.messages import Place, PlaceKind
 from bot.domain.secret import Secret
 from tests.fakes.clock import FixedClock
 from tests.fakes.recording_ingress import RecordingIngress
-from tests.fakes.teams_server import APP_ID, APP_PASSWORD, TENANT, Activity, FakeTeams, Person
+from tests.fakes.teams_server import APP_ID, APP_PASSWORD, JOHN, MIA, TENANT, Activity, Conversation, FakeTeams, Person
 
 PHRASES = Phrases(working="Working on it.", busy="Busy, press again.", gone="That has been dealt with.")
+
+APPROVE = Action(label="Approve", handle="opaque-approve", style=ActionStyle.PRIMARY, opens_dialog=True)
+DISMISS = Action(label="Dismiss", handle="opaque-dismiss", style=ActionStyle.DANGER)
 
 
 @dataclass
@@ -83,3 +88,38 @@ async def teams_side(clock: FixedClock, *, key_fetch_seconds: float = 3.0, **cha
                 yield TeamsSide(teams=teams, ingress=ingress, platform=platform, client=client)
         finally:
             await platform.close()
+
+
+def card(*actions: Action) -> Card:
+    return Card(headline="Leave for john", facts=(Fact(label="Days", value="3"),), actions=actions)
+
+
+def place(side: TeamsSide, room: Conversation, thread: str | None = None) -> Place:
+    kinds = {"personal": PlaceKind.DIRECT, "groupChat": PlaceKind.GROUP, "channel": PlaceKind.CHANNEL}
+    return Place(
+        platform=identity(JOHN).platform,
+        tenant=TENANT,
+        conversation=room.id,
+        kind=kinds[room.kind],
+        thread=thread,
+        service=side.teams.service_url,
+    )
+
+
+async def posted(
+    side: TeamsSide,
+    room: Conversation,
+    content: Card,
+    to: Person = MIA,
+    audience: Audience = Audience.PLACE,
+    thread: str | None = None,
+) -> str:
+    reply = Reply(audience=audience, card=content)
+    message = await side.platform.post(place(side, room, thread), identity(to), reply, dedupe_key="k")
+    assert message is not None
+    return message
+
+
+def honest(side: TeamsSide) -> bytes:
+    """What nothing is wrong with."""
+    return json.dumps(side.teams.typed(JOHN, side.teams.personal(JOHN), "hello")).encode()

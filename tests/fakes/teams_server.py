@@ -98,6 +98,8 @@ class FakeTeams:
     failures: list[Answer] = field(default_factory=list)
     """What the next connector calls are answered with instead."""
     keys_hang: bool = False
+    keys_at: str = ""
+    """Where the metadata says the keys are, when not here."""
     _released: Event = field(default_factory=Event)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1_700_000_000_000))
 
@@ -239,7 +241,7 @@ class FakeTeams:
         path = urlsplit(target).path
         self.calls.append(f"{method} {path}")
         if path == "/v1/.well-known/openidconfiguration":
-            return 200, {"issuer": ISSUER, "jwks_uri": f"{self.url}/v1/.well-known/keys"}, {}
+            return 200, {"issuer": ISSUER, "jwks_uri": self.keys_at or f"{self.url}/v1/.well-known/keys"}, {}
         if path == "/v1/.well-known/keys":
             if self.keys_hang:
                 self._released.wait(20)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from bot.domain.audit import AuditRecord
 from storage.audit_log import to_fields
 from storage.codec import to_json
 
-FIELDS = (
+CONTRACT = (
     *("seq", "time", "type", "principal", "channel", "action", "resource", "decision", "rules", "policy_hash"),
-    *("correlation", "code", "previous", "hash"),
+    *("correlation", "code"),
 )
+"""What others rely on (DESIGN §6)."""
+FIELDS = (*CONTRACT, "previous", "hash")
+"""The same with the record's place in the chain."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula (OWASP: CSV injection)."""
 
@@ -23,19 +26,20 @@ def to_export(record: AuditRecord) -> dict[str, object]:
     return {"seq": record.seq, **to_fields(record.event), "previous": record.previous, "hash": record.hash}
 
 
-def to_json_lines(records: Iterable[AuditRecord]) -> Iterator[str]:
+def to_json_lines(records: Iterable[AuditRecord], fields: Sequence[str] = FIELDS) -> Iterator[str]:
     """One canonical JSON object a line."""
     for record in records:
-        yield to_json(to_export(record)) + "\n"
+        export = to_export(record)
+        yield to_json({field: export[field] for field in fields}) + "\n"
 
 
-def to_csv(records: Iterable[AuditRecord]) -> Iterator[str]:
+def to_csv(records: Iterable[AuditRecord], fields: Sequence[str] = FIELDS) -> Iterator[str]:
     """RFC 4180 lines with a header; what a spreadsheet would run as a formula gets a leading apostrophe."""
-    yield _line(FIELDS)
+    yield _line(fields)
     for record in records:
         export = to_export(record)
         export["rules"] = " ".join(record.event.rules)
-        yield _line([_harmless(str(export[field])) for field in FIELDS])
+        yield _line([_harmless(str(export[field])) for field in fields])
 
 
 def _harmless(cell: str) -> str:

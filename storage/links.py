@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Integer, bindparam, select
 
 from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity
 from bot.errors import AlreadyLinked
@@ -41,6 +41,9 @@ _HOLD = holding(links)
 _OF_IDENTITY = Statement(
     select(links).where(links.c.identity == bindparam("identity")).order_by(links.c.linked_at, links.c.channel)
 )
+_EVERYONE = Statement(
+    select(links).order_by(links.c.linked_at, links.c.channel).limit(bindparam("limit", type_=Integer))
+)
 _REMOVE = deleting(links)
 
 
@@ -71,6 +74,9 @@ class Links:
 
     def of_identity(self, identity: LinkedIdentity) -> Sequence[Link]:
         return [self._rows.load(row).link for row in self._connection.rows(_OF_IDENTITY, identity=identity.key)]
+
+    def everyone(self, limit: int) -> Sequence[Link]:
+        return [self._rows.load(row).link for row in self._connection.rows(_EVERYONE, limit=limit)]
 
     def remove(self, channel: ChannelIdentity) -> bool:
         return self._connection.change(_REMOVE, row=channel.key) == 1

@@ -74,6 +74,7 @@ class PostgresDatabase:
             url.set(drivername="postgresql+asyncpg"),
             pool_size=CONNECTIONS,
             max_overflow=0,
+            hide_parameters=True,
             pool_timeout=POOL_SECONDS,
             connect_args={
                 "timeout": CONNECT_SECONDS,
@@ -112,7 +113,7 @@ class PostgresDatabase:
                 with attempt:
                     return await self._once(engine, work, read_only=read_only)
         except _Undone as exc:
-            raise StorageUnavailable(_described(exc.__cause__)) from exc.__cause__
+            raise StorageUnavailable(str(exc)) from None
         raise AssertionError("stamina gives up by raising")
 
     async def _once(self, engine: AsyncEngine, work: Callable[[Transaction], T], *, read_only: bool) -> T:
@@ -123,38 +124,38 @@ class PostgresDatabase:
             try:
                 connection = await stack.enter_async_context(engine.connect())
             except _CANNOT_CONNECT as exc:
-                raise _Undone from exc
+                raise _Undone(_described(exc)) from None
             try:
                 result = await connection.run_sync(run)
-            except IntegrityError as exc:
-                raise Stale("a unique key is taken, or something referred to is gone") from exc
             except DBAPIError as exc:
-                raise _before_commit(exc) from exc
+                raise _before_commit(exc) from None
             try:
                 await connection.commit()
             except DBAPIError as exc:
-                raise _at_commit(exc) from exc
+                raise _at_commit(exc) from None
             return result
 
 
 def _before_commit(error: DBAPIError) -> Exception:
+    if isinstance(error, IntegrityError):
+        return Stale("a unique key is taken, or something referred to is gone")
     if error.connection_invalidated or _state(error) in _ROLLED_BACK:
-        return _Undone()
+        return _Undone(_described(error))
     return StorageUnavailable(_described(error))
 
 
 def _at_commit(error: DBAPIError) -> Exception:
     if _state(error) in _ROLLED_BACK:
-        return _Undone()
+        return _Undone(_described(error))
     return StorageUnavailable(_described(error), code="storage.in_doubt")
 
 
-def _state(error: BaseException | None) -> str | None:
+def _state(error: BaseException) -> str | None:
     state = getattr(getattr(error, "orig", None), "sqlstate", None)
     return state if isinstance(state, str) else None
 
 
-def _described(error: BaseException | None) -> str:
-    """The kind of error and its SQLSTATE: the server's own text may quote values."""
+def _described(error: BaseException) -> str:
+    """The kind of error and its SQLSTATE. The server's own text quotes values, so it goes no further than here."""
     cause = getattr(error, "orig", None) or error
     return f"{type(cause).__name__} {_state(error) or ''}".rstrip()

@@ -61,7 +61,7 @@ class Sealer:
             self._renew()
         self._brief_left -= 1
         nonce = os.urandom(NONCE_BYTES)
-        bound = f"{self._brief_prefix}{table}|{purpose}|{row}".encode()
+        bound = _place(self._brief_prefix, table, purpose, row)
         return self._brief_head + nonce + self._brief_aes.encrypt(nonce, plaintext, bound)
 
     def open(self, sealed: bytes, *, table: str, row: str, purpose: str) -> bytes:
@@ -101,8 +101,12 @@ def _head(form: int, key_id: str) -> bytes:
 
 
 def _bound(form: int, key_id: str, table: str, purpose: str, row: str) -> bytes:
-    """The associated data. Only the row may hold a bar, and it stands last."""
-    return f"{form}|{key_id}|{table}|{purpose}|{row}".encode()
+    return _place(f"{form}|{key_id}|", table, purpose, row)
+
+
+def _place(prefix: str, table: str, purpose: str, row: str) -> bytes:
+    """The associated data: with the lengths in it, no two places share one."""
+    return f"{prefix}{len(table)}|{len(purpose)}|{table}|{purpose}|{row}".encode()
 
 
 def _aes(key: Key) -> AESGCM:

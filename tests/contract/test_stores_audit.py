@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -64,12 +65,8 @@ async def test_an_event_is_there_with_its_change_or_not_at_all(database: OpenDat
 
 async def test_writers_in_parallel_make_one_chain(database: OpenDatabase, replica: OpenDatabase, now: datetime) -> None:
     wanted = events(now)
-    await asyncio.gather(
-        *(
-            (database, replica)[n % 2].write(lambda tx, event=event: tx.audit.append(event))
-            for n, event in enumerate(wanted)
-        )
-    )
+    work = [(database, replica)[n % 2].write(partial(append_all, wanted=[event])) for n, event in enumerate(wanted)]
+    await asyncio.gather(*work)
     records = await log(database)
     assert verify(records) is None
     assert sorted(record.event.correlation for record in records) == sorted(event.correlation for event in wanted)

@@ -45,7 +45,7 @@ def test_the_chain_is_sha_256_over_the_hash_before_and_the_event() -> None:
 
 
 def record(**changes: str) -> AuditRecord:
-    event = AuditEvent(time=TIME, type=EventType.ACCESS_DECIDED, rules=("a", "b"), **changes)  # type: ignore[arg-type]
+    event = AuditEvent(time=TIME, type=EventType.ACCESS_DECIDED, rules=("a", "b"), **changes)
     return AuditRecord(seq=1, event=event, previous=GENESIS, hash=chained(GENESIS, event))
 
 

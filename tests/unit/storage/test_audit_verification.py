@@ -97,9 +97,9 @@ def test_an_edit_with_its_hash_made_anew_is_found_at_the_next_record(log: Log) -
 @pytest.mark.parametrize("broken", ["", "not hexadecimal", "ab", "ä" * 64])
 def test_a_broken_hash_is_an_edit(log: Log, broken: str) -> None:
     for position in POSITIONS:
-        for field in ("hash", "previous"):
+        for broken_record in (replace(log[position], hash=broken), replace(log[position], previous=broken)):
             edited = [*log]
-            edited[position] = replace(log[position], **{field: broken})
+            edited[position] = broken_record
             assert verify(edited) == Fault(seq=position + 1, kind=FaultKind.EDITED)
 
 

@@ -38,7 +38,9 @@ def test_the_same_is_never_sealed_the_same(seal: Seal) -> None:
 
 @both
 @pytest.mark.requirement("26")
-@pytest.mark.parametrize("moved", [{"table": "seeds"}, {"row": "mia|1"}, {"purpose": "seed"}, {"row": "1", "purpose": "cache|john"}])  # fmt: skip # noqa: E501
+@pytest.mark.parametrize(
+    "moved", [{"table": "seeds"}, {"row": "mia|1"}, {"purpose": "seed"}, {"row": "1", "purpose": "cache|john"}]
+)
 def test_moved_ciphertext_does_not_open(seal: Seal, moved: dict[str, str]) -> None:
     sealed = seal(b"secret", **HERE)
     with pytest.raises(IntegrityAlarm):

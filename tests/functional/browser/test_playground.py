@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from bot.domain.cards import (
     Action,
@@ -284,6 +286,25 @@ async def test_the_tour_takes_one_press_a_step_and_can_be_put_away(page: Page, s
     await page.reload()
     await expect(page.get_by_test_id("message")).to_have_count(2)
     await expect(page.get_by_test_id("tour")).to_be_hidden()
+
+
+async def test_a_place_pressed_before_the_page_caught_up_is_the_new_persons(page: Page, stage: Stage) -> None:
+    await open_as(page, stage, "mia")
+    await page.get_by_test_id("place-hr-leave").click()
+    caught_up = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await caught_up.wait()
+        await route.continue_()
+
+    await page.route("**/play/stream?person=raj", late)
+    async with page.expect_request("**/play/stream?person=raj"):
+        await page.get_by_test_id("person-raj").click()
+    await page.get_by_test_id("place-direct").click()
+    caught_up.set()
+    await expect(page.locator("#place-sub")).to_have_text("direct message with raj")
+    await say(page, "/doorward whoami")
+    await expect(page.get_by_test_id("message")).to_have_count(1)
 
 
 async def test_words_that_could_not_be_sent_come_back(page: Page, stage: Stage) -> None:

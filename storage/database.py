@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.errors import Misconfigured
 from storage.crypto import Keyring
-from storage.postgres import PostgresDatabase
 from storage.sqlite import SqliteDatabase
+
+if TYPE_CHECKING:
+    from storage.postgres import PostgresDatabase
 
 
 def open_database(url: str, *, keys: Keyring) -> SqliteDatabase | PostgresDatabase:
@@ -21,6 +24,9 @@ def open_database(url: str, *, keys: Keyring) -> SqliteDatabase | PostgresDataba
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return SqliteDatabase(sqlite_path(parsed), keys)
+    # SQLAlchemy's asynchronous engine brings its whole ORM: who embeds the database need not load and hold that.
+    from storage.postgres import PostgresDatabase  # noqa: PLC0415
+
     return PostgresDatabase(parsed, keys)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql
 
 from storage.codec import to_micros
@@ -23,6 +23,16 @@ _USED = Statement(
         throttle.c.window_seconds == bindparam("window_seconds"),
         throttle.c.starts_at == bindparam("starts_at"),
     )
+)
+_GIVE_BACK = Statement(
+    update(throttle)
+    .where(
+        throttle.c.key == bindparam("row"),
+        throttle.c.window_seconds == bindparam("window"),
+        throttle.c.starts_at == bindparam("start"),
+        throttle.c.hits > 0,
+    )
+    .values(hits=throttle.c.hits - 1)
 )
 _SWEEP = Statement(delete(throttle).where(throttle.c.until <= bindparam("now")))
 
@@ -47,6 +57,11 @@ class Throttle:
         micros = to_micros(now)
         row = self._connection.row(_USED, key=key, window_seconds=window_seconds, starts_at=micros - micros % window)
         return 0 if row is None else int(row[0])
+
+    def give_back(self, key: str, *, window_seconds: int, now: datetime) -> None:
+        window = window_seconds * 1_000_000
+        micros = to_micros(now)
+        self._connection.change(_GIVE_BACK, row=key, window=window_seconds, start=micros - micros % window)
 
     def sweep(self, now: datetime) -> int:
         return self._connection.change(_SWEEP, now=to_micros(now))

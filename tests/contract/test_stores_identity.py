@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from bot.domain.audit import EventType
 from bot.domain.identity import Issuer, Role
 from bot.domain.session import BrowserSession, SessionLimits, SessionState, Standing
 from bot.errors import AlreadyLinked, IntegrityAlarm, Stale
+from bot.ports.database import Transaction
 from tests.contract.stores import (
     JOHN,
     JOHNS_CHAT,
@@ -21,6 +24,7 @@ from tests.contract.stores import (
     a_person,
     a_role,
     a_session,
+    an_event,
     by_hand,
     each,
     sign_in,
@@ -230,6 +234,55 @@ async def test_a_revocation_is_seen_by_every_replica_at_once(
     assert standing.person.locked
     await database.write(lambda tx: tx.sessions.end_all(JOHN))
     assert (await use(replica, now)).state is SessionState.NO_SESSION
+
+
+async def test_many_messages_at_once_are_one_touch(
+    database: OpenDatabase, replica: OpenDatabase, database_url: str, now: datetime
+) -> None:
+    await database.write(lambda tx: sign_in(tx, now))
+    later = now + timedelta(seconds=61)
+    standings = await asyncio.gather(*(use((database, replica)[n % 2], later) for n in range(30)))
+    assert {standing.state for standing in standings} == {SessionState.ALIVE}
+    assert {standing.session and standing.session.last_used_at for standing in standings} == {later}
+    assert await by_hand(database_url, "SELECT version FROM sessions") == [(2,)]
+
+
+@pytest.mark.requirement("45")
+async def test_nothing_is_done_after_a_revocation_that_was_decided_before_it(
+    database: OpenDatabase, replica: OpenDatabase, now: datetime
+) -> None:
+    """Whoever decides on a standing holds it until the end: in the log, no effect follows the lock."""
+    await database.write(lambda tx: sign_in(tx, now))
+    await database.write(lambda tx: tx.roles.insert(a_role(now)))
+
+    def act(tx: Transaction) -> None:
+        standing = tx.sessions.use(JOHNS_CHAT, now=now, limits=LIMITS)
+        if standing.person is not None and not standing.person.locked and standing.grants:
+            tx.audit.append(an_event(now, type=EventType.EFFECT_INTENDED))
+
+    def lock(tx: Transaction) -> None:
+        person = tx.persons.find(JOHN)
+        assert person is not None
+        tx.persons.save(replace(person, locked=True))
+        tx.audit.append(an_event(now, type=EventType.PERSON_LOCKED))
+
+    def revoke(tx: Transaction) -> None:
+        tx.roles.remove("role-1")
+        tx.audit.append(an_event(now, type=EventType.ROLE_REVOKED))
+
+    work = [*[act] * 12, lock, *[act] * 12]
+    await asyncio.gather(*((database, replica)[n % 2].write(job) for n, job in enumerate(work)))
+    types = await database.read(lambda tx: [record.event.type for record in tx.audit.records()])
+    assert EventType.PERSON_LOCKED in types
+    assert types[-1] is EventType.PERSON_LOCKED
+
+    person = await database.read(lambda tx: tx.persons.find(JOHN))
+    assert person is not None
+    await database.write(lambda tx: tx.persons.save(replace(person, locked=False)))
+    work[12] = revoke
+    await asyncio.gather(*((database, replica)[n % 2].write(job) for n, job in enumerate(work)))
+    types = await database.read(lambda tx: [record.event.type for record in tx.audit.records()])
+    assert types[-1] is EventType.ROLE_REVOKED
 
 
 async def test_a_session_of_somebody_else_does_not_count(database: OpenDatabase, now: datetime) -> None:

@@ -174,6 +174,25 @@ async def test_the_throttle_counts_first_and_by_window(database: OpenDatabase, n
     assert await database.write(lambda tx: tx.throttle.sweep(now + timedelta(seconds=window))) == 0
 
 
+async def test_what_the_throttle_takes_back_can_be_counted_again(database: OpenDatabase, now: datetime) -> None:
+    def hit(tx: Transaction) -> bool:
+        return tx.throttle.hit("k", limit=1, window_seconds=60, now=now)
+
+    def used(at: datetime) -> Callable[[Transaction], int]:
+        return lambda tx: tx.throttle.used("k", window_seconds=60, now=at)
+
+    await database.write(lambda tx: tx.throttle.give_back("k", window_seconds=60, now=now))
+    assert await database.read(used(now)) == 0, "there was nothing to take back"
+    assert await database.write(hit)
+    assert not await database.write(hit)
+    assert await database.read(used(now)) == 2
+    for _ in range(3):
+        await database.write(lambda tx: tx.throttle.give_back("k", window_seconds=60, now=now))
+    assert await database.read(used(now)) == 0
+    assert await database.write(hit)
+    assert await database.read(used(now + timedelta(seconds=60))) == 0
+
+
 async def test_the_throttle_lets_no_more_through_in_parallel(
     database: OpenDatabase, replica: OpenDatabase, now: datetime
 ) -> None:

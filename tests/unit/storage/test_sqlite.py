@@ -7,6 +7,7 @@ import sqlite3
 import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -18,6 +19,16 @@ from bot.ports.database import Transaction
 from storage.crypto import Keyring
 from storage.migration import migrate
 from storage.sqlite import BUSY_SECONDS, SqliteDatabase
+from tests.contract.stores import (
+    JOHN,
+    JOHNS_CHAT,
+    a_message,
+    a_proposal,
+    a_session,
+    an_authenticator,
+    an_effect,
+    an_item,
+)
 
 ENOUGH_SECONDS = 10
 
@@ -274,6 +285,28 @@ async def test_a_vendors_iteration_end_does_not_leave_anybody_waiting(database: 
 
 def test_the_file_is_for_this_account_only(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.requirement("26")
+async def test_the_files_hold_no_token_no_seed_and_no_text(database: SqliteDatabase, path: Path) -> None:
+    now = datetime(2026, 11, 16, 9, 0, tzinfo=UTC)
+
+    def write(tx: Transaction) -> None:
+        tx.tokens.save(JOHN, b"the-refresh-token", expected_version=None, now=now)
+        tx.authenticators.insert(an_authenticator(now), "THESEED")
+        tx.sessions.open(a_session(now, id="the-session-id"))
+        tx.inbox.accept(a_message(now, text="the-text"), lease_seconds=0)
+        tx.pending.put(JOHNS_CHAT, a_message(now, text="the-text"), until=now)
+        tx.outbox.put(an_item(now), lease_seconds=0)
+        tx.proposals.insert(a_proposal(now))
+        tx.effects.intend(an_effect(now))
+
+    await database.write(write)
+    files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+    content = b"".join(file.read_bytes() for file in files)
+    assert b"slack:E1/T1:U-john" in content
+    hidden = (b"the-refresh-token", b"THESEED", b"the-session-id", b"the-text", b"12 days", b"enjoy the mountains")
+    assert [secret for secret in hidden if secret in content] == []
 
 
 async def test_every_commit_reaches_the_disk(database: SqliteDatabase) -> None:

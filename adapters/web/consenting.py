@@ -84,7 +84,7 @@ class Consenting:
         """Go on with what was consented to; what it opens is opened at once, by this very POST."""
         answer = await self._web.resume(
             IncomingMessage(
-                event_id=f"proposal:{proposal.id}:{secrets.token_hex(8)}",
+                event_id=f"page-{secrets.token_hex(8)}",
                 kind=EventKind.RESUME,
                 who=proposal.channel,
                 place=proposal.place,
@@ -132,7 +132,7 @@ class Consenting:
             until=proposal.until,
         )
         press = IncomingMessage(
-            event_id=f"dismiss:{proposal.id}:{secrets.token_hex(8)}",
+            event_id=f"page-{secrets.token_hex(8)}",
             kind=EventKind.PRESS,
             who=proposal.channel,
             place=proposal.place,

@@ -14,6 +14,7 @@ from bot.ports.connectors import NotFound
 from bot.services.people import identity_from_key
 from bot.services.sessions import end_everything
 from bot.texts.formats import moment
+from policy.model import EVERY_DEPARTMENT
 
 AUDIT_FILTERS = ("principal", "type", "resource", "decision", "correlation")
 
@@ -102,7 +103,8 @@ def _grant_fact(local: Local, acting: Acting, grant: RoleGrant) -> Fact:
     holder = local.tx.persons.find(grant.identity)
     name = holder.username if holder else str(grant.identity.subject)
     given = moment(grant.granted_at, acting.principal.timezone, acting.voice.language)
-    line = acting.voice.say("admin.grant_line", scope=grant.scope, by=_name(local, grant.granted_by), at=given)
+    scope = acting.voice.say("admin.everywhere") if grant.scope == EVERY_DEPARTMENT else grant.scope
+    line = acting.voice.say("admin.grant_line", scope=scope, by=_name(local, grant.granted_by), at=given)
     return Fact(label=f"{name}: {acting.voice.say(f'roles.{grant.role}')}", value=line)
 
 

@@ -15,6 +15,7 @@ from bot.domain.identity import Principal
 from bot.ports.hr import Benefits, Payslip
 from bot.texts.formats import money, month
 
+NET = "NET"
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
@@ -55,8 +56,11 @@ def _opened(acting: Acting, sheet: Sheet) -> Result:
 
 
 def _payslip_sheet(acting: Acting, payslip: Payslip) -> Sheet:
+    """The HR system may list the net pay among the lines; here it is the total."""
     language = acting.voice.language
-    rows = tuple((line.label, money(line.amount, payslip.currency, language)) for line in payslip.lines)
+    rows = tuple(
+        (line.label, money(line.amount, payslip.currency, language)) for line in payslip.lines if line.code != NET
+    )
     return Sheet(
         title=acting.voice.say(
             "hr.view_payslip.sheet", name=payslip.employee_name, month=month(payslip.period_start, language)

@@ -25,7 +25,8 @@ from bot.services.delivery import Delivery
 from bot.services.effects import Effects, Plan
 from bot.services.turns import Turn, conclude
 from bot.texts.formats import clock_time
-from policy.model import Permit
+from bot.texts.sentences import Voice
+from policy.model import EVERY_DEPARTMENT, Permit
 
 VIEW_SECONDS = 300
 _SHEET: TypeAdapter[Sheet] = TypeAdapter(Sheet)
@@ -202,11 +203,19 @@ def plain_shown(turn: Turn, capability: Capability) -> Shown:
     own = turn.facts.owner is not None and turn.facts.owner == turn.person.employee
     headline = say(f"{capability.group}.{capability.name}.{'own' if own else 'shown'}", name=name)
     facts = [
-        Fact(label=say(f"arguments.{key}"), value=str(value))
+        Fact(label=say(f"arguments.{key}"), value=_in_words(turn.voice, key, value))
         for key, value in turn.action.arguments.items()
         if value not in ("", None)
     ]
     return Shown(headline=headline, facts=tuple(facts))
+
+
+def _in_words(reader: Voice, name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return reader.say("common.yes" if value else "common.no")
+    if name == "role":
+        return reader.say(f"roles.{value}")
+    return reader.say("admin.everywhere") if (name, value) == ("scope", EVERY_DEPARTMENT) else str(value)
 
 
 def _display(turn: Turn, action: CanonicalAction) -> str:

@@ -9,9 +9,9 @@ from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Post
 from bot.domain.cards import ActionStyle, Audience, Card, Fact, Quote, Status
 from bot.domain.identity import ChannelIdentity, Link, Platform
 from bot.domain.intent import Intent, Origin
-from bot.domain.messages import Place, PlaceKind
+from bot.domain.messages import Place
 from bot.ports.database import Transaction
-from bot.services.delivery import PERSON_ADDRESS, edit_of
+from bot.services.delivery import direct_place, edit_of
 from bot.texts.formats import days
 from bot.texts.sentences import Voice, voice
 
@@ -37,7 +37,7 @@ def ask(
     for link in _approver_links(tx, request):
         person = tx.persons.find(link.identity)
         draft = _question(request, voice(person.locale if person else None), detailed=True)
-        postings.append(Posting(draft=draft, to=link.channel, place=_direct(link)))
+        postings.append(Posting(draft=draft, to=link.channel, place=direct_place(link.channel)))
     return tuple(postings)
 
 
@@ -46,16 +46,6 @@ def _approver_links(tx: Transaction, request: ApprovalRequest) -> tuple[Link, ..
         return ()
     person = tx.persons.by_employee(request.approver)
     return () if person is None else tuple(tx.links.of_identity(person.identity))
-
-
-def _direct(link: Link) -> Place:
-    """The direct conversation; the platform's adapter turns the account into its own address."""
-    return Place(
-        platform=link.channel.platform,
-        tenant=link.channel.tenant,
-        conversation=PERSON_ADDRESS + link.channel.account,
-        kind=PlaceKind.DIRECT,
-    )
 
 
 def _question(request: ApprovalRequest, reader: Voice, *, detailed: bool) -> Draft:

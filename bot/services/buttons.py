@@ -18,10 +18,10 @@ SHARED_SECONDS = 30 * 86_400
 
 
 def with_handles(tx: Transaction, draft: Draft, to: ChannelIdentity, now: datetime) -> Card:
-    """The card with a handle under every button."""
+    """The card with a handle under every button; links come after what is done in the chat itself."""
     shared = draft.audience is Audience.PLACE
     actions = tuple(_action(tx, button, to, now, shared=shared) for button in draft.buttons)
-    return replace(draft.card, actions=draft.card.actions + actions)
+    return replace(draft.card, actions=actions + draft.card.actions)
 
 
 def _action(tx: Transaction, button: Button, to: ChannelIdentity, now: datetime, *, shared: bool) -> Action:

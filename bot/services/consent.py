@@ -69,7 +69,7 @@ def code_request(tx: Transaction, proposal: Proposal, voice: Voice, wanted: Want
     path = f"/consent/{page_handle(tx, proposal)}"
     name, about = proposal.action.capability, proposal_card(proposal.id)
     link = Action(
-        label=voice.say("consent.open_page" if proposal.confidential else "consent.in_browser"),
+        label=voice.say("consent.open_page" if proposal.confidential or wanted.enrol else "consent.in_browser"),
         url=public_url + path,
         style=ActionStyle.PRIMARY if proposal.confidential or wanted.enrol else ActionStyle.PLAIN,
     )

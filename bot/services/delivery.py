@@ -11,7 +11,8 @@ import structlog
 
 from bot.domain.answer import Draft, Posting
 from bot.domain.cards import Dialog, Reply
-from bot.domain.identity import Platform
+from bot.domain.identity import ChannelIdentity, Platform
+from bot.domain.messages import Place, PlaceKind
 from bot.domain.outbound import OutboxItem, PostedMessage
 from bot.errors import DoorwardError, PlatformRefused, PlatformUnavailable
 from bot.ports.chat import ChatPlatform
@@ -122,6 +123,16 @@ class Delivery:
             return
         at = self._clock.now() + timedelta(seconds=seconds * 2**item.attempts)
         await self._database.write(lambda tx: tx.outbox.retry(item.id, at=at))
+
+
+def direct_place(channel: ChannelIdentity) -> Place:
+    """The direct conversation with a chat account; the platform's adapter turns it into its own address."""
+    return Place(
+        platform=channel.platform,
+        tenant=channel.tenant,
+        conversation=PERSON_ADDRESS + channel.account,
+        kind=PlaceKind.DIRECT,
+    )
 
 
 def edit_of(tx: Transaction, posted: PostedMessage, draft: Draft) -> Posting | None:

@@ -113,7 +113,7 @@ class InboxIngress:
         """
         again = replace(
             message,
-            event_id=f"resume:{secrets.token_hex(8)}:{message.event_id}"[:200],
+            event_id=f"resume:{secrets.token_hex(4)}:{message.event_id}"[:200],
             window=ReplyWindow.NONE,
             trigger=None,
             received_at=self.clock.now(),

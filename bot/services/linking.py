@@ -24,6 +24,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
+from bot.domain.answer import Posting
 from bot.domain.audit import EventType
 from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Platform
 from bot.domain.interaction import Interaction
@@ -37,7 +38,7 @@ from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, SignIn
 from bot.services import refusals
 from bot.services.audit_trail import Scribe
-from bot.services.delivery import Delivery, edit_of
+from bot.services.delivery import Delivery, direct_place, edit_of
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
 from bot.texts.sentences import voice
 
@@ -272,11 +273,16 @@ class Linking:
         return signed_in
 
     def _show(self, tx: Transaction, leg: Leg, sign_in: SignIn) -> list[OutboxItem]:
-        """The sign-in card says from now on who is signed in."""
+        """The sign-in card says from now on who is signed in; where the offer was none, a card of its own says so."""
         if leg.channel is None:
             return []
+        about = refusals.session_card(leg.channel)
         draft = refusals.signed_in(voice(sign_in.claims.locale), sign_in.claims.display_name)
-        edits = [edit_of(tx, posted, draft) for posted in tx.posted.about(refusals.session_card(leg.channel))[-1:]]
+        copies = tx.posted.about(about)[-1:]
+        if not copies:
+            told = Posting(draft=replace(draft, about=about), to=leg.channel, place=direct_place(leg.channel))
+            return [self._delivery.put(tx, told, "")]
+        edits = [edit_of(tx, posted, draft) for posted in copies]
         return [self._delivery.put(tx, edit, "") for edit in edits if edit is not None]
 
     async def decline(self, state: str, browser_id: str) -> None:

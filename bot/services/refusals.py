@@ -7,6 +7,7 @@ from bot.domain.cards import Action, ActionStyle, Card, Dialog, Status
 from bot.domain.identity import ChannelIdentity, Role
 from bot.domain.intent import Question
 from bot.domain.session import SessionState
+from bot.errors import AccountRevoked
 from bot.texts.sentences import Voice
 
 
@@ -55,7 +56,7 @@ def failed(voice: Voice, code: str, reference: str) -> Answer:
     card = Card(
         headline=voice.say(f"failed.{key}.headline"),
         body=voice.say(f"failed.{key}.next"),
-        status=Status.BROKEN,
+        status=Status.DENIED if code == AccountRevoked.code else Status.BROKEN,
         quiet=voice.say("common.reference", reference=reference),
     )
     return Answer(draft=Draft(card=card), code=code)

@@ -1,32 +1,46 @@
-"""The command line: `doorward …`, the same as `python -m bot`. Data on stdout, talk on stderr, exit 0, 1 or 2."""
+"""The command line: `doorward …`, the same as `python -m bot`. Data on stdout, talk on stderr, exit 0, 1 or 2.
+
+A verb reads its settings, calls one function of the composition, and prints what that gives.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, NoReturn
+import os
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from bot.errors import DoorwardError
+from bot.bootstrap.shell import Group, Json, Limit, fail, now, telling
+from bot.bootstrap.shell_audit_verbs import audit
+from bot.bootstrap.shell_policy_verbs import policy
 from bot.settings import load
 
-app = typer.Typer(
+app = Group(
     name="doorward",
-    help="The doorkeeper between a company's chat and its sensitive systems.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    epilog="Exit status: 0 done, 1 done and the answer is no, 2 it could not be done.",
 )
+config, manifest, keys = Group(), Group(), Group()
+roles, links, sessions, effects = Group(), Group(), Group(), Group()
+app.add_typer(config, name="config", help="The settings in force.")
+app.add_typer(manifest, name="manifest", help="What a chat platform is told about this app.")
+app.add_typer(policy, name="policy", help="Who may do what: check, test and compare policies before they are in force.")
+app.add_typer(audit, name="audit", help="The audit log: search it, take it out, prove that nothing was altered.")
+app.add_typer(keys, name="keys", help="The keys that seal data and authenticate rows; never in the database.")
+app.add_typer(roles, name="roles", help="Roles given inside Doorward.")
+app.add_typer(links, name="links", help="Which chat account belongs to which company account.")
+app.add_typer(sessions, name="sessions", help="Who is signed in.")
+app.add_typer(effects, name="effects", help="What was done in the HR and CRM systems.")
 
 
 @app.callback()
 def doorward() -> None:
-    """The doorkeeper between a company's chat and its sensitive systems."""
+    """The doorkeeper between a company's chat and its sensitive systems.
 
-
-def fail(message: str, code: int = 2) -> NoReturn:
-    """Say what is wrong on stderr, and stop."""
-    typer.echo(f"doorward: {message}", err=True)
-    raise typer.Exit(code)
+    Start with `doorward demo`: it needs no account and nothing leaves this computer.
+    For your own: `doorward keys init`, `doorward migrate`, `doorward check`, `doorward serve`.
+    """
 
 
 @app.command()
@@ -38,10 +52,144 @@ def demo(
     """Run the demonstration: playground, provider and demo systems on this computer; nothing leaves it."""
     from bot.bootstrap.serving import run_demo
 
-    try:
+    with telling():
         run_demo(load(), port=port)
-    except DoorwardError as error:
-        fail(error.detail or error.code)
+
+
+@app.command()
+def serve() -> None:
+    """Serve Slack and Teams, the pages behind their links, and /healthz and /readyz, until it is interrupted.
+
+    Refuses to start half-configured; `doorward check` tells everything that is missing at once.
+    """
+    from bot.bootstrap.serving import run_serve
+
+    with telling():
+        run_serve(load())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema; make it first where there is none.
+
+    Runs alone among replicas, in one transaction. Run it again as often as you like.
+    """
+    from bot.bootstrap.shell_output import talk
+    from storage.migration import migrate as upgrade
+
+    with telling():
+        upgrade(load().database_url.get_secret_value())
+    talk("The database has the newest schema.")
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Say what `serve` stands on and whether it holds: settings, policies, keys, database. Changes nothing."""
+    from bot.bootstrap.shell_output import show
+    from bot.bootstrap.shell_settings import checked
+
+    with telling():
+        findings = checked(load(), now())
+    rows = [{"part": one.part, "good": one.good, "problem": one.problem} for one in findings]
+    show(rows, ("part", "good", "problem"), as_json=as_json)
+    if not all(one.good for one in findings):
+        raise typer.Exit(1)
+
+
+@config.command("show")
+def config_show(as_json: Json = False) -> None:
+    """Print every setting in force and where its value comes from; secrets are masked.
+
+    Each is an environment variable, or the same name in the TOML file that DOORWARD_CONFIG names.
+    """
+    from bot.bootstrap.shell_output import show
+    from bot.bootstrap.shell_settings import shown
+
+    with telling():
+        show(shown(os.environ), ("setting", "value", "from"), as_json=as_json)
+
+
+@manifest.command("slack")
+def manifest_slack(
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where Slack reaches us.", show_default="DOORWARD_PUBLIC_URL")
+    ] = None,
+) -> None:
+    """Print the manifest to paste at https://api.slack.com/apps under “From a manifest”."""
+    from bot.bootstrap.shell_output import show_json
+    from bot.bootstrap.shell_settings import slack_manifest
+
+    with telling():
+        show_json(slack_manifest(load().public_url if url is None else url))
+
+
+@keys.command("init")
+def keys_init(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The file to write.", show_default="DOORWARD_KEYS__FILE")
+    ] = None,
+) -> None:
+    """Write a new file of keys, one for each purpose, that only this account may read; never over another.
+
+    Keep a copy where the database's backups are not: without its keys nothing can be read again.
+    """
+    from bot.bootstrap.installation import make_keys
+    from bot.bootstrap.shell_output import talk
+
+    with telling():
+        path = make_keys(load(), file)
+    typer.echo(path)
+    talk(f"Now set DOORWARD_KEYS__FILE={path.absolute()}")
+
+
+@roles.command("list")
+def roles_list(as_json: Json = False) -> None:
+    """Print the roles given inside Doorward; those that the identity provider asserts are not among them."""
+    from bot.bootstrap.shell_output import show
+    from bot.bootstrap.shell_records import roles as given
+
+    with telling():
+        rows = given(load(), now())
+    columns = ("username", "role", "scope", "in_force", "granted_at", "until", "granted_by", "principal")
+    show(rows, columns, as_json=as_json)
+
+
+@links.command("list")
+def links_list(limit: Limit = 1000, as_json: Json = False) -> None:
+    """Print which chat account was proven to belong to which company account, the oldest link first."""
+    from bot.bootstrap.shell_output import show
+    from bot.bootstrap.shell_records import links as made
+
+    with telling():
+        rows = made(load(), now(), limit)
+    show(rows, ("channel", "username", "provider", "linked_at", "principal"), as_json=as_json)
+
+
+@sessions.command("list")
+def sessions_list(limit: Limit = 1000, as_json: Json = False) -> None:
+    """Print the sessions that were not ended, the latest used first."""
+    from bot.bootstrap.shell_output import show
+    from bot.bootstrap.shell_records import sessions as opened
+
+    with telling():
+        rows = opened(load(), now(), limit)
+    columns = ("channel", "username", "alive", "opened_at", "last_used_at", "absolute_until", "principal")
+    show(rows, columns, as_json=as_json)
+
+
+@effects.command("show")
+def effects_show(
+    effect_id: Annotated[str, typer.Argument(metavar="ID", help="The effect's id.")], as_json: Json = False
+) -> None:
+    """Print what was to be done in an HR or CRM system, and what became of it; arguments are left out."""
+    from bot.bootstrap.shell_output import show_one
+    from bot.bootstrap.shell_records import effect
+
+    with telling():
+        found = effect(load(), now(), effect_id)
+    if found is None:
+        fail(f"there is no effect {effect_id}", code=1)
+    show_one(found, as_json=as_json)
 
 
 def main() -> None:

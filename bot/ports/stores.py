@@ -55,6 +55,10 @@ class LinkStore(Protocol):
         """All chat accounts of a person."""
         ...
 
+    def everyone(self, limit: int) -> Sequence[Link]:
+        """All links, the oldest first."""
+        ...
+
     def remove(self, channel: ChannelIdentity) -> bool:
         """Remove; whether there was one."""
         ...
@@ -371,6 +375,10 @@ class ThrottleStore(Protocol):
 
     def hit(self, key: str, *, limit: int, window_seconds: int, now: datetime) -> bool:
         """Count first, then say whether the count is within the limit."""
+        ...
+
+    def give_back(self, key: str, *, window_seconds: int, now: datetime) -> None:
+        """Take one count of the present window back, if it has one."""
         ...
 
     def used(self, key: str, *, window_seconds: int, now: datetime) -> int:

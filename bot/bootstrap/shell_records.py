@@ -1,0 +1,111 @@
+"""What stands in the database, for an administrator's eyes: roles, links, sessions, effects. Nothing is changed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.bootstrap.installation import keyring, looked_up
+from bot.domain.effect import Effect
+from bot.domain.identity import LinkedIdentity
+from bot.domain.session import SessionLimits
+from bot.ports.database import Transaction
+from bot.settings import Settings
+
+Fields = dict[str, object]
+
+
+def roles(settings: Settings, now: datetime) -> list[Fields]:
+    """Roles given inside Doorward, in force or not; those that the provider asserts are not among them."""
+
+    def look(tx: Transaction) -> list[Fields]:
+        return [
+            {
+                "username": _username(tx, grant.identity),
+                "role": grant.role.value,
+                "scope": grant.scope,
+                "in_force": grant.holds(now),
+                "granted_at": grant.granted_at,
+                "until": grant.until,
+                "granted_by": grant.granted_by,
+                "principal": grant.identity.key,
+                "id": grant.id,
+            }
+            for grant in tx.roles.everyone()
+        ]
+
+    return looked_up(settings, keyring(settings, now), look)
+
+
+def links(settings: Settings, now: datetime, limit: int) -> list[Fields]:
+    """Which chat account is whose, the oldest link first."""
+
+    def look(tx: Transaction) -> list[Fields]:
+        return [
+            {
+                "channel": link.channel.key,
+                "username": _username(tx, link.identity),
+                "provider": link.provider,
+                "linked_at": link.linked_at,
+                "principal": link.identity.key,
+            }
+            for link in tx.links.everyone(limit)
+        ]
+
+    return looked_up(settings, keyring(settings, now), look)
+
+
+def sessions(settings: Settings, now: datetime, limit: int) -> list[Fields]:
+    """Sessions that were not ended, the latest used first; `alive` says whether the limits still let them be used."""
+    limits = SessionLimits(
+        idle=timedelta(seconds=settings.session.idle_seconds),
+        absolute=timedelta(seconds=settings.session.absolute_seconds),
+    )
+
+    def look(tx: Transaction) -> list[Fields]:
+        return [
+            {
+                "channel": session.channel.key,
+                "username": _username(tx, session.identity),
+                "alive": session.alive(now, limits),
+                "opened_at": session.opened_at,
+                "last_used_at": session.last_used_at,
+                "absolute_until": session.absolute_until,
+                "principal": session.identity.key,
+            }
+            for session in tx.sessions.everyone(limit)
+        ]
+
+    return looked_up(settings, keyring(settings, now), look)
+
+
+def effect(settings: Settings, now: datetime, effect_id: str) -> Fields | None:
+    """What was to be done outside and what became of it, without the arguments: those are the person's own."""
+    found = looked_up(settings, keyring(settings, now), lambda tx: tx.effects.find(effect_id))
+    return None if found is None else _effect(found)
+
+
+def _effect(found: Effect) -> Fields:
+    grant = found.grant
+    return {
+        "id": found.id,
+        "state": found.state.value,
+        "outcome_code": found.outcome_code,
+        "capability": grant.action.capability,
+        "action": grant.action.action,
+        "resource": str(grant.action.resource),
+        "principal": grant.identity.key,
+        "channel": found.channel.key,
+        "proposal": found.proposal_id,
+        "grant": grant.id,
+        "digest": grant.digest,
+        "policy_hash": grant.policy_hash,
+        "correlation": grant.correlation,
+        "attempts": found.attempts,
+        "intended_at": found.intended_at,
+        "finished_at": found.finished_at,
+    }
+
+
+def _username(tx: Transaction, identity: LinkedIdentity) -> str:
+    person = tx.persons.find(identity)
+    return person.username if person else ""

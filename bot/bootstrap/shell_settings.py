@@ -1,0 +1,158 @@
+"""Settings from the shell: what is in force and where it came from, whether it would start, and Slack's manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+from bot.bootstrap.installation import database_file, keyring, looked_up
+from bot.bootstrap.refusals import DEMO_MARK, problems, refuse_demo_database
+from bot.errors import DoorwardError, Misconfigured
+from bot.ports.database import Transaction
+from bot.settings import CONFIG, DatedSecret, Settings, from_environment, from_file, load, variable
+from policy.sources import POLICIES
+from policy.testing import validate
+from storage.crypto import Keyring
+from storage.database import parse_url
+from storage.migration import is_current
+
+MANIFEST = Path(__file__).resolve().parents[2] / "manifest.json"
+PLACE_IN_MANIFEST = "https://doorward.example.com"
+SET = "••••••"
+"""Instead of a secret that is there; one that is not shows as nothing."""
+
+Place = tuple[str, ...]
+Fields = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check found of one part."""
+
+    part: str
+    problem: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether there is nothing to complain of."""
+        return not self.problem
+
+
+def shown(environ: Mapping[str, str]) -> list[Fields]:
+    """Every setting in force, its value (no secret) and where that came from. Raises `Misconfigured`."""
+    settings = load(environ)
+    sources = (("environment", from_environment(environ)), (f"file {environ.get(CONFIG)}", from_file(environ)))
+    return [
+        {"setting": variable(place), "value": _value(place, value), "from": _source(place, sources)}
+        for place, value in _leaves(settings, ())
+    ]
+
+
+def _leaves(value: object, place: Place) -> Iterator[tuple[Place, object]]:
+    if isinstance(value, BaseModel) and not isinstance(value, DatedSecret):
+        for name in type(value).model_fields:
+            yield from _leaves(getattr(value, name), (*place, name))
+    elif place == ("idps",) and isinstance(value, dict) and value:
+        for name, idp in value.items():
+            yield from _leaves(idp, (*place, name))
+    else:
+        yield place, value
+
+
+def _value(place: Place, value: object) -> object:
+    if place == ("database_url",) and isinstance(value, SecretStr):
+        return _address(value.get_secret_value())
+    if isinstance(value, SecretStr | DatedSecret):
+        return SET if value.get_secret_value() else ""
+    if isinstance(value, tuple):
+        return [_value(place, part) for part in value]
+    return value if value is None or isinstance(value, str | int | dict) else str(value)
+
+
+def _address(url: str) -> str:
+    """The database's address without password and parameters, either of which may be secret."""
+    try:
+        return parse_url(url).set(query={}).render_as_string(hide_password=True)
+    except Misconfigured:
+        return SET
+
+
+def _source(place: Place, sources: tuple[tuple[str, Mapping[str, Any]], ...]) -> str:
+    return next((name for name, values in sources if _holds(values, place)), "default")
+
+
+def _holds(values: object, place: Place) -> bool:
+    for name in place:
+        if not isinstance(values, Mapping) or name not in values:
+            return False
+        values = values[name]
+    return True
+
+
+def checked(settings: Settings, now: datetime) -> list[Finding]:
+    """Everything `serve` stands on: settings, policies, keys, database. Changes nothing."""
+    keys, trouble = _keys(settings, now)
+    wrong = {
+        "settings": list(problems(settings)),
+        "policies": list(validate(POLICIES)),
+        "keys": trouble,
+        "database": list(_database(settings, keys)),
+    }
+    return [
+        finding
+        for part, found in wrong.items()
+        for finding in ([Finding(part=part, problem=problem) for problem in found] or [Finding(part=part)])
+    ]
+
+
+def _database(settings: Settings, keys: Keyring | None) -> Iterator[str]:
+    url = settings.database_url.get_secret_value()
+    try:
+        database_file(settings)
+        if not is_current(url):
+            yield "DOORWARD_DATABASE_URL: this database does not have the newest schema; run `doorward migrate`"
+            return
+        looked_up(settings, keys or Keyring.generate(), lambda tx: _look(settings, tx, with_keys=keys is not None))
+    except DoorwardError as error:
+        yield error.detail or error.code
+
+
+def _look(settings: Settings, tx: Transaction, *, with_keys: bool) -> None:
+    """Raises `Misconfigured` for the demonstration's database, `IntegrityAlarm` where the keys are not its own."""
+    refuse_demo_database(settings, tx.jobs.mark(DEMO_MARK))
+    if with_keys:
+        tx.links.everyone(1)
+        tx.roles.everyone()
+        tx.sessions.everyone(1)
+
+
+def _keys(settings: Settings, now: datetime) -> tuple[Keyring | None, list[str]]:
+    try:
+        return keyring(settings, now), []
+    except Misconfigured as refused:
+        return None, [refused.detail]
+
+
+def slack_manifest(public_url: str) -> object:
+    """The manifest of a Slack app that lives at this address. Raises `Misconfigured`: Slack calls https only."""
+    parts = urlsplit(public_url)
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+        raise Misconfigured(
+            f"{public_url or 'nothing'} is no address that Slack can call: give --url https://…, or DOORWARD_PUBLIC_URL"
+        )
+    return _placed(json.loads(MANIFEST.read_text(encoding="utf-8")), public_url.rstrip("/"))
+
+
+def _placed(part: Any, url: str) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(part, dict):
+        return {name: _placed(value, url) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_placed(value, url) for value in part]
+    return part.replace(PLACE_IN_MANIFEST, url) if isinstance(part, str) else part

@@ -1,0 +1,126 @@
+"""The measurement as a table, as JSON, and as docs/bench.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.bench.measure import Measured, Measurement
+from tests.bench.start import Start
+from tests.bench.step_up import StepUp
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "bench.md"
+MARK = "<!-- measured -->"
+GOAL = 0.35
+LABELS = {
+    "bare": "Bolt, one workspace, token in memory",
+    "store": "Bolt, SQLite installation store, uncached",
+    "cached": "Bolt, the same, cached",
+    "doorward": "**Doorward, guarded message**",
+    "file-store": "Bolt, file installation store, uncached",
+    "store-one-session": "Bolt, SQLite store uncached, one HTTP session kept",
+}
+HEADS = (
+    "",
+    "at a time",
+    "CPU a request, ms (quartiles)",
+    "answered p50 / p99, ms",
+    "replied p50 / p99, ms",
+    "Doorward's CPU over this",
+)
+VERSIONS = ("slack-bolt", "slack-sdk", "uvicorn", "uvloop", "cedarpy", "SQLAlchemy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What is measured beside the messages."""
+
+    start: Start
+    step_up: StepUp
+
+
+def plain(measurement: Measurement, extras: Extras | None) -> Mapping[str, object]:
+    """For JSON."""
+    return {
+        "results": [asdict(result) for result in measurement.results],
+        "ratios": [
+            {"of": name, "concurrency": concurrency, "ratio": ratio}
+            for (name, concurrency), ratio in measurement.ratios.items()
+        ],
+        "goal": GOAL,
+        "extras": None if extras is None else asdict(extras),
+    }
+
+
+def table(measurement: Measurement, extras: Extras | None) -> str:
+    """For people, and for Markdown."""
+    lines = [
+        f"| {' | '.join(HEADS)} |",
+        f"|{'---|' * len(HEADS)}",
+        *[_line(result, measurement) for result in measurement.results],
+    ]
+    if extras is not None:
+        lines += ["", *_extras(extras)]
+    return "\n".join(lines)
+
+
+def _line(result: Measured, measurement: Measurement) -> str:
+    ratio = measurement.ratios.get((result.name, result.concurrency))
+    cells = (
+        LABELS[result.name],
+        str(result.concurrency),
+        f"{_ms(result.cpu)} ({_ms(result.cpu_low)}–{_ms(result.cpu_high)})",
+        " / ".join(_ms(seconds) for seconds in result.acknowledged),
+        " / ".join(_ms(seconds) for seconds in result.replied),
+        "" if ratio is None else f"{ratio:.2f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _extras(extras: Extras) -> list[str]:
+    start, step_up = extras.start, extras.step_up
+    ready = (
+        f"- Demo ready after {start.seconds:.1f} s (goal: 3 s); its process holds {start.memory >> 20} MiB "
+        f"(goal: 200 MB), the provider beside it {start.provider_memory >> 20} MiB."
+    )
+    approval = (
+        f"- An approval with a TOTP code (press, dialog, code, decision, cards edited) costs "
+        f"{step_up.approval / step_up.message:.1f} times a plain question: {_ms(step_up.approval)} ms "
+        f"to {_ms(step_up.message)} ms of CPU, the chat platform's part left out."
+    )
+    return [ready, approval]
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.2f}"
+
+
+def write(measurement: Measurement, extras: Extras | None) -> None:
+    """Put the measurement into docs/bench.md, below its mark; what stands above is written by hand."""
+    above = DOCUMENT.read_text(encoding="utf-8").partition(MARK)[0] if DOCUMENT.exists() else "# Bench\n\n"
+    body = f"{MARK}\n\n## Measured\n\n{_circumstances(measurement)}\n\n{table(measurement, extras)}\n"
+    DOCUMENT.write_text(above + body, encoding="utf-8")
+
+
+def _circumstances(measurement: Measurement) -> str:
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - whichever git there is
+        capture_output=True,
+        check=True,
+        text=True,
+        cwd=DOCUMENT.parent,
+    ).stdout.strip()
+    versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
+    requests = {result.requests for result in measurement.results}
+    return (
+        f"Commit {commit}, {datetime.now(UTC):%d %B %Y}. {platform.system()} {platform.machine()}, "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {versions}. "
+        f"{' and '.join(str(number) for number in sorted(requests))} requests each, in blocks that take turns."
+    )

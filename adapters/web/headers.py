@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
 
 import structlog
@@ -61,8 +62,9 @@ class SecurityHeaders:
         try:
             await self._app(scope, receive, adding)
         except Exception as fault:
-            # The fault's text may quote what somebody sent, so only its kind is told.
-            log.error("request_failed", fault=type(fault).__name__)  # noqa: TRY400
+            # The fault's text may quote what somebody sent, so only its kind and place are told.
+            at = traceback.extract_tb(fault.__traceback__)[-1]
+            log.error("request_failed", fault=type(fault).__name__, at=f"{at.filename}:{at.lineno}")  # noqa: TRY400
             if started:
                 raise
             await PlainTextResponse(BUSY, 503)(scope, receive, adding)

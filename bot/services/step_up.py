@@ -108,6 +108,7 @@ def check_code(
     # Condition 4 of the list above.
     if not tx.authenticators.accept(authenticator.id, step=step, now=now):
         return CodeRefusal.WRONG
+    throttling.code_counted(tx, identity.key, path.value, now)
     return authenticator
 
 

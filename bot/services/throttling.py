@@ -22,7 +22,7 @@ MESSAGES = Limit(count=60, window_seconds=60)
 PRESSES = Limit(count=120, window_seconds=60)
 """Buttons and dialogs of one chat account, apart, so that typing cannot close the buttons."""
 CODES = Limit(count=5, window_seconds=900)
-"""Codes of one person by one path (RFC 4226 §7.3: throttle)."""
+"""Wrong codes of one person by one path (RFC 4226 §7.3: throttle)."""
 CODES_A_DAY = Limit(count=20, window_seconds=86_400)
 PAGES = Limit(count=60, window_seconds=60)
 """Requests of one browser session or address to our pages that lead to work."""
@@ -39,6 +39,12 @@ def allows_code(tx: Transaction, person: str, path: str, now: datetime) -> bool:
     """Whether one more code may be tried by this path (`chat` or `page`)."""
     short = hit(tx, f"code|{path}|{person}", CODES, now)
     return hit(tx, f"code-day|{path}|{person}", CODES_A_DAY, now) and short
+
+
+def code_counted(tx: Transaction, person: str, path: str, now: datetime) -> None:
+    """A code was right: only wrong ones use tries up, so that thirty approvals in a row are thirty approvals."""
+    tx.throttle.give_back(f"code|{path}|{person}", window_seconds=CODES.window_seconds, now=now)
+    tx.throttle.give_back(f"code-day|{path}|{person}", window_seconds=CODES_A_DAY.window_seconds, now=now)
 
 
 def codes_left(tx: Transaction, person: str, path: str, now: datetime) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ import pytest
 
 from bot.domain.identity import Platform
 from bot.domain.outbound import PostedMessage
+from bot.ports.database import Transaction
 from storage.inbox import KEPT
 from tests.contract.stores import JOHNS_CHAT, PLACE, OpenDatabase, a_message, an_item, by_hand, each
 

@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from html import unescape
@@ -34,7 +34,6 @@ from bot.domain.identity import ChannelIdentity, Issuer, LinkedIdentity, Platfor
 from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind
 from bot.domain.session import SessionLimits
 from bot.domain.totp import code_at
-from bot.ports.database import Database
 from bot.ports.trace import NullTracer
 from bot.services import linking
 from bot.services.approvals import Routes
@@ -44,6 +43,8 @@ from policy.cedar import load as load_policy
 from storage.crypto import Keyring, Purpose
 from storage.database import open_database
 from storage.migration import migrate
+from storage.postgres import PostgresDatabase
+from storage.sqlite import SqliteDatabase
 from tests.fakes.clock import FixedClock
 from tests.fakes.openid_provider import CLIENT_ID, CLIENT_SECRET, FakeOpenIdProvider, fake_openid_provider
 
@@ -100,6 +101,11 @@ def action_of(page: httpx2.Response) -> str:
     return unescape(found.group(1))
 
 
+def at_rest(folder: Path) -> bytes:
+    """Everything the database has on disk, its log included."""
+    return b"".join(path.read_bytes() for path in folder.glob("doorward.db*"))
+
+
 @dataclass(kw_only=True)
 class Stage:
     """Everything, and the hands to move it."""
@@ -107,7 +113,7 @@ class Stage:
     origin: str
     clock: FixedClock
     keys: Keyring
-    database: Database
+    database: SqliteDatabase | PostgresDatabase
     provider: FakeOpenIdProvider
     platform: PlaygroundPlatform
     chat_sign_in: PlaygroundSignIn
@@ -130,6 +136,10 @@ class Stage:
         """Close the browsers."""
         for client in self._browsers:
             await client.aclose()
+
+    async def close_database(self) -> None:
+        """Nothing can be read or written from now on."""
+        await self.database.close()
 
     # Who
 
@@ -191,6 +201,28 @@ class Stage:
             place=self.platform.place(f"dm-{person}"),
             received_at=self.clock.now(),
             text=text,
+        )
+        await self.core.ingress.accept(message)
+        await self.core.ingress.drain(5)
+
+    async def press(self, person: str, label: str) -> None:
+        """Press the latest button whose label begins so."""
+        self._count += 1
+        post, action = next(
+            (post, action)
+            for post in reversed(self.platform.posts(person))
+            if post.card is not None
+            for action in post.card.actions
+            if action.label.startswith(label)
+        )
+        message = IncomingMessage(
+            event_id=f"pressed-{self._count}",
+            kind=EventKind.PRESS,
+            who=self.channel(person),
+            place=self.platform.place(post.conversation, post.thread),
+            received_at=self.clock.now(),
+            handle=action.handle,
+            source=post.id,
         )
         await self.core.ingress.accept(message)
         await self.core.ingress.drain(5)
@@ -315,9 +347,8 @@ async def web_stage(
             sign_in_origins=(provider.transport_url,),
             checks=checks or {},
             demo=demo or {},
-            **(extra or {}),
         )
-        site = web_site(web)
+        site = web_site(replace(web, **(extra or {})))
         app = Starlette(routes=site.routes, middleware=site.middleware, exception_handlers=dict(site.handlers))
         stage = Stage(
             origin=origin,

@@ -84,6 +84,10 @@ class People:
             raise NotAllowed("not a full member", code="ingress.not_a_member")
         return identity
 
+    async def member(self, account: str) -> ChannelIdentity | None:
+        """The identity of a full member of ours, None for anybody else. Raises as `Directory.person`."""
+        return await self._standing(account)
+
     def _may_be_ours(self, team: str, payload: Payload) -> bool:
         workspace = workspace_of(payload)
         if team in self._allowed or team in {workspace.team, workspace.enterprise}:

@@ -78,6 +78,11 @@ class Delivery:
             item = await self._addressed(item)
             message = await self._post(item)
         except PlatformUnavailable as error:
+            if error.outcome_unknown and item.edits is None:
+                # It may stand there already, and the platform knows no deduplication: once at the most.
+                log.warning("delivery_unknown", platform=item.place.platform.value)
+                await self._database.write(lambda tx: tx.outbox.done(item.id))
+                return
             await self._again(item, error.retry_after_seconds)
             return
         except PlatformRefused as error:

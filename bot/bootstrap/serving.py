@@ -10,6 +10,7 @@ import sys
 import uvicorn
 from starlette.types import ASGIApp
 
+from bot.bootstrap.refusals import refuse_real_parts
 from bot.errors import Misconfigured
 from bot.settings import Settings
 
@@ -26,10 +27,12 @@ def run_demo(settings: Settings, *, port: int | None) -> None:
 async def _run_demo(settings: Settings, port: int) -> None:
     from bot.bootstrap.demo import demo  # noqa: PLC0415 - serving never imports the playground
 
-    listener = listen("127.0.0.1", port)
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with demo(settings, port=listener.getsockname()[1]) as running:
-        await serve(running.app, listener, f"Doorward is ready at {address}", before_exit=running.hub.close)
+    refuse_real_parts(settings)
+    with listen("127.0.0.1", port) as listener:
+        taken = listener.getsockname()[1]
+        ready = f"Doorward is ready at http://127.0.0.1:{taken}"
+        async with demo(settings, port=taken) as running:
+            await serve(running.app, listener, ready, before_exit=running.hub.close)
 
 
 def run_serve(settings: Settings) -> None:
@@ -41,9 +44,9 @@ def run_serve(settings: Settings) -> None:
 async def _run_serve(settings: Settings) -> None:
     from bot.bootstrap.production import running  # noqa: PLC0415 - the demo needs none of it
 
-    listener = listen(settings.host, settings.port)
     async with running(settings) as doorward:
-        await serve(doorward.app, listener, f"Doorward is ready at {settings.public_url}")
+        with listen(settings.host, settings.port) as listener:
+            await serve(doorward.app, listener, f"Doorward is ready at {settings.public_url}")
 
 
 def listen(host: str, port: int) -> socket.socket:

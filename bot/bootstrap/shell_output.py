@@ -34,7 +34,11 @@ def show(rows: Sequence[Fields], columns: Sequence[str], *, as_json: bool) -> No
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(harmless(row.get(column))) for column in columns))
-    _stdout().print(table)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
+    with console.capture() as printed:
+        console.print(table)
+    for line in printed.get().splitlines():
+        sys.stdout.write(f"{line.rstrip()}\n")
 
 
 def show_one(fields: Fields, *, as_json: bool) -> None:
@@ -61,16 +65,14 @@ def harmless(value: object) -> str:
     """A value as text that cannot steer the terminal it is read on."""
     if isinstance(value, tuple | list | frozenset):
         return ", ".join(harmless(part) for part in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     said = "" if value is None else str(_plain(value) if isinstance(value, datetime) else value)
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in said)
 
 
 def _plain(value: object) -> str:
     return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
-
-
-def _stdout() -> Console:
-    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
 
 
 @contextmanager

@@ -134,6 +134,8 @@ def _look(settings: Settings, tx: Transaction, *, with_keys: bool) -> None:
 
 
 def _keys(settings: Settings, now: datetime) -> tuple[Keyring | None, list[str]]:
+    if settings.keys.file is None:
+        return None, []  # told among the settings
     try:
         return keyring(settings, now), []
     except Misconfigured as refused:
@@ -145,7 +147,7 @@ def slack_manifest(public_url: str) -> object:
     parts = urlsplit(public_url)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise Misconfigured(
-            f"{public_url or 'nothing'} is no address that Slack can call: give --url https://…, or DOORWARD_PUBLIC_URL"
+            f"{public_url!r} is no address that Slack can call: give --url https://…, or DOORWARD_PUBLIC_URL"
         )
     return _placed(json.loads(MANIFEST.read_text(encoding="utf-8")), public_url.rstrip("/"))
 

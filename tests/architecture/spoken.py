@@ -81,8 +81,8 @@ class Source:
                 optional=_name(call.node) == "has",
             )
 
-    def codes(self, *errors: str, under: str = "") -> frozenset[str]:
-        """The codes given to errors of these names (to any call where there is none) in modules `under` a folder."""
+    def codes(self, *errors: str, under: tuple[str, ...] = ("",)) -> frozenset[str]:
+        """The codes given to errors of these names (to any call where there is none) in modules `under` these folders."""
         return frozenset(
             code
             for call in self.calls

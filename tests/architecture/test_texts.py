@@ -52,14 +52,14 @@ SHOWN_PLAINLY = {entry for entry in CATALOGUE if entry.preview is None}
 READING_SETS = {said.reading_set for entry in CATALOGUE for said in _rules(entry) if said.reading_set}
 
 # Codes of errors that end in `refusals.failed`: what a system, the provider, storage or the pipeline itself raises.
-# Other refusals from outside end on a page; `Stale` is decided again; platform errors are the outbox's.
+# Other refusals from outside, and a chat platform that does not confirm a sign-in, end on a page; `Stale` is decided again; platform errors are the outbox's.
 ENDS_IN_CHAT = ("AccountRevoked", "DoorwardError", "IntegrityAlarm", "ProviderUnavailable", "StorageUnavailable")
 FAILURES = (
     {error.code for error in _family([ConnectorError]) if error is not Conflict}
     | {f"{Conflict.code}.{reason}" for reason in ConflictReason}
     | {getattr(errors, name).code for name in ENDS_IN_CHAT}
-    | SOURCE.codes(*ENDS_IN_CHAT)
-    | SOURCE.codes("NotAllowed", under="bot/capabilities/")
+    | SOURCE.codes(*ENDS_IN_CHAT, under=("bot/", "adapters/idp/", "adapters/connectors/"))
+    | SOURCE.codes("NotAllowed", under=("bot/capabilities/",))
 ) - {OPEN}
 KNOWN_CODES = (SOURCE.class_codes() | SOURCE.codes()) - {OPEN}
 STATUSES = {str(error.status) for error in _family([errors.Refusal, errors.Unavailable]) if hasattr(error, "status")}

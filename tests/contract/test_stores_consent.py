@@ -38,7 +38,10 @@ IN_PARALLEL = 50
 
 
 async def in_parallel(databases: tuple[OpenDatabase, ...], work: Callable[[Transaction], T]) -> list[T]:
-    """The same work many times at once, from several processes' point of view."""
+    """The same work many times at once, from several processes' point of view, with all connections open already."""
+    await asyncio.gather(
+        *(databases[n % len(databases)].write(lambda tx: tx.jobs.mark("m")) for n in range(IN_PARALLEL))
+    )
     return await asyncio.gather(*(databases[n % len(databases)].write(work) for n in range(IN_PARALLEL)))
 
 

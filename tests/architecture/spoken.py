@@ -82,7 +82,7 @@ class Source:
             )
 
     def codes(self, *errors: str, under: tuple[str, ...] = ("",)) -> frozenset[str]:
-        """The codes given to errors of these names (to any call where there is none) in modules `under` these folders."""
+        """The codes given to errors of these names, or any call where none is named, in modules under folders."""
         return frozenset(
             code
             for call in self.calls

@@ -52,7 +52,8 @@ SHOWN_PLAINLY = {entry for entry in CATALOGUE if entry.preview is None}
 READING_SETS = {said.reading_set for entry in CATALOGUE for said in _rules(entry) if said.reading_set}
 
 # Codes of errors that end in `refusals.failed`: what a system, the provider, storage or the pipeline itself raises.
-# Other refusals from outside, and a chat platform that does not confirm a sign-in, end on a page; `Stale` is decided again; platform errors are the outbox's.
+# Other refusals, and a chat platform that does not confirm a sign-in, end on a page;
+# `Stale` is decided again; platform errors are the outbox's.
 ENDS_IN_CHAT = ("AccountRevoked", "DoorwardError", "IntegrityAlarm", "ProviderUnavailable", "StorageUnavailable")
 FAILURES = (
     {error.code for error in _family([ConnectorError]) if error is not Conflict}

@@ -31,9 +31,6 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-Moment = Annotated[datetime | None, typer.Option(parser=_moment, metavar="DATE")]
-
-
 @audit.command("search")
 def audit_search(
     principal: Annotated[str | None, typer.Option(help="Who: issuer#subject.")] = None,
@@ -41,8 +38,11 @@ def audit_search(
     resource: Annotated[str | None, typer.Option(help="On what: Payslip::E1003.")] = None,
     decision: Annotated[str | None, typer.Option(help="How it came out: allow, deny, step_up, …")] = None,
     correlation: Annotated[str | None, typer.Option(help="Everything of one message.")] = None,
-    since: Moment = None,
-    until: Moment = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(parser=_moment, metavar="DATE", help="From this moment on (UTC unless it says otherwise)."),
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(parser=_moment, metavar="DATE", help="Before this moment.")] = None,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:

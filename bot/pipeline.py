@@ -21,10 +21,10 @@ from bot.domain.audit import AuditRecord, EventType
 from bot.domain.intent import Question
 from bot.domain.messages import IncomingMessage
 from bot.domain.proof import ProofMethod
-from bot.errors import AccountRevoked, DoorwardError, IntegrityAlarm, ProviderUnavailable, Stale
+from bot.errors import AccountRevoked, DoorwardError, IntegrityAlarm, NotAllowed, ProviderUnavailable, Stale
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
-from bot.ports.trace import Step, StepOutcome, TraceEntry, Tracer
+from bot.ports.trace import Step, StepOutcome, Tracer
 from bot.services import consent, refusals, step_up
 from bot.services.arrival import Arrival
 from bot.services.audit_trail import Scribe
@@ -33,7 +33,7 @@ from bot.services.deciding import Deciding
 from bot.services.delivery import Delivery
 from bot.services.facts_desk import FactsDesk
 from bot.services.revalidation import Revalidator
-from bot.services.turns import PENDING_SECONDS, Ending, Turn, Wanted, conclude, end, event, slot_message
+from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, Wanted, conclude, end, event, slot_message
 from bot.understanding.hearing import Hearing
 from policy.model import Decision, Deny, EnrolRequired, Permit, Reason
 
@@ -61,7 +61,13 @@ class Pipeline:
     public_url: str
 
     async def handle(
-        self, message: IncomingMessage, *, row: str | None = None, in_browser: bool = False, src_ip: str | None = None
+        self,
+        message: IncomingMessage,
+        *,
+        row: str | None = None,
+        arrived: Arrived | None = None,
+        in_browser: bool = False,
+        src_ip: str | None = None,
     ) -> Answer:
         """Take one verified message all the way; its answer is stored, and posted where it can be, when this returns.
 
@@ -70,6 +76,7 @@ class Pipeline:
         turn = Turn(
             message=message,
             row=row,
+            unread=arrived,
             in_browser=in_browser,
             src_ip=src_ip,
             clock=self.clock,
@@ -79,6 +86,8 @@ class Pipeline:
         turn.trace(Step.AUTHENTIC, StepOutcome.OK)
         try:
             ended = await self._walk(turn)
+        except NotAllowed as error:
+            ended = self._refuse(turn, "not_allowed", code=error.code)
         except DoorwardError as error:
             ended = self._failed(turn, error)
         answer = await self._close(turn, ended) if isinstance(ended, Ending) else ended
@@ -116,14 +125,10 @@ class Pipeline:
         """Step 4: a typed intent, or a question back."""
         heard = self.hearing.hear(turn, turn.now)
         if isinstance(heard, Question):
-            entry = TraceEntry(step=Step.UNDERSTAND, outcome=StepOutcome.ASKED, code=heard.text_key)
-            turn.trace(Step.UNDERSTAND, StepOutcome.ASKED, entry)
+            turn.trace(Step.UNDERSTAND, StepOutcome.ASKED, code=heard.text_key)
             return self._ask_back(turn, heard)
         turn.intent, turn.origin = heard, heard.origin
-        entry = TraceEntry(
-            step=Step.UNDERSTAND, outcome=StepOutcome.OK, capability=heard.capability, origin=heard.origin
-        )
-        turn.trace(Step.UNDERSTAND, StepOutcome.OK, entry)
+        turn.trace(Step.UNDERSTAND, StepOutcome.OK, capability=heard.capability, origin=heard.origin)
         if heard.capability not in self.catalogue:
             return end(turn, EventType.ACCESS_DECIDED, "", refusals.help_card(turn.voice, turn.person.roles))
         turn.cedar_action = self.catalogue[heard.capability].action
@@ -150,15 +155,14 @@ class Pipeline:
             raise DoorwardError("facts changed since the proposal", code="changed_meanwhile")
         turn.facts = facts
         turn.action = turn.proposal.action if turn.proposal else self._canonical(turn, facts.ref)
-        entry = TraceEntry(
-            step=Step.FACTS,
-            outcome=StepOutcome.OK,
+        turn.trace(
+            Step.FACTS,
+            StepOutcome.OK,
             resource=str(facts.ref),
             owner=facts.owner or "",
             facts_version=facts.version,
             digest=turn.action.digest[:8],
         )
-        turn.trace(Step.FACTS, StepOutcome.OK, entry)
 
     async def _circumstances(self, turn: Turn) -> Circumstances:
         """What else the decision is made on; authenticators are read only where a proof could matter."""
@@ -212,10 +216,7 @@ class Pipeline:
         proposal = turn.proposal or consent.propose(
             turn, await self.performing.shown(turn, self._capability(turn)), wanted
         )
-        entry = TraceEntry(
-            step=Step.CONSENT, outcome=StepOutcome.ASKED, method=wanted.method or "", digest=proposal.digest[:8]
-        )
-        turn.trace(Step.CONSENT, StepOutcome.ASKED, entry)
+        turn.trace(Step.CONSENT, StepOutcome.ASKED, method=wanted.method or "", digest=proposal.digest[:8])
 
         def answer(tx: Transaction) -> Answer:
             if fresh:
@@ -243,8 +244,7 @@ class Pipeline:
             await self.revalidator.check(turn.standing.person, turn.scribe)
         except (AccountRevoked, ProviderUnavailable) as error:
             outcome = StepOutcome.NO if isinstance(error, AccountRevoked) else StepOutcome.FAILED
-            entry = TraceEntry(step=Step.REVALIDATE, outcome=outcome, code=error.code)
-            turn.trace(Step.REVALIDATE, outcome, entry)
+            turn.trace(Step.REVALIDATE, outcome, code=error.code)
             answer = refusals.failed(turn.voice, error.code, turn.scribe.correlation)
             return end(turn, EventType.ACCESS_DECIDED, "deny", answer)
         raise Stale("decided before the provider was asked", code="revalidated")
@@ -254,13 +254,12 @@ class Pipeline:
         answer = await self.performing.perform(turn, self._capability(turn))
         assert turn.effect is not None
         outcome = StepOutcome.OK if turn.effect.result is not None else StepOutcome.FAILED
-        entry = TraceEntry(step=Step.EFFECT, outcome=outcome, grant=turn.effect.grant.id[:8], effect=turn.effect.code)
-        turn.trace(Step.EFFECT, outcome, entry)
+        turn.trace(Step.EFFECT, outcome, grant=turn.effect.grant.id[:8], effect=turn.effect.code)
         turn.traced(turn.effect.record)
         return answer
 
-    def _refuse(self, turn: Turn, reason: str) -> Ending:
-        return end(turn, EventType.ACCESS_DECIDED, "deny", refusals.denied(turn.voice, reason, ""))
+    def _refuse(self, turn: Turn, reason: str, *, code: str = "") -> Ending:
+        return end(turn, EventType.ACCESS_DECIDED, "deny", refusals.denied(turn.voice, reason, ""), code=code)
 
     def _failed(self, turn: Turn, error: DoorwardError) -> Ending:
         """Fails closed: an alarm, an outage or a refused preview ends in a sentence and a record."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -18,6 +19,11 @@ from bot.domain.leave import LeaveScope, LeaveState, Portion
 from bot.domain.proposal import Shown
 from bot.ports.hr import Leave, LeaveBalance, LeavePreview
 from bot.texts.formats import clock_time, days, full_day, number
+
+
+MOST_BUTTONS = 5
+ABSENCE_DAYS = 30
+"""How far ahead absences are listed when nobody says until when."""
 
 
 class OfPerson(Arguments):
@@ -125,7 +131,7 @@ async def preview_request(systems: Systems, acting: Acting) -> Shown:
     facts = [
         Fact(label=say("hr.from"), value=full_day(preview.start, language)),
         Fact(label=say("hr.to"), value=full_day(preview.end, language)),
-        Fact(label=say("hr.kind"), value=preview.type_name),
+        Fact(label=say("hr.kind"), value=say("hr.kind_private") if preview.sensitive else preview.type_name),
         Fact(label=say("hr.working_days"), value=day_count(acting, preview.working_days)),
     ]
     if preview.portion is not Portion.FULL:
@@ -141,7 +147,7 @@ async def preview_request(systems: Systems, acting: Acting) -> Shown:
     decides = preview.approver_name or say("hr.people_team")
     facts.append(Fact(label=say("hr.decides"), value=decides))
     note = acting.argument("note")
-    quotes = (Quote(author=preview.employee_name, text=note),) if note else ()
+    quotes = (Quote(author=preview.employee_name, text=note),) if note and not preview.sensitive else ()
     headline = say("hr.request_leave.headline", range=days(preview.start, preview.end, language))
     return Shown(headline=headline, facts=tuple(facts), quotes=quotes)
 
@@ -212,7 +218,18 @@ async def my_leaves(systems: Systems, acting: Acting) -> Result:
     say = acting.voice.say
     facts = tuple(Fact(label=range_of(acting, item), value=say(f"hr.states.{item.state}")) for item in leaves[:10])
     headline = say("hr.my_leaves.headline", count=len(leaves))
-    return Result(draft=Draft(card=Card(headline=headline, facts=facts, quiet=read_at(acting))))
+    own = acting.facts.ref.id == acting.principal.employee
+    buttons = tuple(
+        replace(press_of(acting, "hr.withdraw", "withdraw_leave", item.id), label=_withdraw(acting, item))
+        for item in leaves
+        if own and item.state is LeaveState.PENDING
+    )
+    card = Card(headline=headline, facts=facts, quiet=read_at(acting))
+    return Result(draft=Draft(card=card, buttons=buttons[:MOST_BUTTONS]))
+
+
+def _withdraw(acting: Acting, leave: Leave) -> str:
+    return f"{acting.voice.say('hr.withdraw')}: {range_of(acting, leave)}"
 
 
 def range_of(acting: Acting, leave: Leave) -> str:
@@ -223,7 +240,7 @@ def range_of(acting: Acting, leave: Leave) -> str:
 async def team_absences(systems: Systems, acting: Acting) -> Result:
     """Who of the department is away, without why."""
     start = date.fromisoformat(acting.argument("start") or acting.now.date().isoformat())
-    end = date.fromisoformat(acting.argument("end")) if acting.argument("end") else start.replace(day=28)
+    end = date.fromisoformat(acting.argument("end")) if acting.argument("end") else start + timedelta(days=ABSENCE_DAYS)
     absences = await systems.hr.list_absences(
         acting.grant, acting.call, department=acting.facts.ref.id, start=start, end=max(start, end)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.dates import format_date, format_skeleton
@@ -55,6 +56,7 @@ def moment(value: datetime, timezone: str, language: str) -> str:
     return f"{day(local.date(), language)} {clock_time(value, timezone, language)}"
 
 
+@lru_cache(maxsize=4096)
 def number(value: Decimal | int, language: str) -> str:
     """A number without needless zeros: `8.5`."""
     return str(format_decimal(value, locale=_cldr(language)))

@@ -111,6 +111,8 @@ class Slack(Group):
     bot_token: SecretStr = SecretStr("")
     team_ids: Listed = ()
     app_id: str = ""
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
     api_base_url: str = "https://slack.com/api/"
     hr_channel: str = ""
 

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.routing import BaseRoute
 
-from bot.domain.identity import Platform
+from adapters.web.site import ChatName
+from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.secret import Secret
 from bot.ports.chat import ChatPlatform
+from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.clock import Clock
 from bot.ports.ingress import Ingress
 from bot.settings import Slack, Teams
 from bot.texts.sentences import voice
 
+if TYPE_CHECKING:
+    from adapters.slack.platform import SlackPlatform
+
 Routes = Callable[[Ingress], list[BaseRoute]]
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +36,12 @@ class Chat:
     routes: Routes
     hr: Place | None
     close: Callable[[], Awaitable[None]]
+    sign_in: ChatSignIn | None = None
+    """None where this platform cannot prove whose account a browser belongs to: then nobody can link there."""
+    sign_in_origins: tuple[str, ...] = ()
+    """Where its sign-in may lead a browser through."""
+    called: Callable[[ChannelIdentity], Awaitable[ChatName]] | None = None
+    """How it names an account; None where it cannot."""
 
 
 def slack_chat(settings: Slack, clock: Clock) -> Chat:
@@ -61,7 +74,52 @@ def slack_chat(settings: Slack, clock: Clock) -> Chat:
         routes=lambda ingress: [*slack_routes(config, ingress=ingress, platform=platform, clock=clock)],
         hr=_channel(Platform.SLACK, settings.team_ids[0], settings.hr_channel),
         close=platform.close,
+        sign_in=_slack_sign_in(settings, platform, clock),
+        sign_in_origins=_slack_origins(settings),
+        called=_slack_names(platform),
     )
+
+
+def _slack_sign_in(settings: Slack, platform: SlackPlatform, clock: Clock) -> ChatSignIn | None:
+    from adapters.slack.people import People  # noqa: PLC0415 - see the module's sentence
+    from adapters.slack.sign_in import ORIGIN, SlackSignIn  # noqa: PLC0415
+
+    if not settings.client_id:
+        return None
+    alone = len(settings.team_ids) == 1 and settings.team_ids[0].startswith("T")
+    return SlackSignIn(
+        client_id=settings.client_id,
+        client_secret=Secret(settings.client_secret.get_secret_value()),
+        member=People(platform, frozenset(settings.team_ids), clock).member,
+        clock=clock,
+        team=settings.team_ids[0] if alone else "",
+        origin=_loopback_origin(settings.api_base_url) or ORIGIN,
+    )
+
+
+def _slack_origins(settings: Slack) -> tuple[str, ...]:
+    """Slack sends the browser on to the workspace's own address before it asks."""
+    if not settings.client_id:
+        return ()
+    stand_in = _loopback_origin(settings.api_base_url)
+    return (stand_in,) if stand_in else ("https://slack.com", "https://*.slack.com")
+
+
+def _loopback_origin(url: str) -> str:
+    """The origin of a stand-in on this computer, else nothing: codes and the secret go to Slack itself."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.hostname in LOOPBACK else ""
+
+
+def _slack_names(platform: SlackPlatform) -> Callable[[ChannelIdentity], Awaitable[ChatName]]:
+    from adapters.slack.naming import Names  # noqa: PLC0415 - see the module's sentence
+
+    names = Names(platform)
+
+    async def called(who: ChannelIdentity) -> ChatName:
+        return ChatName(account=await names.account(who), place=f"{await names.place(who)}, Slack")
+
+    return called
 
 
 def teams_chat(settings: Teams, clock: Clock) -> Chat:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from adapters.web.routes import Site, web_site
 from adapters.web.site import ChatName, Web
@@ -16,6 +16,7 @@ def pages(
     development: bool,
     providers: Mapping[str, str],
     sign_in_origins: tuple[str, ...],
+    chat_name: Callable[[ChannelIdentity], Awaitable[ChatName]] | None = None,
     demo: Mapping[str, str] | None = None,
 ) -> Site:
     """The pages' routes, middleware and error handlers."""
@@ -37,7 +38,7 @@ def pages(
             resume=core.ingress.resume,
             rejected=rejected,
             sign_in_origins=sign_in_origins,
-            chat_name=_demo_name if demo is not None else None,
+            chat_name=_demo_name if demo is not None else chat_name,
             demo=demo or {},
         )
     )

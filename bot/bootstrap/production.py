@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,11 +14,13 @@ from starlette.applications import Starlette
 from adapters.connectors.demo.backend import DemoBackend
 from adapters.idp.oidc import OidcProvider
 from adapters.scheduler import Ticker
+from adapters.web.site import ChatName
 from bot.bootstrap.chats import Chat, slack_chat, teams_chat
 from bot.bootstrap.core import Core, Outside, SystemClock, compose
 from bot.bootstrap.pages import pages
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
 from bot.capabilities.model import Systems
+from bot.domain.identity import ChannelIdentity
 from bot.domain.session import SessionLimits
 from bot.errors import Misconfigured
 from bot.ports.clock import Clock
@@ -27,6 +29,7 @@ from bot.services.approvals import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
 from bot.settings import Environment, Idp, Settings, SystemKind
+from bot.texts.sentences import voice
 from policy.cedar import load as load_policy
 from storage.crypto import Keyring, Purpose
 from storage.database import open_database
@@ -61,7 +64,11 @@ def _application(settings: Settings, core: Core, chats: list[Chat]) -> Starlette
         core,
         development=settings.environment is Environment.DEVELOPMENT,
         providers={name: name for name in settings.idps},
-        sign_in_origins=tuple(_origin(idp) for idp in settings.idps.values()),
+        sign_in_origins=(
+            *(origin for chat in chats for origin in chat.sign_in_origins),
+            *(_origin(idp) for idp in settings.idps.values()),
+        ),
+        chat_name=_naming(chats),
     )
     routes = [route for chat in chats for route in chat.routes(core.ingress)]
     return Starlette(routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=dict(web.handlers))
@@ -93,7 +100,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         crm_facts=backend.facts,
         providers=providers,
         platforms={chat.name: chat.platform for chat in chats},
-        chat_sign_ins={},
+        chat_sign_ins={chat.name: chat.sign_in for chat in chats if chat.sign_in is not None},
         limits=SessionLimits(
             idle=timedelta(seconds=settings.session.idle_seconds),
             absolute=timedelta(seconds=settings.session.absolute_seconds),
@@ -128,6 +135,20 @@ def _chats(settings: Settings, clock: Clock) -> list[Chat]:
     if settings.teams is not None:
         chats.append(teams_chat(settings.teams, clock))
     return chats
+
+
+def _naming(chats: list[Chat]) -> Callable[[ChannelIdentity], Awaitable[ChatName]]:
+    """How the pages call a chat account: as its platform does, else by its id."""
+    by_platform = {chat.name: chat.called for chat in chats if chat.called is not None}
+
+    async def named(who: ChannelIdentity) -> ChatName:
+        called = by_platform.get(who.platform)
+        if called is not None:
+            return await called(who)
+        platform = voice(None).say(f"platforms.{who.platform}")
+        return ChatName(account=who.account, place=f"{who.tenant}, {platform}")
+
+    return named
 
 
 def _provider(name: str, idp: Idp) -> OidcProvider:

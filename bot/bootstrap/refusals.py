@@ -74,6 +74,11 @@ def _slack(slack: Slack) -> Iterator[str]:
         yield "DOORWARD_SLACK__BOT_TOKEN is empty: install the app and copy its bot token (xoxb-…)"
     if not slack.team_ids or not all(slack.team_ids):
         yield "DOORWARD_SLACK__TEAM_IDS is empty: list the workspaces (T…) or organisations (E…) that are let in"
+    if bool(slack.client_id.strip()) != bool(slack.client_secret.get_secret_value().strip()):
+        yield (
+            "DOORWARD_SLACK__CLIENT_ID and DOORWARD_SLACK__CLIENT_SECRET go together: copy both from the app's "
+            "Basic Information page, or set neither (then nobody new can link an account)"
+        )
 
 
 def _teams(teams: Teams) -> Iterator[str]:

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.fakes.slack_limits import Json, Refused, check_blocks, checked_view
+from tests.fakes.slack_openid import SlackOpenId
 
 _SNAKE = re.compile(r"([A-Z])")
 
@@ -88,6 +89,10 @@ class Workspace:
     response_urls: dict[str, ResponseUrl] = field(default_factory=dict)
     _failures: dict[str, list[Response]] = field(default_factory=lambda: defaultdict(list))
     numbers: Any = field(default_factory=lambda: itertools.count(1))
+    openid: SlackOpenId = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.openid = SlackOpenId(now=self.now, people=self.people)
 
     # -- the workspace
 
@@ -133,6 +138,7 @@ class Workspace:
             routes=[
                 Route("/api/{method}", self._api, methods=["POST"]),
                 Route("/respond/{name}", self._respond, methods=["POST"]),
+                *self.openid.routes(),
             ]
         )
 
@@ -242,7 +248,7 @@ class Workspace:
         }
 
     def _openid_connect_token(self, arguments: Json) -> Json:
-        raise Refused("invalid_code")
+        return self.openid.redeem(arguments)
 
     def _reachable(self, channel: str) -> str:
         if channel not in self.members:

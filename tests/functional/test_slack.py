@@ -6,14 +6,16 @@ import inspect
 import json
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from adapters.slack.endpoint import PATH
 from adapters.slack.platform import SlackPlatform
+from adapters.slack.sign_in import SlackSignIn
 from bot.domain.cards import (
     Action,
     ActionStyle,
@@ -361,6 +363,10 @@ class TestOut:
             await side.platform.open_dialog(late, CODE_DIALOG)
 
 
+async def nobody(_account: str) -> None:
+    """Knows no member."""
+
+
 class TestManifest:
     """The app that `manifest.json` makes is the one the code needs: no more rights, no fewer events."""
 
@@ -382,6 +388,13 @@ class TestManifest:
         heard = set(self.manifest["settings"]["event_subscriptions"]["bot_events"]) | {"slash_commands"}
         needed = {self.SCOPE_OF[name] for name in called | heard if name in self.SCOPE_OF}
         assert set(self.manifest["oauth_config"]["scopes"]["bot"]) == needed
+
+    def test_signing_in_with_slack_comes_back_to_the_page_that_takes_it(self) -> None:
+        oauth = self.manifest["oauth_config"]
+        assert oauth["redirect_urls"] == ["https://doorward.example.com/signin/slack/callback"]
+        there = SlackSignIn(client_id="c", client_secret=Secret("s"), member=nobody, clock=FixedClock(datetime.now(UTC)))
+        (asked,) = parse_qs(urlsplit(there.authorize_url(state="s", nonce="n", redirect_uri="r")).query)["scope"]
+        assert oauth["scopes"]["user"] == asked.split()
 
     def test_every_address_is_the_one_guarded_path(self) -> None:
         settings, (command,) = self.manifest["settings"], self.manifest["features"]["slash_commands"]

@@ -88,7 +88,9 @@ def compose(outside: Outside) -> Core:
     clock, database, limits = outside.clock, outside.database, outside.limits
     delivery = Delivery(database=database, platforms=outside.platforms, clock=clock)
     pipeline = compose_pipeline(outside, delivery)
-    ingress = InboxIngress(database=database, clock=clock, limits=limits, handle=pipeline.handle)
+    ingress = InboxIngress(
+        database=database, clock=clock, limits=limits, handle=pipeline.handle, at_the_door=pipeline.arrival.at_the_door
+    )
     linking = Linking(
         database=database,
         providers=outside.providers,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-import rfc8785
-
+from bot.domain.canonical import canonical_json
 from bot.domain.intent import ArgumentValue
 
 SALT_BYTES = 16
@@ -40,7 +39,7 @@ class CanonicalAction:
 
     def canonical(self) -> bytes:
         """The JSON Canonicalization Scheme form (RFC 8785 §3.2)."""
-        return rfc8785.dumps(
+        return canonical_json(
             {
                 "v": 1,
                 "principal": self.principal,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 
 class Step(StrEnum):
@@ -57,6 +57,28 @@ class TraceEntry:
     audit_seq: int = 0
     audit_hash: str = ""
     policy_hash: str = ""
+
+
+class TraceDetails(TypedDict, total=False):
+    """The details of a `TraceEntry`, as they are given by name."""
+
+    principal: str
+    capability: str
+    origin: str
+    resource: str
+    digest: str
+    decision: str
+    rules: tuple[str, ...]
+    code: str
+    method: str
+    session_age_seconds: int
+    owner: str
+    facts_version: str
+    grant: str
+    effect: str
+    audit_seq: int
+    audit_hash: str
+    policy_hash: str
 
 
 class Tracer(Protocol):

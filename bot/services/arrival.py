@@ -8,15 +8,16 @@ from datetime import timedelta
 from bot.domain.answer import Answer
 from bot.domain.audit import EventType
 from bot.domain.identity import principal_of
-from bot.domain.messages import EventKind, ReplyWindow
+from bot.domain.messages import EventKind, IncomingMessage, ReplyWindow
 from bot.domain.proposal import ProposalState
 from bot.domain.session import SessionLimits, SessionState, Standing
+from bot.errors import IntegrityAlarm
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
-from bot.ports.trace import Step, StepOutcome, TraceEntry
+from bot.ports.trace import Step, StepOutcome
 from bot.services import linking, refusals
 from bot.services.throttling import allows_message
-from bot.services.turns import PENDING_SECONDS, SLOT, Ending, Turn, end
+from bot.services.turns import PENDING_SECONDS, SLOT, Arrived, Ending, Turn, end
 
 TYPED = (EventKind.MESSAGE, EventKind.COMMAND)
 
@@ -30,52 +31,68 @@ class Arrival:
         self._limits = limits
         self._public_url = public_url
 
+    def at_the_door(self, tx: Transaction, message: IncomingMessage) -> Arrived | None:
+        """What these steps need, read in the transaction that makes the message durable.
+
+        None where a row is not ours: the message stays, and `receive` comes to the same and says so.
+        """
+        try:
+            return self._read(tx, message, Arrived(within=True), counted=False)
+        except IntegrityAlarm:
+            return None
+
     async def receive(self, turn: Turn) -> Ending | None:
         """Fill in the turn's standing and principal; an ending where the message may not go on.
 
         Raises `IntegrityAlarm`, `StorageUnavailable`.
         """
-        within = await self._database.write(lambda tx: self._read(tx, turn))
-        if not within:
+        arrived, turn.unread = turn.unread, None
+        if arrived is None:
+            arrived = await self._read_again(turn)
+        if not arrived.within or arrived.standing is None:
             turn.trace(Step.THROTTLE, StepOutcome.NO)
             return end(turn, EventType.MESSAGE_THROTTLED, "deny", refusals.failed(turn.voice, "throttled", ""))
         turn.trace(Step.THROTTLE, StepOutcome.OK)
-        standing = turn.standing
-        assert standing is not None
+        standing = turn.standing = arrived.standing
+        turn.slot, turn.pressed, turn.proposal = arrived.slot, arrived.pressed, arrived.proposal
         if standing.state is not SessionState.ALIVE or standing.person is None:
             step = Step.WHO if standing.state is SessionState.NOT_LINKED else Step.SESSION
-            entry = TraceEntry(step=step, outcome=StepOutcome.ASKED, code=standing.state)
-            turn.trace(step, StepOutcome.ASKED, entry)
+            turn.trace(step, StepOutcome.ASKED, code=standing.state)
             return self._offer(turn, standing.state)
         self._recognise(turn, standing)
         return _check_handle(turn)
 
-    def _read(self, tx: Transaction, turn: Turn) -> bool:
+    async def _read_again(self, turn: Turn) -> Arrived:
+        """Read now; a turn that was counted already, and decides again, keeps what was taken for it."""
+        known = Arrived(within=True, slot=turn.slot, pressed=turn.pressed)
+        counted = turn.standing is not None
+        return await self._database.write(lambda tx: self._read(tx, turn.message, known, counted=counted))
+
+    def _read(self, tx: Transaction, message: IncomingMessage, known: Arrived, *, counted: bool) -> Arrived:
         """One transaction for everything these steps need; the count is made before anything is looked at."""
-        now, message = turn.now, turn.message
-        if turn.standing is None and not allows_message(tx, message, now):
-            return False
-        turn.standing = tx.sessions.use(message.who, now=now, limits=self._limits)
-        if message.kind in TYPED and turn.slot is None and turn.standing.state is SessionState.ALIVE:
+        now = self._clock.now()
+        if not counted and not allows_message(tx, message, now):
+            return replace(known, within=False)
+        standing = tx.sessions.use(message.who, now=now, limits=self._limits)
+        slot, pressed = known.slot, known.pressed
+        if message.kind in TYPED and slot is None and standing.state is SessionState.ALIVE:
             waiting = tx.pending.take(message.who, now=now)
-            turn.slot = waiting if waiting is not None and SLOT in waiting.fields else None
-        if message.handle and turn.pressed is None:
-            turn.pressed = tx.interactions.find(message.handle, now=now)
-        pressed = turn.pressed.payload.get("proposal") if turn.pressed else None
-        proposal = message.fields.get("proposal") if message.kind is EventKind.RESUME else pressed
-        turn.proposal = tx.proposals.find(str(proposal)) if proposal else None
-        return True
+            slot = waiting if waiting is not None and SLOT in waiting.fields else None
+        if message.handle and pressed is None:
+            pressed = tx.interactions.find(message.handle, now=now)
+        named = pressed.payload.get("proposal") if pressed else None
+        proposal = message.fields.get("proposal") if message.kind is EventKind.RESUME else named
+        found = tx.proposals.find(str(proposal)) if proposal else None
+        return Arrived(within=True, standing=standing, slot=slot, pressed=pressed, proposal=found)
 
     def _recognise(self, turn: Turn, standing: Standing) -> None:
         assert standing.person is not None
         assert standing.session is not None
         turn.principal = principal_of(standing.person, standing.grants, turn.now)
         turn.scribe = replace(turn.scribe, principal=turn.principal.key)
-        who = TraceEntry(step=Step.WHO, outcome=StepOutcome.OK, principal=turn.principal.username)
-        turn.trace(Step.WHO, StepOutcome.OK, who)
+        turn.trace(Step.WHO, StepOutcome.OK, principal=turn.principal.username)
         age = int((turn.now - standing.session.opened_at).total_seconds())
-        session = TraceEntry(step=Step.SESSION, outcome=StepOutcome.OK, session_age_seconds=age)
-        turn.trace(Step.SESSION, StepOutcome.OK, session)
+        turn.trace(Step.SESSION, StepOutcome.OK, session_age_seconds=age)
 
     def _offer(self, turn: Turn, state: SessionState) -> Ending:
         """An offer only this person sees; the message waits, and is decided anew afterwards."""

@@ -12,15 +12,13 @@ That it is spent once is the database's part (`EffectStore.intend`, one row a gr
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import rfc8785
-
 from bot.domain.action import CanonicalAction, ResourceFacts, ResourceRef
+from bot.domain.canonical import canonical_json
 from bot.domain.grant import GRANT_SECONDS, FactsGrant, Grant
 from bot.domain.identity import Principal, Role
 from bot.domain.messages import PlaceKind
@@ -97,11 +95,11 @@ class GrantMint:
             raise NotAllowed("facts grant is not ours", code="grant.forged")
 
     def _mac(self, message: bytes) -> str:
-        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+        return hmac.digest(self._key, message, "sha256").hex()
 
 
 def _grant_bytes(grant: Grant) -> bytes:
-    return rfc8785.dumps(
+    return canonical_json(
         {
             "kind": "grant",
             "id": grant.id,
@@ -118,7 +116,7 @@ def _grant_bytes(grant: Grant) -> bytes:
 
 
 def _facts_bytes(grant: FactsGrant) -> bytes:
-    return rfc8785.dumps(
+    return canonical_json(
         {
             "kind": "facts",
             "identity": grant.identity.key,

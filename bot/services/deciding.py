@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.domain.proof import Proof
 from bot.ports.database import Database
-from bot.ports.trace import Step, StepOutcome, TraceEntry
+from bot.ports.trace import Step, StepOutcome
 from bot.services.authorization import Authorizer
 from bot.services.step_up import reading_binding
 from bot.services.turns import Turn
@@ -51,12 +51,11 @@ def _trace(turn: Turn, decision: Decision) -> None:
         outcome = StepOutcome.OK
     elif isinstance(decision, Deny):
         outcome = StepOutcome.FAILED if decision.error else StepOutcome.NO
-    entry = TraceEntry(
-        step=Step.DECIDE,
-        outcome=outcome,
+    turn.trace(
+        Step.DECIDE,
+        outcome,
         decision=type(decision).__name__,
         rules=decision.rules,
         code=decision.reason if isinstance(decision, Deny) else "",
         policy_hash=decision.policy_hash[:12],
     )
-    turn.trace(Step.DECIDE, outcome, entry)

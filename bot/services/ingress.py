@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from bot.ports.database import Database, Transaction
 from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed, DialogUpdate, FieldError
 from bot.services import step_up
 from bot.services.audit_trail import Scribe
+from bot.services.turns import Arrived
 from bot.texts.sentences import Voice, voice
 
 ACCEPT_SECONDS = 0.8
@@ -44,7 +45,13 @@ class Handle(Protocol):
     """`Pipeline.handle`."""
 
     def __call__(
-        self, message: IncomingMessage, *, row: str | None = None, in_browser: bool = False, src_ip: str | None = None
+        self,
+        message: IncomingMessage,
+        *,
+        row: str | None = None,
+        arrived: Arrived | None = None,
+        in_browser: bool = False,
+        src_ip: str | None = None,
     ) -> Awaitable[Answer]:
         """See `bot.pipeline`."""
         ...
@@ -67,19 +74,25 @@ class InboxIngress:
     clock: Clock
     limits: SessionLimits
     handle: Handle
+    at_the_door: Callable[[Transaction, IncomingMessage], Arrived | None]
+    """`Arrival.at_the_door`: one transaction where two would do."""
     _running: set[asyncio.Task[Answer | None]] = field(default_factory=set)
     _rejections: _Rejections = field(default_factory=_Rejections)
 
     async def accept(self, message: IncomingMessage) -> Accepted:
         """Store, then work on it off the acknowledging path. Raises `StorageUnavailable`, `TimeoutError`."""
         async with asyncio.timeout(ACCEPT_SECONDS):
-            row = await self.database.write(lambda tx: tx.inbox.accept(message, lease_seconds=LEASE_SECONDS))
+            row, arrived = await self.database.write(lambda tx: self._accept(tx, message))
         if row is None:
             return Accepted(duplicate=True)
-        task = self._start(message, row)
+        task = self._start(message, row, arrived)
         if message.window is not ReplyWindow.IN_RESPONSE:
             return Accepted()
         return Accepted(answer=await self._within_window(task))
+
+    def _accept(self, tx: Transaction, message: IncomingMessage) -> tuple[str | None, Arrived | None]:
+        row = tx.inbox.accept(message, lease_seconds=LEASE_SECONDS)
+        return row, None if row is None else self.at_the_door(tx, message)
 
     async def _within_window(self, task: asyncio.Task[Answer | None]) -> DialogAnswer | None:
         """The answer when it is there in time; the work goes on either way."""
@@ -89,16 +102,16 @@ class InboxIngress:
             return None
         return DialogUpdate(dialog=answer.dialog)
 
-    def _start(self, message: IncomingMessage, row: str) -> asyncio.Task[Answer | None]:
-        task = asyncio.create_task(self._work(message, row))
+    def _start(self, message: IncomingMessage, row: str, arrived: Arrived | None) -> asyncio.Task[Answer | None]:
+        task = asyncio.create_task(self._work(message, row, arrived))
         # The loop keeps only weak references to tasks: without this set the work could vanish.
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
 
-    async def _work(self, message: IncomingMessage, row: str) -> Answer | None:
+    async def _work(self, message: IncomingMessage, row: str, arrived: Arrived | None = None) -> Answer | None:
         try:
-            return await self.handle(message, row=row)
+            return await self.handle(message, row=row, arrived=arrived)
         except StorageUnavailable:
             log.warning("kept_in_inbox", correlation=message.event_id)
         except Exception:

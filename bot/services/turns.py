@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Unpack
 
 from bot.domain.action import SALT_BYTES, CanonicalAction, ResourceFacts
 from bot.domain.answer import Answer, Posting
@@ -22,7 +23,7 @@ from bot.domain.proposal import Proposal
 from bot.domain.session import Standing
 from bot.ports.clock import Clock
 from bot.ports.database import Transaction
-from bot.ports.trace import Step, StepOutcome, TraceEntry, Tracer
+from bot.ports.trace import NullTracer, Step, StepOutcome, TraceDetails, TraceEntry, Tracer
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import Circumstances
 from bot.services.delivery import Delivery
@@ -47,6 +48,18 @@ class Wanted:
     press_only: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """What steps 1 to 3 read of a message."""
+
+    within: bool
+    """Whether the budget allows it; where not, nothing else was looked at."""
+    standing: Standing | None = None
+    slot: IncomingMessage | None = None
+    pressed: Interaction | None = None
+    proposal: Proposal | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class Turn:
     """Mutable, and lives for one message only."""
@@ -58,6 +71,8 @@ class Turn:
     tracer: Tracer
     scribe: Scribe
     src_ip: str | None = None
+    unread: Arrived | None = None
+    """What was read when the message was made durable; used once, since deciding again reads again."""
     standing: Standing | None = None
     principal: Principal | None = None
     proposal: Proposal | None = None
@@ -95,19 +110,18 @@ class Turn:
         assert self.principal is not None
         return self.principal
 
-    def trace(self, step: Step, outcome: StepOutcome, entry: TraceEntry | None = None) -> None:
-        """Record how a step ended, and how long it took since the one before."""
+    def trace(self, step: Step, outcome: StepOutcome, **details: Unpack[TraceDetails]) -> None:
+        """Record how a step ended, and how long it took since the one before; nothing where nobody looks."""
+        if isinstance(self.tracer, NullTracer):
+            return
         here = time.perf_counter()
-        base = entry or TraceEntry(step=step, outcome=outcome)
-        self.tracer.record(
-            self.scribe.correlation, replace(base, step=step, outcome=outcome, seconds=here - self._since)
-        )
+        entry = TraceEntry(step=step, outcome=outcome, seconds=here - self._since, **details)
+        self.tracer.record(self.scribe.correlation, entry)
         self._since = here
 
     def traced(self, record: AuditRecord) -> None:
         """Record the audit record's place in the log."""
-        entry = TraceEntry(step=Step.OUT, outcome=StepOutcome.OK, audit_seq=record.seq, audit_hash=record.hash)
-        self.trace(Step.OUT, StepOutcome.OK, entry)
+        self.trace(Step.OUT, StepOutcome.OK, audit_seq=record.seq, audit_hash=record.hash)
 
     @property
     def dialog_open(self) -> bool:

@@ -1,161 +1,43 @@
-"""The shell as a person and a script use it: every verb's help, data and exit status, on SQLite and PostgreSQL."""
+"""The shell as a person and a script use it: help, settings, first steps, records, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
-import asyncio
-import csv
-import io
 import json
-import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
 from typer.main import get_command
-from typer.testing import CliRunner, Result
 
 from bot.bootstrap.shell_output import harmless
 from bot.cli import app
 from bot.domain.action import CanonicalAction, ResourceRef
-from bot.domain.audit import AuditEvent, EventType
 from bot.domain.effect import Effect, EffectState
 from bot.domain.grant import Grant
 from bot.domain.identity import (
-    ChannelIdentity,
-    Issuer,
-    Link,
-    LinkedIdentity,
     Person,
     Platform,
     Role,
     RoleGrant,
-    Subject,
 )
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.session import Session
 from bot.ports.database import Transaction
-from policy.sources import POLICIES
-from storage.audit_log import CHUNK
 from storage.crypto import Keyring
-from storage.database import open_database
-from storage.migration import migrate
-from tests.postgres import PostgresCluster
+from tests.fakes.shell import CHANNEL, JOHN, NOON, Shell, link
 
 ROOT = Path(__file__).resolve().parents[2]
-NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
-CONTRACT = [
-    *("seq", "time", "type", "principal", "channel", "action", "resource", "decision", "rules", "policy_hash"),
-    *("correlation", "code"),
-]
-JOHN = LinkedIdentity(issuer=Issuer("https://login.company.test"), subject=Subject("john"))
-CHANNEL = ChannelIdentity(platform=Platform.SLACK, tenant="T1", account="U1")
 VERBS = {
     *("demo", "serve", "migrate", "check", "config show", "manifest slack", "keys init"),
     *("policy validate", "policy test", "policy explain", "policy diff", "policy replay"),
     *("audit search", "audit export", "audit verify"),
     *("roles list", "links list", "sessions list", "effects show"),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shell:
-    """A shell in a folder of its own, with one installation's settings."""
-
-    environ: Mapping[str, str]
-    folder: Path
-    sql: Callable[[str], object]
-    """What a database administrator could do."""
-
-    def __call__(self, *arguments: str, **environ: str) -> Result:
-        return CliRunner().invoke(app, list(arguments), env={**self.environ, **environ})
-
-    def json(self, *arguments: str) -> Any:
-        result = self(*arguments, "--json")
-        assert result.exit_code == 0, result.stderr
-        return json.loads(result.stdout)
-
-    def write(self, work: Callable[[Transaction], object]) -> None:
-        asyncio.run(self._write(work))
-
-    async def _write(self, work: Callable[[Transaction], object]) -> None:
-        keys = Keyring.load(self.folder / "keys.json", now=NOON)
-        database = open_database(self.environ["DOORWARD_DATABASE_URL"], keys=keys)
-        try:
-            await database.write(work)
-        finally:
-            await database.close()
-
-
-def run_sqlite(path: Path) -> Callable[[str], object]:
-    def sql(statement: str) -> None:
-        import sqlite3  # noqa: PLC0415 - only here
-
-        with sqlite3.connect(path) as raw:
-            raw.execute(statement)
-        raw.close()
-
-    return sql
-
-
-@pytest.fixture
-def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """Nothing is set but where the database would be."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("DOORWARD_")]:
-        monkeypatch.delenv(name)
-    path = tmp_path / "doorward.db"
-    return Shell(environ={"DOORWARD_DATABASE_URL": f"sqlite:///{path}"}, folder=tmp_path, sql=run_sqlite(path))
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def shell(request: pytest.FixtureRequest, bare: Shell) -> Iterator[Shell]:
-    """An installation with keys and an empty database."""
-    Keyring.generate().save(bare.folder / "keys.json")
-    keys = {"DOORWARD_KEYS__FILE": str(bare.folder / "keys.json")}
-    if request.param == "sqlite":
-        migrate(bare.environ["DOORWARD_DATABASE_URL"])
-        yield Shell(environ={**bare.environ, **keys}, folder=bare.folder, sql=bare.sql)
-        return
-    cluster: PostgresCluster = request.getfixturevalue("postgres_cluster")
-    with cluster.database(build=migrate) as url:
-        name = make_url(url).database or ""
-        yield Shell(
-            environ={"DOORWARD_DATABASE_URL": url, **keys},
-            folder=bare.folder,
-            sql=lambda statement: cluster.sql(statement, database=name),
-        )
-
-
-def event(number: int, **fields: Any) -> AuditEvent:
-    known: dict[str, Any] = {
-        "time": NOON + timedelta(minutes=number),
-        "type": EventType.ACCESS_DECIDED,
-        "principal": JOHN.key,
-        "channel": CHANNEL.key,
-        "action": "ViewPayslip",
-        "resource": f"Payslip::E{number}",
-        "decision": "deny",
-        "rules": ("a", "b"),
-        "policy_hash": "f00d",
-        "correlation": f"c{number}",
-        "code": "not_owner",
-    }
-    return AuditEvent(**{**known, **fields})
-
-
-def record(shell: Shell, count: int) -> None:
-    def work(tx: Transaction) -> None:
-        for number in range(1, count + 1):
-            tx.audit.append(event(number))
-
-    shell.write(work)
 
 
 def verbs(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -272,166 +154,6 @@ class TestFirstSteps:
     def test_a_keys_file_is_not_written_into_nowhere(self, bare: Shell) -> None:
         assert bare("keys", "init", "nowhere/keys.json").exit_code == 2
         assert bare("keys", "init").exit_code == 2
-
-
-class TestPolicy:
-    def test_what_is_shipped_holds(self, bare: Shell) -> None:
-        assert bare.json("policy", "validate") == []
-        report = bare.json("policy", "test")
-        assert report["passed"] is True
-        assert report["cases"] > 100
-
-    @pytest.fixture
-    def changed(self, bare: Shell) -> Path:
-        """The shipped policies with every proof good for a second less."""
-        folder = bare.folder / "policies"
-        folder.mkdir()
-        for path in POLICIES.glob("*.cedar"):
-            text = path.read_text(encoding="utf-8")
-            (folder / path.name).write_text(text.replace("age <= 300", "age <= 299"), encoding="utf-8")
-        return folder
-
-    def test_a_change_is_told(self, bare: Shell, changed: Path) -> None:
-        assert bare("policy", "diff", "--policies", str(POLICIES)).exit_code == 0
-        result = bare("policy", "diff", "--policies", str(changed), "--limit", "3", "--json")
-        assert result.exit_code == 1
-        rows = json.loads(result.stdout)
-        assert len(rows) == 3
-        assert all(row["before"] != row["after"] for row in rows)
-        assert any("300s ago" in said for row in rows for said in row["circumstances"])
-
-    def test_a_mistake_is_named_with_its_file(self, bare: Shell, changed: Path) -> None:
-        (changed / "90-wrong.cedar").write_text("permit (principal, action, resource);")
-        result = bare("policy", "validate", "--policies", str(changed))
-        assert result.exit_code == 1
-        assert result.stdout.startswith("90-wrong.cedar")
-        assert bare("policy", "test", "--policies", str(changed)).exit_code == 2
-
-    def test_a_case_that_fails_is_named(self, bare: Shell, changed: Path) -> None:
-        (changed / "40-admin.cedar").unlink()
-        result = bare("policy", "test", "--policies", str(changed))
-        assert result.exit_code == 1
-        assert "ALLOW/" in result.stdout
-
-    def test_a_decision_is_explained(self, bare: Shell) -> None:
-        told = bare.json("policy", "explain", "john_may_not_open_sarahs_payslip")
-        assert (told["decision"], told["reason"]) == ("deny", "not_owner")
-        standings = {one["rule"]: one["standing"] for one in told["policies"]}
-        assert standings["hr.pay.department"] == "needs_role"
-        table = bare("policy", "explain", "DENY/john_may_not_open_sarahs_payslip")
-        assert "needs_role" in table.stdout
-
-    def test_a_question_in_a_file_is_explained(self, bare: Shell) -> None:
-        (bare.folder / "question.json").write_text(
-            json.dumps({"principal": "john", "action": "ViewPayslip", "resource": "sarahs_payslip"})
-        )
-        assert bare.json("policy", "explain", "question.json")["decision"] == "deny"
-        assert bare("policy", "explain", "nobody_asked_this").exit_code == 2
-        assert bare("policy", "explain", "nowhere.json").exit_code == 2
-
-    def test_recorded_decisions_are_replayed(self, bare: Shell) -> None:
-        john = {"key": "k", "roles": ["employee"], "department": "sales", "region": "eu", "employee": "E1"}
-        asked = {
-            "principal": john,
-            "action": "ViewLeaveBalance",
-            "resource": {"type": "Employee", "id": "E1", "owner": "E1"},
-        }
-        recorded = bare.folder / "recorded.jsonl"
-        recorded.write_text(json.dumps({**asked, "expect": {"decision": "permit", "rules": ["hr.leave.own"]}}) + "\n")
-        assert bare.json("policy", "replay", str(recorded)) == []
-        recorded.write_text(json.dumps({**asked, "expect": {"decision": "deny", "reason": "locked"}}) + "\n")
-        result = bare("policy", "replay", str(recorded), "--json")
-        assert result.exit_code == 1
-        assert json.loads(result.stdout)[0]["line"] == "recorded.jsonl:1"
-        recorded.write_text("{\n")
-        assert bare("policy", "replay", str(recorded)).exit_code == 2
-
-
-class TestAudit:
-    def test_search_finds_by_what_is_asked(self, shell: Shell) -> None:
-        record(shell, 5)
-        shell.write(lambda tx: tx.audit.append(event(6, type=EventType.LINK_MADE, decision="", principal="")))
-        assert [row["seq"] for row in shell.json("audit", "search")] == [6, 5, 4, 3, 2, 1]
-        assert [row["seq"] for row in shell.json("audit", "search", "--type", "link")] == [6]
-        assert [row["seq"] for row in shell.json("audit", "search", "--resource", "Payslip::E3")] == [3]
-        assert [row["seq"] for row in shell.json("audit", "search", "--decision", "deny", "--limit", "2")] == [5, 4]
-        since, until = "2026-11-16T12:02:00", "2026-11-16T13:04:00+01:00"
-        assert [row["seq"] for row in shell.json("audit", "search", "--since", since, "--until", until)] == [3, 2]
-        (row,) = shell.json("audit", "search", "--correlation", "c4")
-        assert list(row) == CONTRACT
-
-    def test_a_search_that_finds_nothing_is_0(self, shell: Shell) -> None:
-        result = shell("audit", "search", "--principal", "nobody")
-        assert (result.exit_code, result.stdout) == (0, "")
-
-    def test_a_date_that_is_none_is_2(self, shell: Shell) -> None:
-        assert shell("audit", "search", "--since", "yesterday").exit_code == 2
-
-    def test_export_has_exactly_the_fields_of_the_contract(self, shell: Shell) -> None:
-        record(shell, CHUNK + 2)
-        lines = [json.loads(line) for line in shell("audit", "export").stdout.splitlines()]
-        assert [line["seq"] for line in lines] == list(range(1, CHUNK + 3))
-        assert all(set(line) == set(CONTRACT) for line in lines)
-        header, *rows = csv.reader(io.StringIO(shell("audit", "export", "--format", "csv").stdout))
-        assert header == CONTRACT
-        assert [row[0] for row in rows] == [str(line["seq"]) for line in lines]
-        (last,) = shell("audit", "export", "--from", str(CHUNK + 2), "--chain").stdout.splitlines()
-        assert set(json.loads(last)) == {*CONTRACT, "previous", "hash"}
-
-    def test_a_log_as_it_was_written_is_verified(self, shell: Shell) -> None:
-        record(shell, CHUNK + 2)
-        told = shell.json("audit", "verify")
-        head = json.loads(shell("audit", "export", "--chain").stdout.splitlines()[-1])["hash"]
-        assert told == {"records": CHUNK + 2, "head": head, "fault": None}
-
-    def test_an_empty_log_is_verified(self, shell: Shell) -> None:
-        assert shell.json("audit", "verify") == {"records": 0, "head": "", "fault": None}
-
-    @pytest.mark.parametrize(
-        ("tampering", "seq", "kind"),
-        [
-            ("UPDATE audit SET decision = 'allow' WHERE seq = 3", 3, "edited"),
-            ("UPDATE audit SET type = 'never.heard_of' WHERE seq = 3", 3, "edited"),
-            ("UPDATE audit SET rules = 'no list' WHERE seq = 3", 3, "edited"),
-            ("UPDATE audit SET hash = 'none' WHERE seq = 3", 3, "edited"),
-            ("UPDATE audit SET time = 9223372036854775807 WHERE seq = 3", 3, "edited"),
-            ("DELETE FROM audit WHERE seq = 3", 3, "missing"),
-            ("DELETE FROM audit WHERE seq = 1", 1, "missing"),
-            ("UPDATE audit SET code = 'x' WHERE seq > 500", CHUNK + 1, "edited"),
-            ("UPDATE audit SET seq = -3 WHERE seq = 3", -3, "repeated"),
-        ],
-    )
-    def test_the_first_bad_record_is_named(self, shell: Shell, tampering: str, seq: int, kind: str) -> None:
-        record(shell, 5 if seq < CHUNK else CHUNK + 2)
-        shell.sql(tampering)
-        result = shell("audit", "verify", "--json")
-        assert result.exit_code == 1
-        assert json.loads(result.stdout)["fault"] == {"seq": seq, "kind": kind}
-        assert shell("audit", "verify").stdout.startswith(f"record {seq} ")
-
-    def test_a_record_moved_with_its_hash_is_named(self, shell: Shell) -> None:
-        record(shell, 4)
-        for old, new in ((2, 99), (3, 2), (99, 3)):
-            shell.sql(f"UPDATE audit SET seq = {new} WHERE seq = {old}")  # noqa: S608 - numbers of this test
-        assert json.loads(shell("audit", "verify", "--json").stdout)["fault"] == {"seq": 2, "kind": "misplaced"}
-
-    def test_an_export_that_meets_what_it_cannot_read_says_so(self, shell: Shell) -> None:
-        record(shell, 4)
-        shell.sql("UPDATE audit SET type = 'never.heard_of' WHERE seq = 3")
-        result = shell("audit", "export")
-        assert result.exit_code == 1
-        assert len(result.stdout.splitlines()) == 2
-        assert "record 3" in result.stderr
-
-    def test_verification_needs_no_keys_and_makes_no_database(self, shell: Shell) -> None:
-        record(shell, 1)
-        assert shell("audit", "verify", DOORWARD_KEYS__FILE="").exit_code == 0
-        assert shell("audit", "verify", DOORWARD_DATABASE_URL="sqlite:///nowhere.db").exit_code == 2
-        assert not (shell.folder / "nowhere.db").exists()
-
-
-def link() -> Link:
-    return Link(channel=CHANNEL, identity=JOHN, provider="company", linked_at=NOON)
 
 
 def person() -> Person:

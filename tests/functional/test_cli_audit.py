@@ -1,0 +1,101 @@
+"""The audit log from the shell: searched, exported, verified, and the first bad record named."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from bot.domain.audit import EventType
+from storage.audit_log import CHUNK
+from tests.fakes.shell import Shell, event, record
+
+CONTRACT = [
+    *("seq", "time", "type", "principal", "channel", "action", "resource", "decision", "rules", "policy_hash"),
+    *("correlation", "code"),
+]
+
+
+class TestAudit:
+    def test_search_finds_by_what_is_asked(self, shell: Shell) -> None:
+        record(shell, 5)
+        shell.write(lambda tx: tx.audit.append(event(6, type=EventType.LINK_MADE, decision="", principal="")))
+        assert [row["seq"] for row in shell.json("audit", "search")] == [6, 5, 4, 3, 2, 1]
+        assert [row["seq"] for row in shell.json("audit", "search", "--type", "link")] == [6]
+        assert [row["seq"] for row in shell.json("audit", "search", "--resource", "Payslip::E3")] == [3]
+        assert [row["seq"] for row in shell.json("audit", "search", "--decision", "deny", "--limit", "2")] == [5, 4]
+        since, until = "2026-11-16T12:02:00", "2026-11-16T13:04:00+01:00"
+        assert [row["seq"] for row in shell.json("audit", "search", "--since", since, "--until", until)] == [3, 2]
+        (row,) = shell.json("audit", "search", "--correlation", "c4")
+        assert list(row) == CONTRACT
+
+    def test_a_search_that_finds_nothing_is_0(self, shell: Shell) -> None:
+        result = shell("audit", "search", "--principal", "nobody")
+        assert (result.exit_code, result.stdout) == (0, "")
+
+    def test_a_date_that_is_none_is_2(self, shell: Shell) -> None:
+        assert shell("audit", "search", "--since", "yesterday").exit_code == 2
+
+    def test_export_has_exactly_the_fields_of_the_contract(self, shell: Shell) -> None:
+        record(shell, CHUNK + 2)
+        lines = [json.loads(line) for line in shell("audit", "export").stdout.splitlines()]
+        assert [line["seq"] for line in lines] == list(range(1, CHUNK + 3))
+        assert all(set(line) == set(CONTRACT) for line in lines)
+        header, *rows = csv.reader(io.StringIO(shell("audit", "export", "--format", "csv").stdout))
+        assert header == CONTRACT
+        assert [row[0] for row in rows] == [str(line["seq"]) for line in lines]
+        (last,) = shell("audit", "export", "--from", str(CHUNK + 2), "--chain").stdout.splitlines()
+        assert set(json.loads(last)) == {*CONTRACT, "previous", "hash"}
+
+    def test_a_log_as_it_was_written_is_verified(self, shell: Shell) -> None:
+        record(shell, CHUNK + 2)
+        told = shell.json("audit", "verify")
+        head = json.loads(shell("audit", "export", "--chain").stdout.splitlines()[-1])["hash"]
+        assert told == {"records": CHUNK + 2, "head": head, "fault": None}
+
+    def test_an_empty_log_is_verified(self, shell: Shell) -> None:
+        assert shell.json("audit", "verify") == {"records": 0, "head": "", "fault": None}
+
+    @pytest.mark.parametrize(
+        ("tampering", "seq", "kind"),
+        [
+            ("UPDATE audit SET decision = 'allow' WHERE seq = 3", 3, "edited"),
+            ("UPDATE audit SET type = 'never.heard_of' WHERE seq = 3", 3, "edited"),
+            ("UPDATE audit SET rules = 'no list' WHERE seq = 3", 3, "edited"),
+            ("UPDATE audit SET hash = 'none' WHERE seq = 3", 3, "edited"),
+            ("UPDATE audit SET time = 9223372036854775807 WHERE seq = 3", 3, "edited"),
+            ("DELETE FROM audit WHERE seq = 3", 3, "missing"),
+            ("DELETE FROM audit WHERE seq = 1", 1, "missing"),
+            ("UPDATE audit SET code = 'x' WHERE seq > 500", CHUNK + 1, "edited"),
+            ("UPDATE audit SET seq = -3 WHERE seq = 3", -3, "repeated"),
+        ],
+    )
+    def test_the_first_bad_record_is_named(self, shell: Shell, tampering: str, seq: int, kind: str) -> None:
+        record(shell, 5 if seq < CHUNK else CHUNK + 2)
+        shell.sql(tampering)
+        result = shell("audit", "verify", "--json")
+        assert result.exit_code == 1
+        assert json.loads(result.stdout)["fault"] == {"seq": seq, "kind": kind}
+        assert shell("audit", "verify").stdout.startswith(f"record {seq} ")
+
+    def test_a_record_moved_with_its_hash_is_named(self, shell: Shell) -> None:
+        record(shell, 4)
+        for old, new in ((2, 99), (3, 2), (99, 3)):
+            shell.sql(f"UPDATE audit SET seq = {new} WHERE seq = {old}")  # noqa: S608 - numbers of this test
+        assert json.loads(shell("audit", "verify", "--json").stdout)["fault"] == {"seq": 2, "kind": "misplaced"}
+
+    def test_an_export_that_meets_what_it_cannot_read_says_so(self, shell: Shell) -> None:
+        record(shell, 4)
+        shell.sql("UPDATE audit SET type = 'never.heard_of' WHERE seq = 3")
+        result = shell("audit", "export")
+        assert result.exit_code == 1
+        assert len(result.stdout.splitlines()) == 2
+        assert "record 3" in result.stderr
+
+    def test_verification_needs_no_keys_and_makes_no_database(self, shell: Shell) -> None:
+        record(shell, 1)
+        assert shell("audit", "verify", DOORWARD_KEYS__FILE="").exit_code == 0
+        assert shell("audit", "verify", DOORWARD_DATABASE_URL="sqlite:///nowhere.db").exit_code == 2
+        assert not (shell.folder / "nowhere.db").exists()

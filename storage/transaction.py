@@ -7,21 +7,17 @@ from typing import Any
 
 from bot.domain.identity import Person, RoleGrant
 from bot.domain.session import BrowserSession, Session
+from bot.ports.consent_stores import AuthenticatorStore, InteractionStore, PendingStore, ProofStore, ProposalStore
 from bot.ports.stores import (
     AuditStore,
-    AuthenticatorStore,
     BrowserSessionStore,
     EffectStore,
     InboxStore,
-    InteractionStore,
     JobStore,
     LinkStore,
     OutboxStore,
-    PendingStore,
     PersonStore,
     PostedStore,
-    ProofStore,
-    ProposalStore,
     RoleStore,
     SessionStore,
     ThrottleStore,

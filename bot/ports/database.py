@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from bot.ports.consent_stores import AuthenticatorStore, InteractionStore, PendingStore, ProofStore, ProposalStore
 from bot.ports.stores import (
     AuditStore,
-    AuthenticatorStore,
     BrowserSessionStore,
     EffectStore,
     InboxStore,
-    InteractionStore,
     JobStore,
     LinkStore,
     OutboxStore,
-    PendingStore,
     PersonStore,
     PostedStore,
-    ProofStore,
-    ProposalStore,
     RoleStore,
     SessionStore,
     ThrottleStore,

@@ -1,4 +1,4 @@
-"""The README's tables, made from the program: `python -m tests.architecture.readme` writes them, a test compares them."""
+"""The README's tables, made from the program: `python -m tests.architecture.readme` writes, a test compares."""
 
 from __future__ import annotations
 

@@ -1,0 +1,121 @@
+"""The stores of what people see, sign and prove with: handles, what waits, proposals, proofs, authenticators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bot.domain.identity import ChannelIdentity, LinkedIdentity
+from bot.domain.interaction import Interaction
+from bot.domain.messages import IncomingMessage
+from bot.domain.proof import Authenticator, Proof
+from bot.domain.proposal import Proposal, ProposalState
+
+
+class InteractionStore(Protocol):
+    """Opaque handles, stored under a keyed hash; single use is the taker's business."""
+
+    def create(self, interaction: Interaction) -> str:
+        """Store; the handle (at least 128 random bits)."""
+        ...
+
+    def find(self, handle: str, *, now: datetime) -> Interaction | None:
+        """Look without changing anything; None when unknown or late."""
+        ...
+
+    def take(self, handle: str, *, now: datetime) -> Interaction | None:
+        """Delete and return, exactly once in parallel too; None when unknown, late or taken."""
+        ...
+
+    def replace(self, handle: str, interaction: Interaction) -> bool:
+        """Compare-and-swap on `interaction.version`; whether it was still that version."""
+        ...
+
+    def sweep(self, now: datetime) -> int:
+        """Delete the late ones."""
+        ...
+
+
+class PendingStore(Protocol):
+    """What waits in a conversation (a question before sign-in, slots): one sealed row each, ten minutes."""
+
+    def put(self, channel: ChannelIdentity, message: IncomingMessage, *, until: datetime) -> None:
+        """Remember the message to resume, replacing what waited."""
+        ...
+
+    def take(self, channel: ChannelIdentity, *, now: datetime) -> IncomingMessage | None:
+        """Take what waits, once."""
+        ...
+
+
+class ProposalStore(Protocol):
+    """Canonical actions waiting for consent. Rows carry a MAC; the action is sealed."""
+
+    def insert(self, proposal: Proposal) -> None:
+        """Store."""
+        ...
+
+    def find(self, proposal_id: str) -> Proposal | None:
+        """By id. Raises `IntegrityAlarm`."""
+        ...
+
+    def confirm(self, proposal_id: str) -> None:
+        """Note that the person confirmed this digest."""
+        ...
+
+    def finish(self, proposal_id: str, state: ProposalState) -> bool:
+        """WAITING -> `state`, exactly once in parallel too; whether it was waiting."""
+        ...
+
+    def void_all(self, identity: LinkedIdentity) -> int:
+        """Void what waits for a person."""
+        ...
+
+
+class ProofStore(Protocol):
+    """Verified second factors. Rows carry a MAC."""
+
+    def insert(self, proof: Proof) -> None:
+        """Store an unspent proof."""
+        ...
+
+    def unspent(self, identity: LinkedIdentity, binding: str, *, now: datetime) -> Proof | None:
+        """The latest unspent, unexpired proof of this binding."""
+        ...
+
+    def spend(self, proof_id: str, *, now: datetime) -> bool:
+        """Spend, exactly once in parallel too. An `own_reading` proof is not spent, only checked for time."""
+        ...
+
+    def void_all(self, identity: LinkedIdentity) -> int:
+        """Void everything unspent of a person."""
+        ...
+
+
+class AuthenticatorStore(Protocol):
+    """Bound authenticators; seeds sealed with associated data. Rows carry a MAC."""
+
+    def insert(self, authenticator: Authenticator, seed: str) -> None:
+        """Bind, unconfirmed."""
+        ...
+
+    def of_identity(self, identity: LinkedIdentity) -> Sequence[Authenticator]:
+        """Confirmed and not disabled ones, and unconfirmed ones; the caller looks at the fields."""
+        ...
+
+    def seed(self, authenticator_id: str) -> str:
+        """The shared secret. Raises `IntegrityAlarm`."""
+        ...
+
+    def count_attempt(self, authenticator_id: str) -> Authenticator:
+        """Count a failure before the check (atomically); the row as it is then, disabled at the limit."""
+        ...
+
+    def accept(self, authenticator_id: str, *, step: int, now: datetime) -> bool:
+        """Set `last_step` if it grows, reset failures, confirm: one conditional update; whether it did."""
+        ...
+
+    def remove(self, authenticator_id: str) -> bool:
+        """Unbind; whether there was one."""
+        ...

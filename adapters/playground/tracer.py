@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adapters.playground.glass_door import run_as_json
 from adapters.playground.people import PlaygroundPerson
@@ -40,7 +40,7 @@ class PlaygroundTracer:
     def record(self, correlation: str, entry: TraceEntry) -> None:
         """Take one entry; runs on the event loop."""
         run = self._run(correlation)
-        run.entries.append(entry)
+        run.entries.append(replace(entry, resource=self._by_name(entry.resource)))
         if run.person is None:
             run.person = self._whose(entry.principal)
             if run.person in self._last:
@@ -63,6 +63,11 @@ class PlaygroundTracer:
         """A browser leg goes on under `resume:<random>:<the event's id>`: a run of its own, for the same words."""
         before = self._runs.get(correlation.rpartition(":")[2])
         return Run(person=before.person, words=before.words) if before else Run(person=None, words="")
+
+    def _by_name(self, resource: str) -> str:
+        """A person as a resource carries the provider's opaque subject: the page names them instead."""
+        subject = resource.rpartition("#")[2]
+        return f"{resource.partition('::')[0]}::{self._names[subject]}" if subject in self._names else resource
 
     def _whose(self, principal: str) -> str | None:
         ends = (principal.rpartition("#")[2], principal.rpartition(":")[2], principal.partition("@")[0])

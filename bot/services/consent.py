@@ -130,5 +130,5 @@ def code_dialog(tx: Transaction, proposal: Proposal, voice: Voice) -> Dialog:
             *proposal.shown.facts,
             *(Fact(label=quote.author, value=quote.text) for quote in proposal.shown.quotes),
         ),
-        body=voice.say("consent.signs_exactly", digest=proposal.digest[:8]),
+        body=voice.say("consent.signs_exactly", digest=f"{proposal.digest[:4]} {proposal.digest[4:8]}"),
     )

@@ -38,7 +38,7 @@ export function showDialog(dialog) {
   if (dialog.loading) form.append(make("p", { class: "dialog__loading quiet", role: "status" }, "One moment…"));
   if (dialog.body) form.append(prose(dialog.body));
   if (dialog.signed.length) form.append(make("div", { class: "signing" }, factList(dialog.signed)));
-  form.append(...dialog.fields.map(fieldElement), ...dialog.links.map(linkElement));
+  form.append(...dialog.fields.map(fieldElement), ...dialog.links.map((link) => linkElement(link, !dialog.submit)));
   if (!dialog.loading) form.append(buttons(dialog));
   form.addEventListener("submit", (event) => { event.preventDefault(); submit(form, dialog); });
   element.replaceChildren(form);
@@ -59,8 +59,9 @@ function buttons(dialog) {
   return make("div", { class: "dialog__buttons" }, no, dialog.submit ? yes : "");
 }
 
-function linkElement(link) {
-  const element = make("a", { class: "button", href: link.url, target: "_blank", rel: "noopener", "data-testid": "dialog-link" },
+/** Where there is nothing to send, the link is what the dialog is for. */
+function linkElement(link, primary) {
+  const element = make("a", { class: primary ? "button button--primary" : "button", href: link.url, target: "_blank", rel: "noopener", "data-testid": "dialog-link" },
     link.label, icon("external"), make("span", { class: "visually-hidden" }, " (opens in a new tab)"));
   element.addEventListener("click", () => { acts.leave(); cancel(); });
   return element;

@@ -71,7 +71,9 @@ def card_blocks(card: Card) -> list[Block]:
 
 def dialog_view(dialog: Dialog, *, name: str = "") -> Block:
     """The dialog; `name` is our own name for it (`external_id`), to update it by."""
-    blocks: list[Block] = [_section(dialog.body)] if dialog.body else []
+    # A title that Slack has no room for often says why, so it is said again in full.
+    above = [dialog.title] if len(dialog.title) > MAX_TITLE else []
+    blocks = [_section(text) for text in (*above, dialog.body) if text]
     blocks += _facts(dialog.signed)
     for position, field in enumerate(dialog.fields):
         blocks += _input(field, focused=position == 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +20,7 @@ from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind, Re
 from bot.domain.secret import Secret
 from bot.domain.session import SessionLimits
 from bot.domain.totp import code_at
+from bot.ports.chat import ChatPlatform
 from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.database import Database, Transaction
 from bot.ports.ingress import DialogAnswer
@@ -62,11 +63,14 @@ class World:
     chat: FakeChat
     directory: FakeDirectory
     backend: DemoBackend
+    accounts: Mapping[str, ChannelIdentity] = field(default_factory=dict)
+    """Chat accounts by name, where they are not the playground's."""
     seeds: dict[str, str] = field(default_factory=dict)
     _events: count[int] = field(default_factory=lambda: count(1))
 
     def channel(self, name: str) -> ChannelIdentity:
-        return ChannelIdentity(platform=Platform.PLAYGROUND, tenant="demo", account=name)
+        known = self.accounts.get(name)
+        return known or ChannelIdentity(platform=Platform.PLAYGROUND, tenant="demo", account=name)
 
     def identity(self, name: str) -> LinkedIdentity:
         return LinkedIdentity(issuer=Issuer(ISSUER), subject=Subject(name))
@@ -201,11 +205,23 @@ def url_in(posted: Posted) -> str:
 
 
 @asynccontextmanager
-async def world(folder: Path, clock: FixedClock, *, url: str | None = None) -> AsyncIterator[World]:
-    """A fresh world on SQLite, or on the database at `url`."""
+async def world(
+    folder: Path,
+    clock: FixedClock,
+    *,
+    url: str | None = None,
+    keys: Keyring | None = None,
+    platforms: Mapping[Platform, ChatPlatform] | None = None,
+    accounts: Mapping[str, ChannelIdentity] | None = None,
+    hr: Place = HR_CHANNEL,
+) -> AsyncIterator[World]:
+    """A fresh world on SQLite, or on the database at `url`; with the `keys` of another it is a replica of that one.
+
+    With `platforms` it speaks with those, `accounts` naming the people there, instead of with a chat in memory.
+    """
     import asyncio  # noqa: PLC0415 - only here
 
-    keys = Keyring.generate()
+    keys = keys or Keyring.generate()
     address = url or f"sqlite:///{folder / 'world.db'}"
     await asyncio.to_thread(migrate, address)
     database = open_database(address, keys=keys)
@@ -224,16 +240,24 @@ async def world(folder: Path, clock: FixedClock, *, url: str | None = None) -> A
             hr_facts=backend.facts,
             crm_facts=backend.facts,
             providers={"test": directory},
-            platforms={Platform.PLAYGROUND: chat},
-            chat_sign_ins={Platform.PLAYGROUND: no_leg},
+            platforms=platforms or {Platform.PLAYGROUND: chat},
+            chat_sign_ins=dict.fromkeys(platforms or {Platform.PLAYGROUND: chat}, no_leg),
             limits=LIMITS,
-            routes=Routes(hr={Platform.PLAYGROUND: HR_CHANNEL}),
+            routes=Routes(hr={hr.platform: hr}),
             public_url=PUBLIC_URL,
             csrf_key=keys.newest(Purpose.CSRF).secret,
         )
     )
     try:
-        yield World(core=core, database=database, clock=clock, chat=chat, directory=directory, backend=backend)
+        yield World(
+            core=core,
+            database=database,
+            clock=clock,
+            chat=chat,
+            directory=directory,
+            backend=backend,
+            accounts=accounts or {},
+        )
     finally:
         await database.close()
         backend.close()

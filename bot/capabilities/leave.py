@@ -20,7 +20,6 @@ from bot.domain.proposal import Shown
 from bot.ports.hr import Leave, LeaveBalance, LeavePreview
 from bot.texts.formats import clock_time, days, full_day, number
 
-
 MOST_BUTTONS = 5
 ABSENCE_DAYS = 30
 """How far ahead absences are listed when nobody says until when."""
@@ -194,7 +193,7 @@ def approval_request(acting: Acting, leave: Leave) -> ApprovalRequest:
         owner=leave.employee,
         start=leave.start,
         end=leave.end,
-        amount=number(leave.days, acting.voice.language),
+        amount=day_count(acting, leave.days),
         kind="" if leave.sensitive else leave.type_name,
         note="" if leave.sensitive else leave.note,
         approver=None if leave.state is LeaveState.SECOND_APPROVAL else leave.approver,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from adapters.web.routes import Site, web_site
-from adapters.web.site import ChatName, Web
+from adapters.web.site import ChatName, Check, Web
 from bot.bootstrap.core import Core
 from bot.domain.identity import ChannelIdentity
 
@@ -39,9 +39,21 @@ def pages(
             rejected=rejected,
             sign_in_origins=sign_in_origins,
             chat_name=_demo_name if demo is not None else chat_name,
+            checks=_checks(core),
             demo=demo or {},
         )
     )
+
+
+def _checks(core: Core) -> dict[str, Check]:
+    """What `/readyz` asks. Without its database nothing is served; a provider that is away is only told."""
+    outside = core.outside
+
+    async def database() -> None:
+        await outside.database.read(lambda tx: tx.jobs.mark("ready"))
+
+    providers = {f"idp {name}": Check(run=idp.ping, required=False) for name, idp in outside.providers.items()}
+    return {"database": Check(run=database), **providers}
 
 
 async def _demo_name(channel: ChannelIdentity) -> ChatName:

@@ -268,7 +268,12 @@ class Linking:
             shown.extend(self._show(tx, leg, sign_in))
             return signed_in
 
-        signed_in = await self._database.write(work)
+        try:
+            signed_in = await self._database.write(work)
+        except (SignInRefused, AlreadyLinked) as error:
+            # The transaction is undone, and the refusal written down all the same.
+            await self._refused(leg, error.code)
+            raise
         await self._delivery.send(shown)
         return signed_in
 

@@ -1,0 +1,65 @@
+"""`docs/security.md`, made from the requirements and the tests that are marked with them.
+
+`python -m tests.architecture.security` writes it; a test compares.
+"""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "security.md"
+REQUIREMENTS = Path(__file__).with_name("requirements.toml")
+SHOWN = 3
+"""Files named in a row of the table; the rest are counted."""
+
+HEAD = """# Security requirements, and the tests that prove them
+
+Made from the marks in the tests (`python -m tests.architecture.security`); a row without a test is not proven.
+
+Sources: A = OWASP ASVS 5.0.0; N = NIST SP 800-63B-4; T = RFC 6238; H = RFC 4226; O = RFC 9700; R = RFC 7009;
+I = RFC 7662; L = OWASP LLM Top 10 2025; AG = OWASP Agentic Top 10; AIA, CS-… = OWASP cheat sheets;
+S = Slack's request verification; B = Bot Connector authentication; M = measured; E = engineering rule.
+
+A thief with every chat token and an open session gets what the policy lets a session read without a proof, and no more:
+one's own leave balance and requests, for managers those of their reports, customers and tickets of one's region, and
+the names of one's sessions. Nothing confidential is among it.
+"""
+
+
+def marks() -> dict[str, set[str]]:
+    """Which files prove a requirement."""
+    proven: dict[str, set[str]] = defaultdict(set)
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for row in _rows(ast.parse(path.read_text(encoding="utf-8"))):
+            proven[row].add(str(path.relative_to(ROOT)))
+    return proven
+
+
+def _rows(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "requirement":
+            yield from (str(word.value) for word in node.args if isinstance(word, ast.Constant))
+
+
+def page() -> str:
+    """The page as it has to be."""
+    proven = marks()
+    lines, section = [HEAD], ""
+    for number, row in tomllib.loads(REQUIREMENTS.read_text(encoding="utf-8")).items():
+        if row["section"] != section:
+            section = row["section"]
+            lines.append(f"\n## {section}\n\n| # | level | requirement | source | proven by |\n|---|---|---|---|---|")
+        files = sorted(proven.get(number, ()))
+        more = f", and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+        by = ", ".join(f"`{name}`" for name in files[:SHOWN]) + more if files else "not proven yet"
+        lines.append(f"| {number} | {row['level']} | {row['text']} | {row['source']} | {by} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -10,6 +10,7 @@ const panel = isWanted ? document.querySelector("[data-demo-phone]") : null;
 let state = { person: null, screen: null };
 let until = 0;
 let again = 0;
+let asked = 0;
 
 /** The code on the phone, or an empty text. */
 export function currentCode() {
@@ -21,17 +22,26 @@ const headers = () => ({ "x-doorward-demo": panel.dataset.token });
 /** Reads the phone, and again when the code changes. */
 export async function refreshPhone() {
   if (!panel) return;
-  clearTimeout(again);
+  const mine = ++asked;
   try {
     const response = await fetch(panel.dataset.demoPhone, { headers: headers() });
-    if (response.ok) show(await response.json());
+    const next = response.ok ? await response.json() : null;
+    if (mine !== asked) return; // asked again meanwhile: an older answer may come later, and knows less
+    if (next) show(next);
   } catch { /* the demo has stopped: the last code stays */ }
+  clearTimeout(again);
   if (state.screen) again = setTimeout(refreshPhone, Math.max(250, until - performance.now() + 50));
 }
 
 function show(next) {
+  const onlyTheCode = next.screen && next.person === state.person && next.screen.label === state.screen?.label;
   state = next;
   until = performance.now() + (next.screen?.seconds_left ?? 0) * 1000;
+  if (onlyTheCode) { // a button that is being pressed stays where it is
+    panel.querySelector(".device__code").textContent = grouped(next.screen.code);
+    tick();
+    return;
+  }
   panel.hidden = false;
   const title = make("h2", { class: "over" }, `${next.person}'s phone`);
   panel.replaceChildren(title, next.screen ? device(next.screen) : emptyDevice());
@@ -40,14 +50,15 @@ function show(next) {
 
 function device(screen) {
   const field = document.querySelector("#code");
-  const digits = `${screen.code.slice(0, 3)} ${screen.code.slice(3)}`;
   const buttons = make("p", { class: "device__buttons" }, button("Copy", "phone-copy", copy));
   if (field) buttons.append(button("Use", "phone-use", () => use(field)));
   return make("div", { class: "device", "data-testid": "phone" },
     make("p", { class: "device__label" }, screen.label),
-    make("div", { class: "device__row" }, make("p", { class: "device__code number", "data-testid": "phone-code" }, digits), buttons),
+    make("div", { class: "device__row" }, make("p", { class: "device__code number", "data-testid": "phone-code" }, grouped(screen.code)), buttons),
     make("progress", { class: "device__left", max: CODE_SECONDS, value: screen.seconds_left, "aria-label": "Time left for this code" }));
 }
+
+const grouped = (code) => `${code.slice(0, 3)} ${code.slice(3)}`;
 
 function emptyDevice() {
   return make("div", { class: "device device--empty", "data-testid": "phone-empty" }, icon("phone"),

@@ -165,20 +165,35 @@ class Story:
 
         return await self.demo.core.outside.database.read(work)
 
-    async def listen_as_everybody(self) -> list[asyncio.Task[None]]:
-        """Listen to everybody's stream from now on; whoever calls this cancels the tasks."""
+    @asynccontextmanager
+    async def listening_as_everybody(self) -> AsyncIterator[None]:
+        """Hear everybody's stream, from the whole state on, as another page of theirs would."""
         config = json.loads(await self.page.locator("body").get_attribute("data-config") or "")
-        return [asyncio.create_task(self._listen(person["name"], config["token"])) for person in config["people"]]
+        begun = [asyncio.Event() for _ in config["people"]]
+        listeners = [
+            asyncio.create_task(self._listen(person["name"], config["token"], event))
+            for person, event in zip(config["people"], begun, strict=True)
+        ]
+        try:
+            async with asyncio.timeout(WAIT_MILLISECONDS / 1000):
+                await asyncio.gather(*(event.wait() for event in begun))
+            yield
+        finally:
+            for listener in listeners:
+                listener.cancel()
+            await asyncio.gather(*listeners, return_exceptions=True)
 
-    async def _listen(self, person: str, token: str) -> None:
-        self.heard[person] = []
+    async def _listen(self, person: str, token: str, begun: asyncio.Event) -> None:
         address = f"{self.origin}/play/stream?person={person}"
+        heard = self.heard.setdefault(person, [])
         async with (
             httpx.AsyncClient(timeout=None, trust_env=False) as client,  # noqa: S113 - it ends with the test
             client.stream("GET", address, headers={"x-doorward-demo": token}) as stream,
         ):
             async for line in stream.aiter_lines():
-                self.heard[person].append(line)
+                heard.append(line)
+                if line.startswith("data: "):
+                    begun.set()
 
 
 @asynccontextmanager

@@ -304,7 +304,7 @@ async def web_stage(
         rejections.append(code)
 
     with fake_openid_provider(clock) as provider:
-        provider.manners.claims = _directory
+        provider.manners.claims = directory
         identity = OidcProvider(
             name=PROVIDER,
             kind="oidc",
@@ -376,7 +376,7 @@ def _hr_channel() -> Place:
     return Place(platform=Platform.PLAYGROUND, tenant=TENANT, conversation="hr-leave", kind=PlaceKind.CHANNEL)
 
 
-def _directory(claims: dict[str, Any]) -> dict[str, Any]:
+def directory(claims: dict[str, Any]) -> dict[str, Any]:
     """What this company's directory says of each account."""
     person = next(person for person in PEOPLE if person.subject == claims["sub"])
     return claims | {

@@ -392,7 +392,9 @@ class TestManifest:
     def test_signing_in_with_slack_comes_back_to_the_page_that_takes_it(self) -> None:
         oauth = self.manifest["oauth_config"]
         assert oauth["redirect_urls"] == ["https://doorward.example.com/signin/slack/callback"]
-        there = SlackSignIn(client_id="c", client_secret=Secret("s"), member=nobody, clock=FixedClock(datetime.now(UTC)))
+        there = SlackSignIn(
+            client_id="c", client_secret=Secret("s"), member=nobody, clock=FixedClock(datetime.now(UTC))
+        )
         (asked,) = parse_qs(urlsplit(there.authorize_url(state="s", nonce="n", redirect_uri="r")).query)["scope"]
         assert oauth["scopes"]["user"] == asked.split()
 

@@ -32,7 +32,7 @@ class Purpose(StrEnum):
     ROW_MAC = "row_mac"
     """Authenticates rows that carry authority."""
     PEPPER = "pepper"
-    """Hashes session ids and event ids."""
+    """Hashes session ids, event ids and recovery codes."""
     HANDLES = "handles"
     """Hashes the opaque handles of buttons and links."""
     CSRF = "csrf"

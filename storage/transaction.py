@@ -7,7 +7,15 @@ from typing import Any
 
 from bot.domain.identity import Person, RoleGrant
 from bot.domain.session import BrowserSession, Session
-from bot.ports.consent_stores import AuthenticatorStore, InteractionStore, PendingStore, ProofStore, ProposalStore
+from bot.ports.consent_stores import (
+    AuthenticatorStore,
+    InteractionStore,
+    PasskeyStore,
+    PendingStore,
+    ProofStore,
+    ProposalStore,
+    RecoveryCodeStore,
+)
 from bot.ports.stores import (
     AuditStore,
     BrowserSessionStore,
@@ -23,7 +31,19 @@ from bot.ports.stores import (
     ThrottleStore,
     TokenStore,
 )
-from storage import authenticators, browser_sessions, effects, links, persons, proofs, proposals, roles, sessions
+from storage import (
+    authenticators,
+    browser_sessions,
+    effects,
+    links,
+    passkeys,
+    persons,
+    proofs,
+    proposals,
+    recovery_codes,
+    roles,
+    sessions,
+)
 from storage.audit_log import AuditLog
 from storage.authority import AuthorityRows
 from storage.crypto import Keyring
@@ -70,6 +90,10 @@ class Vault:
         self.authenticators: AuthorityRows[authenticators.StoredAuthenticator] = AuthorityRows(
             consent.authenticators, keys, authenticators.parse
         )
+        self.passkeys: AuthorityRows[passkeys.StoredPasskey] = AuthorityRows(consent.passkeys, keys, passkeys.parse)
+        self.recovery_codes: AuthorityRows[recovery_codes.StoredRecoveryCode] = AuthorityRows(
+            consent.recovery_codes, keys, recovery_codes.parse
+        )
         self.grants: AuthorityRows[Mapping[str, Any]] = AuthorityRows(grants, keys, effects.parse_grant)
 
 
@@ -94,6 +118,8 @@ class StoreTransaction:
         self.authenticators: AuthenticatorStore = authenticators.Authenticators(
             connection, sealer, vault.authenticators
         )
+        self.passkeys: PasskeyStore = passkeys.Passkeys(connection, vault.passkeys)
+        self.recovery_codes: RecoveryCodeStore = recovery_codes.RecoveryCodes(connection, keys, vault.recovery_codes)
         self.effects: EffectStore = effects.Effects(connection, sealer, vault.grants)
         self.audit: AuditStore = AuditLog(connection)
         self.outbox: OutboxStore = Outbox(connection, sealer)

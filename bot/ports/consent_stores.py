@@ -9,6 +9,7 @@ from typing import Protocol
 from bot.domain.identity import ChannelIdentity, LinkedIdentity
 from bot.domain.interaction import Interaction
 from bot.domain.messages import IncomingMessage
+from bot.domain.passkey import Passkey
 from bot.domain.proof import Authenticator, Proof
 from bot.domain.proposal import Proposal, ProposalState
 
@@ -118,4 +119,44 @@ class AuthenticatorStore(Protocol):
 
     def remove(self, authenticator_id: str) -> bool:
         """Unbind; whether there was one."""
+        ...
+
+
+class PasskeyStore(Protocol):
+    """Bound passkeys. Rows carry a MAC."""
+
+    def insert(self, passkey: Passkey) -> bool:
+        """Bind; False where the credential is bound already, to whomever (WebAuthn §7.1 step 22)."""
+        ...
+
+    def of_identity(self, identity: LinkedIdentity) -> Sequence[Passkey]:
+        """A person's passkeys, the oldest first. Raises `IntegrityAlarm`."""
+        ...
+
+    def used(self, passkey_id: str, *, sign_count: int, now: datetime) -> bool:
+        """Note a use, in one step with the look at the counter; False where it went back or the passkey is gone."""
+        ...
+
+    def remove(self, passkey_id: str) -> bool:
+        """Unbind; whether there was one."""
+        ...
+
+
+class RecoveryCodeStore(Protocol):
+    """Recovery codes, as keyed hashes. Rows carry a MAC."""
+
+    def renew(self, identity: LinkedIdentity, codes: Sequence[str], *, now: datetime) -> None:
+        """Keep these; earlier ones no longer count."""
+        ...
+
+    def left(self, identity: LinkedIdentity) -> int:
+        """How many are unused."""
+        ...
+
+    def spend(self, identity: LinkedIdentity, code: str, *, now: datetime) -> bool:
+        """Use up, exactly once in parallel too; whether it was this person's and unused. Raises `IntegrityAlarm`."""
+        ...
+
+    def forget(self, identity: LinkedIdentity) -> int:
+        """None of this person's counts any more; how many there were."""
         ...

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from bot.ports.consent_stores import AuthenticatorStore, InteractionStore, PendingStore, ProofStore, ProposalStore
+from bot.ports.consent_stores import (
+    AuthenticatorStore,
+    InteractionStore,
+    PasskeyStore,
+    PendingStore,
+    ProofStore,
+    ProposalStore,
+    RecoveryCodeStore,
+)
 from bot.ports.stores import (
     AuditStore,
     BrowserSessionStore,
@@ -39,6 +47,8 @@ class Transaction(Protocol):
     proposals: ProposalStore
     proofs: ProofStore
     authenticators: AuthenticatorStore
+    passkeys: PasskeyStore
+    recovery_codes: RecoveryCodeStore
     effects: EffectStore
     audit: AuditStore
     outbox: OutboxStore

@@ -1,8 +1,8 @@
-"""What waits for a person, and what proves it was them: handles, questions, proposals, proofs, authenticators."""
+"""What waits for a person, and what proves it was them: handles, questions, proposals, proofs, factors."""
 
 from __future__ import annotations
 
-from sqlalchemy import Index, Table
+from sqlalchemy import Column, Index, LargeBinary, Table
 
 from storage.tables.metadata import (
     authority,
@@ -87,3 +87,31 @@ authenticators = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_authenticators_identity", authenticators.c.identity)
+
+passkeys = Table(
+    "passkeys",
+    metadata,
+    key("id"),
+    text("identity"),
+    text("name"),
+    Column("public_key", LargeBinary, nullable=False),
+    number("sign_count"),
+    text("transports"),
+    moment("created_at"),
+    optional_moment("last_used_at"),
+    *authority(),
+    sqlite_with_rowid=False,
+)
+Index("ix_passkeys_identity", passkeys.c.identity)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    key("id"),
+    text("identity"),
+    moment("created_at"),
+    optional_moment("used_at"),
+    *authority(),
+    sqlite_with_rowid=False,
+)
+Index("ix_recovery_codes_identity", recovery_codes.c.identity)

@@ -30,6 +30,7 @@ from bot.domain.identity import (
 )
 from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind
 from bot.domain.outbound import OutboxItem
+from bot.domain.passkey import Passkey
 from bot.domain.proof import Authenticator, ConsentKind, Proof, ProofMethod
 from bot.domain.proposal import Proposal, Shown
 from bot.domain.session import Session, SessionLimits
@@ -253,3 +254,19 @@ async def by_hand(url: str, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await administrator.fetch(statement)]
     finally:
         await administrator.close()
+
+
+RECOVERY_CODE = "ABCDEFGHIJKLMNOP"
+
+
+def a_passkey(now: datetime, passkey_id: str = "passkey-1", **changes: Any) -> Passkey:
+    passkey = Passkey(
+        id=passkey_id,
+        identity=JOHN,
+        name="this laptop",
+        public_key=b"\xa5\x01\x02",
+        sign_count=0,
+        transports=("internal", "hybrid"),
+        created_at=now,
+    )
+    return replace(passkey, **changes)

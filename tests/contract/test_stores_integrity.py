@@ -23,7 +23,9 @@ from tests.contract.stores import (
     LIMITS,
     MIA,
     MIAS_CHAT,
+    RECOVERY_CODE,
     OpenDatabase,
+    a_passkey,
     a_proof,
     a_proposal,
     a_role,
@@ -80,6 +82,14 @@ USES: dict[str, tuple[Use, ...]] = {
         lambda tx, now: tx.authenticators.count_attempt("totp-1"),
         lambda tx, now: tx.authenticators.accept("totp-1", step=5, now=now),
     ),
+    "passkeys": (
+        lambda tx, now: tx.passkeys.of_identity(JOHN),
+        lambda tx, now: tx.passkeys.used("passkey-1", sign_count=5, now=now),
+    ),
+    "recovery_codes": (
+        lambda tx, now: tx.recovery_codes.left(JOHN),
+        lambda tx, now: tx.recovery_codes.spend(JOHN, RECOVERY_CODE, now=now),
+    ),
     "grants": (lambda tx, now: tx.effects.find("effect-1"),),
 }
 TABLES: dict[str, Table] = {name: metadata.tables[name] for name in USES}
@@ -93,6 +103,8 @@ LOOKED_UP = {
     "proposals": ("id",),
     "proofs": ("id", "identity", "binding", "state"),
     "authenticators": ("id", "identity"),
+    "passkeys": ("id", "identity"),
+    "recovery_codes": ("id", "identity"),
     "grants": ("id",),
 }
 
@@ -112,6 +124,8 @@ def fill(tx: Transaction, now: datetime) -> None:
     tx.proposals.insert(a_proposal(now))
     tx.proofs.insert(a_proof(now))
     tx.authenticators.insert(an_authenticator(now), "SEED")
+    tx.passkeys.insert(a_passkey(now))
+    tx.recovery_codes.renew(JOHN, [RECOVERY_CODE], now=now)
     tx.effects.intend(an_effect(now))
 
 
@@ -240,7 +254,9 @@ async def test_what_was_verified_is_read_again_at_every_use(
 
 
 @pytest.mark.requirement("91")
-@pytest.mark.parametrize("table", ["links", "role_grants", "sessions", "proofs", "authenticators"])
+@pytest.mark.parametrize(
+    "table", [*("links", "role_grants", "sessions", "proofs", "authenticators"), *("passkeys", "recovery_codes")]
+)
 async def test_deleting_a_row_gives_no_right(
     database: OpenDatabase, database_url: str, now: datetime, table: str
 ) -> None:
@@ -255,3 +271,7 @@ async def test_deleting_a_row_gives_no_right(
         assert not await database.write(lambda tx: tx.proofs.spend("proof-1", now=now))
     if table == "authenticators":
         assert await database.read(lambda tx: tx.authenticators.of_identity(JOHN)) == []
+    if table == "passkeys":
+        assert not await database.write(lambda tx: tx.passkeys.used("passkey-1", sign_count=5, now=now))
+    if table == "recovery_codes":
+        assert not await database.write(lambda tx: tx.recovery_codes.spend(JOHN, RECOVERY_CODE, now=now))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 import sys
+from collections.abc import Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -77,6 +79,20 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         print(self._ready, flush=True)  # noqa: T201 - the one line the outside waits for
         sys.stdout.flush()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end serving, and nothing more: uvicorn would raise them again, and what stands round the
+        server would not get to close.
+        """
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self.handle_exit, name, None)
+        try:
+            yield
+        finally:
+            for name in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(name)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End streams first: they never end by themselves."""

@@ -76,6 +76,7 @@ def _cells() -> Iterator[Cell]:
 CELLS = tuple(_cells())
 
 
+@pytest.mark.requirement("52")
 def test_the_table_has_every_action_relation_and_role_once(engine: CedarEngine) -> None:
     written = [(cell.action, cell.relation, cell.role) for cell in CELLS]
     assert sorted(written) == sorted(product(engine.actions, RELATIONS, ROLES))

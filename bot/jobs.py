@@ -110,5 +110,5 @@ class Jobs:
         """Delete what is late: handles, dedupe hashes, windows of the limiter."""
         now = self._clock.now()
         return await self._database.write(
-            lambda tx: tx.interactions.sweep(now) + tx.inbox.sweep(now) + tx.throttle.sweep(now)
+            lambda tx: tx.interactions.sweep(now) + tx.inbox.sweep(now) + tx.throttle.sweep(now) + tx.signals.sweep(now)
         )

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import bindparam, delete, select
 
-from bot.domain.identity import ChannelIdentity
+from bot.domain.identity import ChannelIdentity, LinkedIdentity
 from bot.domain.messages import IncomingMessage
 from storage.codec import Packed, channel_key, to_micros
 from storage.sealing import Sealer
 from storage.statement import Connection, Statement, upserting
 from storage.tables.consent import pending
+from storage.tables.identity import links
 
 _messages = Packed(IncomingMessage)
 
 _PUT = upserting(pending)
 _TAKE = Statement(delete(pending).where(pending.c.channel == bindparam("row")).returning(*pending.c))
+_linked = select(links.c.channel).where(links.c.identity == bindparam("identity"))
+_DROP_ALL = Statement(delete(pending).where(pending.c.channel.in_(_linked)))
 
 
 class Pending:
@@ -40,3 +43,7 @@ class Pending:
         key, payload, until = row
         packed = self._sealer.open(payload, table="pending", row=f"{until}|{key}", purpose="payload")
         return _messages.unpack(packed) if to_micros(now) < until else None
+
+    def drop_all(self, identity: LinkedIdentity) -> int:
+        """Nothing is opened or verified for this, so that no altered row keeps what waits alive."""
+        return self._connection.change(_DROP_ALL, identity=identity.key)

@@ -8,14 +8,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import structlog
 from sqlalchemy import bindparam, select
 
 from bot.domain.identity import LinkedIdentity
 from bot.domain.proof import ConsentKind, Proof, ProofMethod
+from bot.errors import IntegrityAlarm
 from storage.authority import AuthorityRows, Values
 from storage.codec import identity_key, to_identity, to_micros, to_moment
-from storage.statement import Connection, Statement, inserting, locking, replacing
+from storage.statement import Connection, Row, Statement, inserting, locking, replacing
 from storage.tables.consent import proofs
+
+_log = structlog.get_logger(__name__)
 
 
 class ProofState(StrEnum):
@@ -111,9 +115,16 @@ class Proofs:
 
     def void_all(self, identity: LinkedIdentity) -> int:
         rows = self._connection.rows(_ALL_UNSPENT, identity=identity.key)
-        for row in rows:
+        return sum(self._void(row) for row in rows)
+
+    def _void(self, row: Row) -> bool:
+        """An altered row is denied wherever it is used, and must not keep the others alive."""
+        try:
             self._store(self._rows.load(row), ProofState.VOID)
-        return len(rows)
+        except IntegrityAlarm as alarm:
+            _log.error("integrity.alarm", table="proofs", row=row[0], detail=alarm.detail)
+            return False
+        return True
 
     def _store(self, stored: StoredProof, state: ProofState) -> None:
         changed = replace(stored, state=state, version=stored.version + 1)

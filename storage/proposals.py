@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
 from sqlalchemy import bindparam, select
 
 from bot.domain.identity import LinkedIdentity
@@ -17,6 +18,7 @@ from storage.sealing import Sealer
 from storage.statement import Connection, Row, Statement, finding, inserting, locking, replacing
 from storage.tables.consent import proposals
 
+_log = structlog.get_logger(__name__)
 _proposals = Packed(Proposal)
 
 
@@ -108,7 +110,15 @@ class Proposals:
 
     def void_all(self, identity: LinkedIdentity) -> int:
         rows = self._connection.rows(_WAITING_OF, identity=identity.key)
-        return sum(self._finish(row, ProposalState.VOID) for row in rows)
+        return sum(self._void(row) for row in rows)
+
+    def _void(self, row: Row) -> bool:
+        """An altered row is denied wherever it is used, and must not keep the others alive."""
+        try:
+            return self._finish(row, ProposalState.VOID)
+        except IntegrityAlarm as alarm:
+            _log.error("integrity.alarm", table="proposals", row=row[0], detail=alarm.detail)
+            return False
 
     def _finish(self, row: Row, state: ProposalState) -> bool:
         stored = self._rows.load(row)

@@ -16,6 +16,7 @@ from bot.ports.consent_stores import (
     ProposalStore,
     RecoveryCodeStore,
 )
+from bot.ports.provisioning import ProvisionedStore, SignalStore
 from bot.ports.stores import (
     AuditStore,
     BrowserSessionStore,
@@ -40,6 +41,7 @@ from storage import (
     persons,
     proofs,
     proposals,
+    provisioned,
     recovery_codes,
     roles,
     sessions,
@@ -54,8 +56,10 @@ from storage.outbox import Outbox
 from storage.pending import Pending
 from storage.posted import Posted
 from storage.sealing import Sealer
+from storage.signals import Signals
 from storage.statement import Connection
 from storage.tables import consent, identity
+from storage.tables import provisioning as provisioning_tables
 from storage.tables.effects import grants
 from storage.throttle import Throttle
 from storage.tokens import Tokens
@@ -95,6 +99,9 @@ class Vault:
             consent.recovery_codes, keys, recovery_codes.parse
         )
         self.grants: AuthorityRows[Mapping[str, Any]] = AuthorityRows(grants, keys, effects.parse_grant)
+        self.provisioned: AuthorityRows[provisioned.StoredResource] = AuthorityRows(
+            provisioning_tables.provisioned, keys, provisioned.parse
+        )
 
 
 class StoreTransaction:
@@ -127,3 +134,5 @@ class StoreTransaction:
         self.tokens: TokenStore = Tokens(connection, sealer)
         self.throttle: ThrottleStore = Throttle(connection)
         self.jobs: JobStore = Jobs(connection)
+        self.signals: SignalStore = Signals(connection)
+        self.provisioned: ProvisionedStore = provisioned.ProvisionedResources(connection, sealer, vault.provisioned)

@@ -78,6 +78,7 @@ class ClaimMapping:
             expires_at=expires_at,
             locale=_language(claims),
             timezone=_timezone(claims),
+            session=_text(claims, "sid"),
         )
 
 

@@ -49,6 +49,10 @@ class PendingStore(Protocol):
         """Take what waits, once."""
         ...
 
+    def drop_all(self, identity: LinkedIdentity) -> int:
+        """Forget what waits in any chat account linked to a person; how many."""
+        ...
+
 
 class ProposalStore(Protocol):
     """Canonical actions waiting for consent. Rows carry a MAC; the action is sealed."""

@@ -14,6 +14,7 @@ from bot.ports.consent_stores import (
     ProposalStore,
     RecoveryCodeStore,
 )
+from bot.ports.provisioning import ProvisionedStore, SignalStore
 from bot.ports.stores import (
     AuditStore,
     BrowserSessionStore,
@@ -56,6 +57,8 @@ class Transaction(Protocol):
     tokens: TokenStore
     throttle: ThrottleStore
     jobs: JobStore
+    signals: SignalStore
+    provisioned: ProvisionedStore
 
 
 class Database(Protocol):

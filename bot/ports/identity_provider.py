@@ -40,6 +40,8 @@ class VerifiedClaims:
     expires_at: datetime
     locale: str = "en"
     timezone: str = "UTC"
+    session: str | None = None
+    """The provider's own session (`sid`), where it names one: what a logout token may mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

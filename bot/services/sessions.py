@@ -8,11 +8,15 @@ from datetime import datetime, timedelta
 
 from bot.domain.identity import ChannelIdentity, Employee, Issuer, LinkedIdentity, Person, Role, Subject
 from bot.domain.session import BrowserSession, Session, SessionLimits
+from bot.domain.signal import SignalSource, suspension
+from bot.errors import IntegrityAlarm
 from bot.ports.database import Transaction
 from bot.ports.identity_provider import SignIn, VerifiedClaims
 
 SESSION_ID_BYTES = 24
 BROWSER_SESSION_SECONDS = 1800
+PROVIDER_SESSION_SECONDS = 86_400
+"""How long it is kept whose the provider's session is: as long as one of ours may last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +34,17 @@ def identity_of(claims: VerifiedClaims) -> LinkedIdentity:
 
 
 def remember_person(tx: Transaction, provider: str, claims: VerifiedClaims, now: datetime) -> Person:
-    """Insert or refresh the person from verified claims. A lock stays: the provider never lifts it."""
+    """Insert or refresh the person from verified claims. A lock stays: the provider never lifts it.
+
+    Raises `IntegrityAlarm` where the row of somebody who was here before is gone.
+    """
     identity = identity_of(claims)
-    known = tx.persons.find(identity)
+    if claims.session is not None:
+        until = now + timedelta(seconds=PROVIDER_SESSION_SECONDS)
+        tx.signals.note_session(claims.issuer, claims.session, identity, until=until)
+    known = tx.persons.find(identity) or _missed(tx, identity)
+    # Somebody who was disabled before ever coming here is locked from the first moment.
+    barred = "" if known is not None else _barred(tx, identity)
     roles = frozenset(Role(role) for role in claims.roles if role in Role.__members__.values())
     return tx.persons.save(
         Person(
@@ -48,12 +60,29 @@ def remember_person(tx: Transaction, provider: str, claims: VerifiedClaims, now:
             employee=None if claims.employee_number is None else Employee(claims.employee_number),
             locale=claims.locale,
             timezone=claims.timezone,
-            locked=known.locked if known else False,
-            lock_reason=known.lock_reason if known else "",
+            locked=known.locked if known else bool(barred),
+            lock_reason=known.lock_reason if known else barred,
             idp_checked_at=now,
             version=known.version if known else 0,
         )
     )
+
+
+def _missed(tx: Transaction, identity: LinkedIdentity) -> Person | None:
+    """None for somebody new. A lock is part of the row, so a row that somebody deleted is not simply made again."""
+    if not tx.links.of_identity(identity) and not tx.audit.search(principal=identity.key, limit=1):
+        return None
+    known = tx.persons.find(identity)  # their first sign-in may have been through elsewhere a moment ago
+    if known is None:
+        raise IntegrityAlarm("the row of a person who was here before is missing")
+    return known
+
+
+def _barred(tx: Transaction, identity: LinkedIdentity) -> str:
+    """The reason of a lock by a directory that has this person as inactive or deleted; empty when none has."""
+    latest = {resource.client: resource for resource in reversed(tx.provisioned.about(identity))}
+    off = [resource for resource in latest.values() if resource.deleted or not resource.active]
+    return suspension(SignalSource(channel=off[0].client, issuer=identity.issuer)) if off else ""
 
 
 def open_session(
@@ -96,5 +125,6 @@ def end_everything(tx: Transaction, identity: LinkedIdentity) -> Ended:
     browsers = tx.browsers.end_all(identity)
     proposals = tx.proposals.void_all(identity)
     tx.proofs.void_all(identity)
+    tx.pending.drop_all(identity)
     tx.tokens.destroy(identity)
     return Ended(sessions=sessions, browsers=browsers, proposals=proposals)

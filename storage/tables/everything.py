@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from storage.tables import audit, consent, effects, identity, operations, queues
+from storage.tables import audit, consent, effects, identity, operations, provisioning, queues
 from storage.tables.metadata import metadata
 
-AREAS = (queues, identity, consent, effects, audit, operations)
+AREAS = (queues, identity, consent, effects, audit, operations, provisioning)
 
 __all__ = ["AREAS", "metadata"]

@@ -35,6 +35,7 @@ from bot.domain.proof import Authenticator, ConsentKind, Proof, ProofMethod
 from bot.domain.proposal import Proposal, Shown
 from bot.domain.session import Session, SessionLimits
 from bot.ports.database import Transaction
+from bot.ports.provisioning import Provisioned, ProvisionedKind
 from storage.postgres import PostgresDatabase
 from storage.sqlite import SqliteDatabase
 
@@ -270,3 +271,19 @@ def a_passkey(now: datetime, passkey_id: str = "passkey-1", **changes: Any) -> P
         created_at=now,
     )
     return replace(passkey, **changes)
+
+
+def a_resource(now: datetime, **changes: Any) -> Provisioned:
+    known: dict[str, Any] = {
+        "id": "resource-1",
+        "client": "scim:corp",
+        "kind": ProvisionedKind.GROUP,
+        "name": "everybody",
+        "external_id": "x-1",
+        "identity": JOHN,
+        "active": True,
+        "document": "{}",
+        "created_at": now,
+        "changed_at": now,
+    }
+    return Provisioned(**known | changes)

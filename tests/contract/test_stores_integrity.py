@@ -13,6 +13,7 @@ from bot.domain.proposal import ProposalState
 from bot.domain.session import BrowserSession, Session
 from bot.errors import IntegrityAlarm, Stale
 from bot.ports.database import Transaction
+from bot.ports.provisioning import ProvisionedKind
 from storage.crypto import Keyring
 from storage.database import open_database
 from storage.tables import consent, effects, identity
@@ -28,6 +29,7 @@ from tests.contract.stores import (
     a_passkey,
     a_proof,
     a_proposal,
+    a_resource,
     a_role,
     an_authenticator,
     an_effect,
@@ -91,6 +93,11 @@ USES: dict[str, tuple[Use, ...]] = {
         lambda tx, now: tx.recovery_codes.spend(JOHN, RECOVERY_CODE, now=now),
     ),
     "grants": (lambda tx, now: tx.effects.find("effect-1"),),
+    "provisioned": (
+        lambda tx, now: tx.provisioned.find("scim:corp", ProvisionedKind.GROUP, "resource-1"),
+        lambda tx, now: tx.provisioned.listed("scim:corp", ProvisionedKind.GROUP),
+        lambda tx, now: tx.provisioned.about(JOHN),
+    ),
 }
 TABLES: dict[str, Table] = {name: metadata.tables[name] for name in USES}
 LOOKED_UP = {
@@ -106,6 +113,7 @@ LOOKED_UP = {
     "passkeys": ("id", "identity"),
     "recovery_codes": ("id", "identity"),
     "grants": ("id",),
+    "provisioned": ("id", "client", "kind", "identity", "deleted"),
 }
 
 
@@ -127,6 +135,7 @@ def fill(tx: Transaction, now: datetime) -> None:
     tx.passkeys.insert(a_passkey(now))
     tx.recovery_codes.renew(JOHN, [RECOVERY_CODE], now=now)
     tx.effects.intend(an_effect(now))
+    tx.provisioned.insert(a_resource(now))
 
 
 async def outcomes(database: OpenDatabase, table: str, now: datetime) -> list[str]:

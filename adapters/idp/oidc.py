@@ -60,6 +60,7 @@ class OidcProvider:
         endpoint_hosts: Sequence[str] = (),
         offline_access: bool | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         """Raises Misconfigured for what cannot be trusted; `client_certificate` is PEM, private key and certificate."""
         self.name = name
@@ -88,7 +89,7 @@ class OidcProvider:
             transport_url=transport_url.rstrip("/") if transport_url else None,
             extra_hosts=frozenset(endpoint_hosts),
         )
-        self._transport = Transport(address, request_seconds=min(REQUEST_SECONDS, deadline_seconds))
+        self._transport = Transport(address, request_seconds=min(request_seconds, deadline_seconds))
         base = f"{authority}/v2.0" if self._kind is Kind.ENTRA else authority
         self._metadata = MetadataCache(
             self._transport,

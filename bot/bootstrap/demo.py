@@ -18,6 +18,7 @@ from adapters.connectors.demo.backend import DemoBackend
 from adapters.idp.demo.people import PASSWORD, PEOPLE
 from adapters.idp.demo_provider import DemoProvider
 from adapters.idp.oidc import OidcProvider
+from adapters.passkeys import relying_party
 from adapters.playground.clock import DemoClock
 from adapters.playground.people import PersonCookies, PlaygroundPerson
 from adapters.playground.phone import DemoPhone
@@ -44,6 +45,8 @@ from storage.database import open_database
 from storage.migration import migrate
 
 PROVIDER = "demo"
+PROVIDER_SECONDS = 4.5
+"""Longer than a real provider gets: this one shares a small computer with a browser, and may still be starting."""
 HR_CHANNEL = "hr-leave"
 TITLES = {
     "john": "employee",
@@ -122,6 +125,8 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
         transport_url=provider.transport_url,
         client_id=provider.client_id,
         client_secret=provider.client_secret,
+        deadline_seconds=PROVIDER_SECONDS,
+        request_seconds=PROVIDER_SECONDS - 0.5,
     )
     core = compose(
         Outside(
@@ -143,6 +148,7 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
             routes=Routes(hr={Platform.PLAYGROUND: _hr_channel()}),
             public_url=origin,
             csrf_key=keys.newest(Purpose.CSRF).secret,
+            webauthn=relying_party(origin),
         )
     )
     ticker = Ticker(core.jobs)
@@ -188,6 +194,7 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
         await ticker.stop()
         hub.close()
         await core.ingress.drain(5)
+        await idp.close()
         await database.close()
         backend.close()
 

@@ -18,7 +18,6 @@ from adapters.connectors.demo.backend import DemoBackend
 from adapters.idp.demo.people import PASSWORD, PEOPLE
 from adapters.idp.demo_provider import DemoProvider
 from adapters.idp.oidc import OidcProvider
-from adapters.passkeys import relying_party
 from adapters.playground.clock import DemoClock
 from adapters.playground.people import PersonCookies, PlaygroundPerson
 from adapters.playground.phone import DemoPhone
@@ -148,7 +147,6 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
             routes=Routes(hr={Platform.PLAYGROUND: _hr_channel()}),
             public_url=origin,
             csrf_key=keys.newest(Purpose.CSRF).secret,
-            webauthn=relying_party(origin),
         )
     )
     ticker = Ticker(core.jobs)

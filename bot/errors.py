@@ -13,7 +13,8 @@ DoorwardError
 ├── Unavailable                  503, try again
 │   ├── ProviderUnavailable      the identity provider does not answer
 │   ├── StorageUnavailable       the database refuses a write
-│   └── PlatformUnavailable      a chat platform does not answer, or asks us to wait
+│   ├── PlatformUnavailable      a chat platform does not answer, or asks us to wait
+│   └── MailUnavailable          the mail server does not take a letter
 ├── PlatformRefused              a chat platform refuses for good
 ├── AccountRevoked               the provider no longer stands for this person
 ├── IntegrityAlarm               a row that carries authority fails its MAC: deny and alarm
@@ -151,6 +152,12 @@ class PlatformUnavailable(Unavailable):
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
         self.outcome_unknown = outcome_unknown
+
+
+class MailUnavailable(Unavailable):
+    """The mail server does not take a letter."""
+
+    code = "mail.unavailable"
 
 
 class PlatformRefused(DoorwardError):

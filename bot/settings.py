@@ -156,6 +156,17 @@ class Keys(Group):
     file: Annotated[Path | None, BeforeValidator(_or_none)] = None
 
 
+class Mail(Group):
+    """The company's mail server, for notices that must not go through chat (all of it, or nothing)."""
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65_535)
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    sender: str = ""
+    starttls: bool = True
+
+
 class System(Group):
     """An HR or CRM system."""
 
@@ -184,6 +195,7 @@ class Settings(BaseSettings):
     keys: Keys = Keys()
     hr: System = System()
     crm: System = System()
+    mail: Mail | None = None
 
     @classmethod
     def settings_customise_sources(

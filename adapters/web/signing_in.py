@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from adapters.web.forms import read_query
 from adapters.web.pages import Pages, go
+from adapters.web.proving import Wrong
 from adapters.web.site import ChatName
 from adapters.web.visitors import Visit
 from bot.domain.answer import Answer
@@ -74,10 +75,14 @@ class SigningIn:
 
     async def _name_both(self, visit: Visit, named: Named) -> Response:
         chat = await self._name(named.channel)
-        claims, provider = named.sign_in.claims, visit.handle("provider")
+        claims, provider = named.sign_in.claims, named.provider
+        wrong = None if named.wrong is None else Wrong(refusal=named.wrong.refusal, tries_left=named.wrong.tries_left)
         return self._pages.form(
             visit,
             "accounts.html",
+            status_code=HTTPStatus.OK if wrong is None else wrong.status_code,
+            with_code=named.with_code,
+            error="" if wrong is None else wrong.sentence(self._pages.voice),
             chat_account=chat.account,
             chat_place=chat.place,
             company_account=claims.username,
@@ -90,7 +95,10 @@ class SigningIn:
         """The naming page's two buttons."""
         leg, decision = form.get("leg", ""), form.get("decision")
         if decision == "link":
-            return await self._signed_in(visit, await self._linking.confirm(leg, visit.browser_id))
+            reached = await self._linking.confirm(leg, visit.browser_id, form.get("code", ""))
+            if isinstance(reached, Named):
+                return await self._name_both(visit, reached)
+            return await self._signed_in(visit, reached)
         if decision != "not_me":
             raise Malformed("neither yes nor no", code="form.malformed")
         await self._linking.decline(leg, visit.browser_id)

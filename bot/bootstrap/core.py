@@ -20,7 +20,9 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database
 from bot.ports.facts import FactsSource
 from bot.ports.identity_provider import IdentityProvider
+from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import Tracer
+from bot.ports.webauthn import WebAuthn
 from bot.services.approvals import Routes
 from bot.services.arrival import Arrival
 from bot.services.authorization import Authorizer, GrantMint
@@ -68,6 +70,9 @@ class Outside:
     routes: Routes
     public_url: str
     csrf_key: bytes = field(repr=False)
+    webauthn: WebAuthn | None = None
+    """None where our address can be no relying party's (an IP address, plain http)."""
+    mail: Mail = field(default_factory=NullMail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +104,7 @@ def compose(outside: Outside) -> Core:
         limits=limits,
         public_url=outside.public_url,
         delivery=delivery,
+        mail=outside.mail,
     )
     reconciling = Reconciling(
         database=database,

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from adapters.connectors.demo.backend import DemoBackend
 from adapters.idp.oidc import OidcProvider
+from adapters.mail import SmtpMail
 from adapters.scheduler import Ticker
 from adapters.web.site import ChatName
 from bot.bootstrap.chats import Chat, slack_chat, teams_chat
@@ -24,6 +25,7 @@ from bot.domain.identity import ChannelIdentity
 from bot.domain.session import SessionLimits
 from bot.errors import Misconfigured
 from bot.ports.clock import Clock
+from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import NullTracer
 from bot.services.approvals import Routes
 from bot.services.authorization import GrantMint
@@ -108,6 +110,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         routes=Routes(hr={chat.name: chat.hr for chat in chats if chat.hr is not None}),
         public_url=settings.public_url,
         csrf_key=keys.newest(Purpose.CSRF).secret,
+        mail=_mail(settings),
     )
     return outside, chats
 
@@ -116,6 +119,21 @@ def _keys(settings: Settings) -> Keyring:
     if settings.keys.file is None:
         raise Misconfigured("DOORWARD_KEYS__FILE is empty: make one with `doorward keys init FILE`")
     return Keyring.load(settings.keys.file, now=datetime.now(UTC))
+
+
+def _mail(settings: Settings) -> Mail:
+    """Where notices go; nowhere without a mail server."""
+    given = settings.mail
+    if given is None:
+        return NullMail()
+    return SmtpMail(
+        host=given.host,
+        port=given.port,
+        sender=given.sender,
+        starttls=given.starttls,
+        username=given.username,
+        password=given.password.get_secret_value(),
+    )
 
 
 def _systems(settings: Settings, clock: Clock, mint: GrantMint) -> DemoBackend:

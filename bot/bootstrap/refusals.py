@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
 from bot.errors import Misconfigured
-from bot.settings import Environment, Idp, IdpKind, Settings, Slack, SystemKind, Teams, variable
+from bot.settings import Environment, Idp, IdpKind, Mail, Settings, Slack, SystemKind, Teams, variable
 
 DEMO_MARK = "demo"
 """The mark on a database that belongs to the demonstration."""
@@ -62,6 +62,8 @@ def problems(settings: Settings) -> Iterator[str]:
         yield from _teams(settings.teams)
     for name, idp in settings.idps.items():
         yield from _idp(name, idp)
+    if settings.mail is not None:
+        yield from _mail(settings.mail)
     # (3): production
     if settings.environment is Environment.PRODUCTION:
         yield from _in_production(settings)
@@ -92,6 +94,15 @@ def _teams(teams: Teams) -> Iterator[str]:
         yield "DOORWARD_TEAMS__ALLOWED_SERVICE_HOSTS is empty: answers could go nowhere; leave it out for Teams' own"
 
 
+def _mail(mail: Mail) -> Iterator[str]:
+    if not mail.host.strip():
+        yield "DOORWARD_MAIL__HOST is empty: name the company's mail server, or set none of DOORWARD_MAIL__…"
+    if "@" not in mail.sender:
+        yield "DOORWARD_MAIL__SENDER is no address: name the mailbox that notices come from"
+    if bool(mail.username) != bool(mail.password.get_secret_value()):
+        yield "DOORWARD_MAIL__USERNAME and DOORWARD_MAIL__PASSWORD go together: set both, or neither"
+
+
 def _idp(name: str, idp: Idp) -> Iterator[str]:
     if not idp.client_id.strip():
         yield f"{_of_idp(name, 'client_id')} is empty: copy it from the app's registration at the provider"
@@ -116,6 +127,8 @@ def _in_production(settings: Settings) -> Iterator[str]:
         yield f"DOORWARD_SLACK__API_BASE_URL is not Slack: unset it, or take {_listed(SLACK_HOSTS)} with https"
     if settings.teams is not None:
         yield from _stand_in_teams(settings.teams)
+    if settings.mail is not None and not settings.mail.starttls and settings.mail.host not in LOOPBACK:
+        yield "DOORWARD_MAIL__STARTTLS is off: notices and the password would travel in the clear"
     for system, kind in (("HR", settings.hr.kind), ("CRM", settings.crm.kind)):
         if kind is SystemKind.DEMO:
             yield f"DOORWARD_{system}__KIND is demo: made-up people; connect the company's own system"

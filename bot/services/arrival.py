@@ -16,8 +16,10 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome
 from bot.services import linking, refusals
+from bot.services.buttons import PRESSED
 from bot.services.throttling import allows_message
-from bot.services.turns import PENDING_SECONDS, SLOT, Arrived, Ending, Turn, end
+from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, end, is_slot
+from bot.services.unlinking import disowning
 
 TYPED = (EventKind.MESSAGE, EventKind.COMMAND)
 
@@ -55,6 +57,8 @@ class Arrival:
         turn.trace(Step.THROTTLE, StepOutcome.OK)
         standing = turn.standing = arrived.standing
         turn.slot, turn.pressed, turn.proposal = arrived.slot, arrived.pressed, arrived.proposal
+        if ending := disowning(turn):
+            return ending
         if standing.state is not SessionState.ALIVE or standing.person is None:
             step = Step.WHO if standing.state is SessionState.NOT_LINKED else Step.SESSION
             turn.trace(step, StepOutcome.ASKED, code=standing.state)

@@ -15,6 +15,11 @@ from bot.ports.database import Transaction
 PERSONAL_SECONDS = 3600
 SHARED_SECONDS = 30 * 86_400
 """A shared card's button names only what it is about; each press is decided anew, so it may live long."""
+DISOWN = "disown"
+"""The kind of the button "This wasn't me", which `bot.services.unlinking` answers itself."""
+DISOWN_SECONDS = 30 * 86_400
+PRESSED = frozenset({"intent", "confirm", "dismiss", "code"})
+"""The kinds of handles that are buttons or dialogs; those of our pages, tickets and sign-ins are none."""
 
 
 def with_handles(tx: Transaction, draft: Draft, to: ChannelIdentity, now: datetime) -> Card:
@@ -32,7 +37,7 @@ def _action(tx: Transaction, button: Button, to: ChannelIdentity, now: datetime,
         payload |= {"capability": button.intent.capability, "arguments": dict(button.intent.arguments)}
     if button.proposal is not None:
         payload |= {"proposal": button.proposal}
-    seconds = SHARED_SECONDS if shared else PERSONAL_SECONDS
+    seconds = SHARED_SECONDS if shared else DISOWN_SECONDS if button.kind == DISOWN else PERSONAL_SECONDS
     handle = tx.interactions.create(
         Interaction(
             kind=button.kind,

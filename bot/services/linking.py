@@ -7,7 +7,8 @@ A link is made only when all of this holds (invariant 2: a forwarded link never 
 (3) the chat platform's own sign-in, in that browser, is of the ticket's chat account;
 (4) the company sign-in, in that browser, passed every check of the provider's adapter;
 (5) the person confirmed the page that names both accounts, by a POST;
-(6) the chat account is not linked, and the person is not locked.
+(6) the chat account is not linked, and the person is not locked;
+(7) where the person has another chat account already, a code of their authenticator came with that POST.
 
 Renewing a session needs (1), (2), (4) and that the identity is the linked one: no chat leg, no naming page.
 """
@@ -22,8 +23,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter
-
 from bot.domain.answer import Posting
 from bot.domain.audit import EventType
 from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Platform
@@ -31,46 +30,19 @@ from bot.domain.interaction import Interaction
 from bot.domain.messages import Place
 from bot.domain.outbound import OutboxItem
 from bot.domain.session import BrowserSession, SessionLimits
-from bot.errors import AlreadyLinked, HandleSpent, Refusal, SignInRefused
+from bot.errors import AlreadyLinked, HandleSpent, NotAllowed, Refusal, SignInRefused
 from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, SignIn
-from bot.services import refusals
+from bot.ports.mail import Mail
+from bot.services import announcing, further_accounts, refusals
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, direct_place, edit_of
+from bot.services.further_accounts import WrongCode
+from bot.services.legs import LEG, LEG_SECONDS, TICKET, TICKET_SECONDS, Leg, Ticket
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
 from bot.texts.sentences import voice
-
-TICKET_SECONDS = 600
-LEG_SECONDS = 600
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
-    """A sign-in offer: provenance only."""
-
-    channel: ChannelIdentity
-    place: Place
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leg:
-    """A sign-in on its way through one browser; sealed in storage, since it carries a flow and tokens."""
-
-    __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-
-    stage: str
-    """`chat`, `company` or `named`."""
-    browser: str
-    provider: str
-    channel: ChannelIdentity | None = None
-    place: Place | None = None
-    renewal: bool = False
-    nonce: str = ""
-    flow: bytes = b""
-    sign_in: SignIn | None = None
-    next_path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +51,12 @@ class Named:
 
     leg: str
     channel: ChannelIdentity
+    provider: str
     sign_in: SignIn
+    with_code: bool = False
+    """The person has another chat account: the page asks for a code too."""
+    wrong: WrongCode | None = None
+    """Why the code that was given did not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +71,9 @@ class SignedIn:
     linked: bool
 
 
-_LEG: TypeAdapter[Leg] = TypeAdapter(Leg)
-_TICKET: TypeAdapter[Ticket] = TypeAdapter(Ticket)
-
-
 def offer(tx: Transaction, channel: ChannelIdentity, place: Place, *, at: Clock) -> str:
     """A ticket for this chat account; the path of the page that takes it."""
-    ticket: dict[str, Any] = _TICKET.dump_python(Ticket(channel=channel, place=place), mode="json")
+    ticket: dict[str, Any] = TICKET.dump_python(Ticket(channel=channel, place=place), mode="json")
     handle = tx.interactions.create(
         Interaction(
             kind="ticket", payload=ticket, audience=channel.key, until=at.now() + timedelta(seconds=TICKET_SECONDS)
@@ -126,6 +99,7 @@ class Linking:
         limits: SessionLimits,
         public_url: str,
         delivery: Delivery,
+        mail: Mail,
     ) -> None:
         self._database = database
         self._providers = providers
@@ -134,6 +108,7 @@ class Linking:
         self._limits = limits
         self._public_url = public_url.rstrip("/")
         self._delivery = delivery
+        self._mail = mail
 
     async def look(self, ticket: str) -> Ticket:
         """What a ticket is for, without taking it. Raises `HandleSpent`."""
@@ -141,7 +116,7 @@ class Linking:
         found = await self._database.read(lambda tx: tx.interactions.find(ticket, now=now))
         if found is None or found.kind != "ticket":
             raise HandleSpent(code="ticket.spent")
-        return _TICKET.validate_python(found.payload)
+        return TICKET.validate_python(found.payload)
 
     async def begin(self, ticket: str, browser_id: str, provider: str | None = None) -> str:
         """Take the ticket; where the browser goes. Raises `HandleSpent`, `SignInRefused`, `ProviderUnavailable`."""
@@ -161,7 +136,7 @@ class Linking:
         found = tx.interactions.take(ticket, now=self._clock.now())
         if found is None or found.kind != "ticket":
             raise HandleSpent(code="ticket.spent")
-        offered = _TICKET.validate_python(found.payload)
+        offered = TICKET.validate_python(found.payload)
         renewal = tx.links.find(offered.channel) is not None
         if not renewal and offered.channel.platform not in self._chats:
             raise SignInRefused(code="link.no_chat_sign_in")
@@ -180,7 +155,7 @@ class Linking:
         return tx.interactions.create(self._leg(leg))
 
     def _leg(self, leg: Leg, version: int = 0) -> Interaction:
-        payload: dict[str, object] = _LEG.dump_python(leg, mode="json")
+        payload: dict[str, object] = LEG.dump_python(leg, mode="json")
         until = self._clock.now() + timedelta(seconds=LEG_SECONDS)
         return Interaction(kind="leg", payload=payload, audience="browser", until=until, version=version)
 
@@ -223,7 +198,7 @@ class Linking:
         found = await self._database.read(lambda tx: tx.interactions.find(state, now=now))
         if found is None or found.kind != "leg":
             raise HandleSpent(code="leg.spent")
-        leg = _LEG.validate_python(found.payload)
+        leg = LEG.validate_python(found.payload)
         # Condition 2 of the list above.
         if not hmac.compare_digest(leg.browser, _hash(browser_id)):
             await self._refused(leg, "link.other_browser")
@@ -248,34 +223,69 @@ class Linking:
             raise
         if leg.channel is None or leg.renewal:
             return await self._done(state, leg, sign_in)
+        return await self._name(state, leg, leg.channel, sign_in)
+
+    async def _name(self, state: str, leg: Leg, channel: ChannelIdentity, sign_in: SignIn) -> Named:
+        identity = identity_of(sign_in.claims)
+        try:
+            with_code = await self._database.read(lambda tx: further_accounts.asks_for_code(tx, identity, channel))
+        except NotAllowed as error:
+            await self._refused(leg, error.code)
+            raise
         named = replace(leg, stage="named", sign_in=sign_in, flow=b"")
         await self._database.write(lambda tx: self._move(tx, state, named))
-        return Named(leg=state, channel=leg.channel, sign_in=sign_in)
+        return Named(leg=state, channel=channel, provider=leg.provider, sign_in=sign_in, with_code=with_code)
 
-    async def confirm(self, state: str, browser_id: str) -> SignedIn:
-        """(5): the page naming both accounts was confirmed. Raises `HandleSpent`, `AlreadyLinked`, `SignInRefused`."""
+    async def confirm(self, state: str, browser_id: str, code: str = "") -> Named | SignedIn:
+        """(5) and (7): the page naming both accounts was confirmed; that page again where the code did not count.
+
+        Raises `HandleSpent`, `AlreadyLinked`, `SignInRefused`, `NotAllowed`.
+        """
         leg, _ = await self._find(state, browser_id, stage="named")
-        if leg.sign_in is None:
+        sign_in, channel = leg.sign_in, leg.channel
+        if sign_in is None or channel is None:
             raise HandleSpent(code="leg.spent")
-        return await self._done(state, leg, leg.sign_in)
+        identity = identity_of(sign_in.claims)
+        if await self._database.read(lambda tx: further_accounts.asks_for_code(tx, identity, channel)):
+            scribe = self._scribe(leg, identity)
+            wrong = await self._database.write(
+                lambda tx: further_accounts.check_code(tx, identity, channel, code, scribe)
+            )
+            if wrong is not None:
+                return Named(
+                    leg=state, channel=channel, provider=leg.provider, sign_in=sign_in, with_code=True, wrong=wrong
+                )
+            leg = replace(leg, proven=True)
+        return await self._done(state, leg, sign_in)
 
     async def _done(self, state: str, leg: Leg, sign_in: SignIn) -> SignedIn:
         shown: list[OutboxItem] = []
+        made: list[Link] = []
 
         def work(tx: Transaction) -> SignedIn:
             shown.clear()
             signed_in = self._finish(tx, state, leg, sign_in)
             shown.extend(self._show(tx, leg, sign_in))
+            made[:] = self._made(tx, signed_in)
+            for link in made:
+                shown.extend(self._delivery.put(tx, card, "") for card in announcing.cards(tx, link, sign_in.claims))
             return signed_in
 
         try:
             signed_in = await self._database.write(work)
-        except (SignInRefused, AlreadyLinked) as error:
+        except (SignInRefused, AlreadyLinked, NotAllowed) as error:
             # The transaction is undone, and the refusal written down all the same.
             await self._refused(leg, error.code)
             raise
         await self._delivery.send(shown)
+        for link in made:
+            await announcing.post(self._mail, announcing.letter(link, sign_in.claims))
         return signed_in
+
+    def _made(self, tx: Transaction, signed_in: SignedIn) -> list[Link]:
+        """The link this sign-in made; none where it was a renewal."""
+        link = tx.links.find(signed_in.channel) if signed_in.linked and signed_in.channel is not None else None
+        return [] if link is None else [link]
 
     def _show(self, tx: Transaction, leg: Leg, sign_in: SignIn) -> list[OutboxItem]:
         """The sign-in card says from now on who is signed in; where the offer was none, a card of its own says so."""
@@ -333,6 +343,9 @@ class Linking:
             return
         if link is not None:
             raise AlreadyLinked
+        # Condition 7: asked again, since another account may have been linked meanwhile.
+        if not leg.proven and further_accounts.is_further(tx, identity, leg.channel):
+            raise NotAllowed("linked meanwhile", code="link.factor_missing")
         tx.links.insert(
             Link(channel=leg.channel, identity=identity, provider=leg.provider, linked_at=self._clock.now())
         )

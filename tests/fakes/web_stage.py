@@ -34,6 +34,7 @@ from bot.domain.identity import ChannelIdentity, Issuer, LinkedIdentity, Platfor
 from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind
 from bot.domain.session import SessionLimits
 from bot.domain.totp import code_at
+from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import NullTracer
 from bot.services import linking
 from bot.services.approvals import Routes
@@ -207,22 +208,23 @@ class Stage:
 
     async def press(self, person: str, label: str) -> None:
         """Press the latest button whose label begins so."""
+        await self.press_handle(person, self.handles(person, label)[-1])
+
+    def handles(self, person: str, label: str) -> list[str]:
+        """What lies under the buttons whose label begins so, oldest first."""
+        actions = [action for card in self.cards(person) for action in card.actions]
+        return [action.handle for action in actions if action.label.startswith(label)]
+
+    async def press_handle(self, person: str, handle: str) -> None:
+        """A press in this person's direct conversation, with whatever handle."""
         self._count += 1
-        post, action = next(
-            (post, action)
-            for post in reversed(self.platform.posts(person))
-            if post.card is not None
-            for action in post.card.actions
-            if action.label.startswith(label)
-        )
         message = IncomingMessage(
             event_id=f"pressed-{self._count}",
             kind=EventKind.PRESS,
             who=self.channel(person),
-            place=self.platform.place(post.conversation, post.thread),
+            place=self.platform.place(f"dm-{person}"),
             received_at=self.clock.now(),
-            handle=action.handle,
-            source=post.id,
+            handle=handle,
         )
         await self.core.ingress.accept(message)
         await self.core.ingress.drain(5)
@@ -284,6 +286,7 @@ async def web_stage(
     checks: Mapping[str, Check] | None = None,
     demo: Mapping[str, str] | None = None,
     extra: Mapping[str, Any] | None = None,
+    mail: Mail | None = None,
 ) -> AsyncIterator[Stage]:
     """A stage on SQLite; everything of it ends with the context."""
     path = folder / "doorward.db"
@@ -331,6 +334,7 @@ async def web_stage(
                 routes=Routes(hr={Platform.PLAYGROUND: _hr_channel()}),
                 public_url=origin,
                 csrf_key=keys.newest(Purpose.CSRF).secret,
+                mail=mail or NullMail(),
             )
         )
         web = Web(

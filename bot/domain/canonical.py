@@ -26,15 +26,14 @@ def canonical_json(value: Canonical) -> bytes:
 
 
 def _is_simple(value: Canonical) -> bool:
-    return all(
-        key.isascii()
-        and (
-            part is None
-            or type(part) is str
-            or part is True
-            or part is False
-            or (type(part) is int and -MAX_INTEGER <= part <= MAX_INTEGER)
-            or (type(part) is dict and _is_simple(part))
-        )
-        for key, part in value.items()
-    )
+    for key, part in value.items():
+        if not key.isascii():
+            return False
+        if isinstance(part, str) or part is None:
+            continue
+        if isinstance(part, int):
+            if not -MAX_INTEGER <= part <= MAX_INTEGER:
+                return False
+        elif not isinstance(part, dict) or not _is_simple(part):
+            return False
+    return True

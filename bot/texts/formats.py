@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -47,7 +47,12 @@ def month(value: date, language: str) -> str:
 def clock_time(value: datetime, timezone: str, language: str) -> str:
     """A time of day in the reader's zone."""
     local = value.astimezone(zone(timezone))
-    return str(format_skeleton("Hm", local, locale=_cldr(language)))
+    return _minute(local.replace(second=0, microsecond=0, tzinfo=None).time(), language)
+
+
+@lru_cache(maxsize=4096)
+def _minute(value: time, language: str) -> str:
+    return str(format_skeleton("Hm", value, locale=_cldr(language)))
 
 
 def moment(value: datetime, timezone: str, language: str) -> str:

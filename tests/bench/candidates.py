@@ -74,6 +74,14 @@ async def bare(given: Surroundings) -> AsyncIterator[Starlette]:
 
 
 @asynccontextmanager
+async def bare_one_session(given: Surroundings) -> AsyncIterator[Starlette]:
+    """As bare, with one HTTP session kept: what receiving, dispatching and posting cost by themselves."""
+    async with aiohttp.ClientSession() as session:
+        client = _client(given, token=BOT_TOKEN, session=session)
+        yield _bolt(AsyncApp(signing_secret=SIGNING_SECRET, client=client))
+
+
+@asynccontextmanager
 async def file_store(given: Surroundings) -> AsyncIterator[Starlette]:
     """What `AsyncOAuthSettings` takes when no store is named."""
     yield _bolt(_multi(given, await _installed(_files(given))))
@@ -251,6 +259,7 @@ CANDIDATES: dict[str, Callable[[Surroundings], Made]] = {
     "store": store,
     "cached": cached,
     "doorward": doorward,
+    "bare-one-session": bare_one_session,
     "file-store": file_store,
     "store-one-session": store_one_session,
 }

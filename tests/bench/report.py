@@ -24,6 +24,7 @@ LABELS = {
     "store": "Bolt, SQLite installation store, uncached",
     "cached": "Bolt, the same, cached",
     "doorward": "**Doorward, guarded message**",
+    "bare-one-session": "Bolt, one workspace, one HTTP session kept",
     "file-store": "Bolt, file installation store, uncached",
     "store-one-session": "Bolt, SQLite store uncached, one HTTP session kept",
 }

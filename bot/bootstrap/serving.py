@@ -39,8 +39,10 @@ async def _run_demo(settings: Settings, port: int) -> None:
 
 def run_serve(settings: Settings) -> None:
     """Serve until it is interrupted. Raises `Misconfigured`."""
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run_serve(settings))
+    import uvloop  # noqa: PLC0415 - the demo does without
+
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run_serve(settings))
 
 
 async def _run_serve(settings: Settings) -> None:

@@ -59,6 +59,8 @@ def sign_out(local: Local, acting: Acting) -> Result:
         for session in local.tx.sessions.of_identity(identity):
             if session.channel.key == acting.channel.key:
                 local.tx.sessions.end(session.channel)
+        local.tx.proposals.void_all(identity)
+        local.tx.proofs.void_all(identity)
         headline = acting.voice.say("account.sign_out.here")
     return Result(draft=Draft(card=Card(headline=headline, status=Status.ALLOWED)))
 

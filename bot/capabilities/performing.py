@@ -49,6 +49,7 @@ class Performing:
         answers: list[Answer] = []
 
         def write(tx: Transaction, result: Result | None, code: str) -> None:
+            turn.outbox.clear()  # a transaction may run again: what its first run queued was never stored
             answers.append(self.tell(tx, turn, result, code))
 
         plan = self._plan(turn, capability)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from bot.capabilities.model import Capability, Effect, Group, Systems
 from bot.capabilities.performing import Performing
 from bot.domain import effect as effects
@@ -18,7 +20,7 @@ from bot.domain.audit import EventType
 from bot.domain.effect import EffectState
 from bot.domain.identity import Principal, principal_of
 from bot.domain.messages import EventKind, IncomingMessage
-from bot.errors import DoorwardError
+from bot.errors import DoorwardError, StorageUnavailable
 from bot.ports.clock import Clock
 from bot.ports.connectors import ConnectorError, Reconciliation
 from bot.ports.database import Database, Transaction
@@ -29,6 +31,7 @@ from bot.services.delivery import Delivery
 from bot.services.effects import call_of
 from bot.services.turns import Turn
 
+log = structlog.get_logger("doorward.reconciling")
 PATIENCE_SECONDS = 30
 """Longer than any call lasts, so that the one that was cut off cannot still be running."""
 BATCH = 20
@@ -52,7 +55,17 @@ class Reconciling:
         waiting = await self.database.read(
             lambda tx: tx.effects.unfinished(now=now, older_than_seconds=PATIENCE_SECONDS, limit=BATCH)
         )
-        return sum([await self._settle(effect) for effect in waiting])
+        return sum([await self._try(effect) for effect in waiting])
+
+    async def _try(self, effect: effects.Effect) -> bool:
+        """Settle one; what cannot be settled now is asked again, and holds up none of the others."""
+        try:
+            return await self._settle(effect)
+        except StorageUnavailable:
+            raise
+        except DoorwardError as error:
+            log.warning("not_reconciled", code=error.code, correlation=effect.grant.correlation)
+            return False
 
     async def _settle(self, effect: effects.Effect) -> bool:
         capability = self.catalogue.get(effect.grant.action.capability)

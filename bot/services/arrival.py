@@ -81,7 +81,7 @@ class Arrival:
         slot, pressed = known.slot, known.pressed
         if message.kind in TYPED and slot is None and standing.state is SessionState.ALIVE:
             waiting = tx.pending.take(message.who, now=now)
-            slot = waiting if waiting is not None and SLOT in waiting.fields else None
+            slot = waiting if waiting is not None and is_slot(waiting) else None
         if message.handle and pressed is None:
             pressed = tx.interactions.find(message.handle, now=now)
         named = pressed.payload.get("proposal") if pressed else None
@@ -114,7 +114,8 @@ class Arrival:
 def _check_handle(turn: Turn) -> Ending | None:
     """A handle or proposal that is late, foreign or spent is one outcome."""
     message, person, proposal = turn.message, turn.person, turn.proposal
-    known = turn.pressed is not None and turn.pressed.audience in {"*", message.who.key, person.key}
+    pressed = turn.pressed
+    known = pressed is not None and pressed.kind in PRESSED and pressed.audience in {"*", message.who.key, person.key}
     if message.handle and not known:
         return _spent(turn)
     if proposal is None:

@@ -30,7 +30,7 @@ from bot.domain.messages import Place
 from bot.domain.proof import ConsentKind, Proof
 from bot.domain.proposal import Proposal, ProposalState
 from bot.domain.session import SessionLimits, SessionState, Standing
-from bot.errors import DoorwardError, Stale
+from bot.errors import DoorwardError, Stale, StorageUnavailable
 from bot.ports.clock import Clock
 from bot.ports.connectors import Call, ConnectorError, ConnectorUnavailable, OutcomeUnknown
 from bot.ports.database import Database, Transaction
@@ -97,7 +97,13 @@ class Effects:
         grant = self._issue(plan)
         await self._database.write(lambda tx: self._intend(tx, plan, grant))
         result, code = await self._call(plan, grant, perform)
-        return await self._database.write(lambda tx: self._finish(tx, plan, grant, result, code, conclude))
+        try:
+            return await self._database.write(lambda tx: self._finish(tx, plan, grant, result, code, conclude))
+        except StorageUnavailable as error:
+            if not plan.writes:
+                raise
+            # The system has been called: nobody is told that nothing was done, and reconciling finds out what was.
+            raise StorageUnavailable(error.detail, code=OutcomeUnknown.code) from error
 
     async def run_local(
         self, plan: Plan, perform: Callable[[Transaction, Grant, Call], Result], conclude: Conclude

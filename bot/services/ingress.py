@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -17,11 +18,11 @@ from bot.domain.answer import Answer
 from bot.domain.audit import EventType
 from bot.domain.cards import Dialog
 from bot.domain.messages import EventKind, IncomingMessage, ReplyWindow
-from bot.domain.proof import ConsentKind, ProofMethod
+from bot.domain.proof import ConsentKind, Proof, ProofMethod
 from bot.domain.proposal import Proposal, ProposalState
 from bot.domain.secret import Secret
 from bot.domain.session import SessionLimits, SessionState
-from bot.errors import DoorwardError, StorageUnavailable
+from bot.errors import DoorwardError, IntegrityAlarm, StorageUnavailable
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed, DialogUpdate, FieldError
@@ -114,9 +115,16 @@ class InboxIngress:
             return await self.handle(message, row=row, arrived=arrived)
         except StorageUnavailable:
             log.warning("kept_in_inbox", correlation=message.event_id)
-        except Exception:
-            # Nothing that goes wrong here may end the worker; the row stays and is taken up again.
-            log.exception("message_failed", correlation=message.event_id)
+        except Exception as error:  # noqa: BLE001 - nothing that goes wrong here may end the worker
+            # The row stays and is taken up again. An error's own text may quote what somebody typed or what a system
+            # answered, so only its kind and where it happened are written down.
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            log.error(  # noqa: TRY400
+                "message_failed",
+                correlation=message.event_id,
+                error=type(error).__name__,
+                at=f"{at.filename}:{at.lineno}",
+            )
         return None
 
     async def resume(self, message: IncomingMessage, src_ip: str | None = None) -> Answer:
@@ -173,29 +181,41 @@ class InboxIngress:
 
         Raises `StorageUnavailable`, `TimeoutError`.
         """
-        async with asyncio.timeout(RESPONSE_SECONDS):
-            checked = await self.database.write(lambda tx: self._check(tx, message, code))
+        try:
+            async with asyncio.timeout(RESPONSE_SECONDS):
+                checked = await self.database.write(lambda tx: self._check(tx, message, code))
+        except IntegrityAlarm as alarm:
+            return await self._alarm(message, alarm)
         if isinstance(checked, FieldError):
             return checked
+        proposal, proof = checked
         await self.accept(
             IncomingMessage(
-                event_id=f"proof:{checked.id}",
+                event_id=f"proof:{proof.id}",
                 kind=EventKind.RESUME,
                 who=message.who,
-                place=checked.place,
+                place=proposal.place,
                 received_at=self.clock.now(),
-                fields={"proposal": checked.id},
+                fields={"proposal": proposal.id},
                 locale=message.locale,
             )
         )
         return DialogClosed()
 
-    def _check(self, tx: Transaction, message: IncomingMessage, code: Secret) -> Proposal | FieldError:
+    async def _alarm(self, message: IncomingMessage, alarm: IntegrityAlarm) -> FieldError:
+        """Fails closed: the code counts for nothing, and it is written down why."""
+        log.critical("integrity_alarm", code=alarm.code, correlation=message.event_id)
+        scribe = Scribe(time=self.clock.now(), channel=message.who.key, correlation=message.event_id)
+        event = scribe.event(EventType.INTEGRITY_ALARM, decision="error", code=alarm.code)
+        await self.database.write(lambda tx: tx.audit.append(event))
+        return _field_error(voice(message.locale), "consent.late")
+
+    def _check(self, tx: Transaction, message: IncomingMessage, code: Secret) -> tuple[Proposal, Proof] | FieldError:
         now = self.clock.now()
         standing = tx.sessions.use(message.who, now=now, limits=self.limits)
         reader = voice(standing.person.locale if standing.person else message.locale)
         interaction = tx.interactions.find(message.handle, now=now)
-        alive = standing.state is SessionState.ALIVE and standing.person is not None
+        alive = standing.state is SessionState.ALIVE and standing.person is not None and not standing.person.locked
         if not alive or interaction is None or interaction.kind != "code" or interaction.audience != message.who.key:
             return _field_error(reader, "consent.late")
         proposal = tx.proposals.find(str(interaction.payload["proposal"]))
@@ -220,7 +240,7 @@ class InboxIngress:
         )
         if isinstance(result, step_up.CodeRefusal):
             return _field_error(reader, f"consent.{result.value}")
-        step_up.prove(
+        proof = step_up.prove(
             tx,
             proposal.identity,
             method=ProofMethod.TOTP,
@@ -228,7 +248,7 @@ class InboxIngress:
             binding=proposal.digest,
             now=now,
         )
-        return proposal
+        return proposal, proof
 
     async def rejected(self, *, platform: str, code: str) -> None:
         """Write down a refusal at the way in; limited, and never raises."""

@@ -16,7 +16,7 @@ from bot.domain.audit import AuditEvent, AuditRecord, EventType
 from bot.domain.identity import Principal
 from bot.domain.intent import Intent, Origin
 from bot.domain.interaction import Interaction
-from bot.domain.messages import IncomingMessage, ReplyWindow
+from bot.domain.messages import EventKind, IncomingMessage, ReplyWindow
 from bot.domain.outbound import OutboxItem
 from bot.domain.proof import Proof, ProofMethod
 from bot.domain.proposal import Proposal
@@ -163,9 +163,13 @@ def _own(tx: Transaction, turn: Turn, answer: Answer) -> tuple[Posting, ...]:
 def slot_message(message: IncomingMessage, partial: Intent, missing: str) -> IncomingMessage:
     """What waits for an answer, in the form in which a conversation's pending row is kept."""
     kept = {"capability": partial.capability, "arguments": partial.arguments, "origin": partial.origin}
-    return replace(
-        message, text="", handle="", fields={SLOT: json.dumps(kept), "missing": missing}, window=ReplyWindow.NONE
-    )
+    fields = {SLOT: json.dumps(kept), "missing": missing}
+    return replace(message, kind=EventKind.RESUME, text="", handle="", fields=fields, window=ReplyWindow.NONE)
+
+
+def is_slot(message: IncomingMessage) -> bool:
+    """Whether a message that waited is one of `slot_message`: a platform's own is no RESUME, whatever its fields."""
+    return message.kind is EventKind.RESUME and SLOT in message.fields
 
 
 def read_slot(slot: IncomingMessage) -> tuple[Intent, str]:

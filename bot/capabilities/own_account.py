@@ -1,0 +1,141 @@
+"""What Doorward keeps about oneself: one's chat accounts, with a way to remove each, and everything else by count."""
+
+from __future__ import annotations
+
+from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Local, on_self
+from bot.domain.answer import Button, Draft, Result
+from bot.domain.audit import AuditRecord, EventType
+from bot.domain.cards import ActionStyle, Card, Fact, Status
+from bot.domain.intent import Intent, Origin
+from bot.ports.connectors import NotFound
+from bot.services import step_up
+from bot.services.audit_trail import Scribe
+from bot.services.people import identity_from_key
+from bot.services.unlinking import unlink
+from bot.texts.formats import moment
+
+BUTTONS = 5
+"""More do not fit on a card (Slack and Teams both draw five well); the command takes any."""
+LOOKED = 10
+READ_BACK = 500
+
+
+class OneAccount(Arguments):
+    """A chat account of one's own, as `my_accounts` names it."""
+
+    account: str
+
+
+def my_accounts(local: Local, acting: Acting) -> Result:
+    """The chat accounts that speak for this person."""
+    links = local.tx.links.of_identity(acting.principal.identity)
+    say, zone, language = acting.voice.say, acting.principal.timezone, acting.voice.language
+    facts = tuple(
+        Fact(
+            label=f"{say(f'platforms.{link.channel.platform}')}: {link.channel.account}",
+            value=say("account.link_line", since=moment(link.linked_at, zone, language), account=link.channel.key),
+        )
+        for link in links
+    )
+    buttons = tuple(
+        Button(
+            label=say("account.remove_account", account=link.channel.account),
+            intent=Intent(capability="remove_link", arguments={"account": link.channel.key}, origin=Origin.PRESS),
+            style=ActionStyle.DANGER,
+        )
+        for link in links[:BUTTONS]
+    )
+    headline = say("account.my_accounts.headline", count=len(links))
+    return Result(draft=Draft(card=Card(headline=headline, facts=facts), buttons=buttons))
+
+
+def remove_link(local: Local, acting: Acting) -> Result:
+    """Remove one of one's own chat accounts. Raises `NotFound` for anybody else's."""
+    wanted = acting.argument("account")
+    links = [link for link in local.tx.links.of_identity(acting.principal.identity) if link.channel.key == wanted]
+    if not links:
+        raise NotFound
+    scribe = Scribe(
+        time=acting.now,
+        channel=acting.channel.key,
+        correlation=acting.call.correlation,
+        principal=acting.principal.key,
+    )
+    unlink(local.tx, links[0], scribe, code="link.own")
+    headline = acting.voice.say("account.remove_link.done", account=links[0].channel.account)
+    return Result(draft=Draft(card=Card(headline=headline, status=Status.ALLOWED)))
+
+
+def my_data(local: Local, acting: Acting) -> Result:
+    """What is kept about this person, for how long, and who else had something of theirs opened."""
+    tx, identity, say = local.tx, acting.principal.identity, acting.voice.say
+    counts = (
+        (say("account.chat_accounts"), len(tx.links.of_identity(identity))),
+        (say("account.kept.sessions"), len(tx.sessions.of_identity(identity))),
+        (say("account.kept.authenticators"), len(step_up.usable(tx, identity))),
+        (say("account.kept.roles"), len(tx.roles.of_identity(identity))),
+        (say("account.kept.tokens"), 0 if tx.tokens.load(identity) is None else 1),
+    )
+    facts = [Fact(label=label, value=str(count)) for label, count in counts]
+    facts += [_look(local, acting, record) for record in _looks(local, acting)]
+    headline = say("account.my_data.headline", name=acting.principal.display_name)
+    return Result(draft=Draft(card=Card(headline=headline, body=say("account.my_data.body"), facts=tuple(facts))))
+
+
+def _looks(local: Local, acting: Acting) -> list[AuditRecord]:
+    """The latest records of others about this person's own records, newest first."""
+    own = acting.principal.key
+    names = [f"Person::{own}", *([f"Employee::{acting.principal.employee}"] if acting.principal.employee else [])]
+    found = [
+        record
+        for name in names
+        for record in local.tx.audit.search(resource=name, type_prefix=EventType.EFFECT_FINISHED.value, limit=READ_BACK)
+        if record.event.principal != own
+    ]
+    return sorted(found, key=lambda record: record.seq, reverse=True)[:LOOKED]
+
+
+def _look(local: Local, acting: Acting, record: AuditRecord) -> Fact:
+    event = record.event
+    person = local.tx.persons.find(identity_from_key(event.principal))
+    at = moment(event.time, acting.principal.timezone, acting.voice.language)
+    who = person.display_name if person else event.principal
+    return Fact(label=acting.voice.say("account.looked", who=who), value=f"{event.action} · {at}")
+
+
+OWN_ACCOUNT: tuple[Capability, ...] = (
+    Capability(
+        name="my_accounts",
+        action="ListOwnAccounts",
+        group=Group.ACCOUNT,
+        resource_type="Employee",
+        arguments=Arguments,
+        effect=Effect.READ,
+        target=on_self("Employee"),
+        local=my_accounts,
+        command="accounts",
+    ),
+    Capability(
+        name="remove_link",
+        action="RemoveLink",
+        group=Group.ACCOUNT,
+        resource_type="Employee",
+        arguments=OneAccount,
+        canonical=("account",),
+        effect=Effect.WRITE,
+        target=on_self("Employee"),
+        local=remove_link,
+        command="accounts remove",
+    ),
+    Capability(
+        name="my_data",
+        action="ViewOwnData",
+        group=Group.ACCOUNT,
+        resource_type="Employee",
+        arguments=Arguments,
+        effect=Effect.READ,
+        target=on_self("Employee"),
+        local=my_data,
+        command="my data",
+    ),
+)

@@ -112,7 +112,7 @@ def write(measurement: Measurement, extras: Extras | None) -> None:
 
 def _circumstances(measurement: Measurement) -> str:
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - whichever git there is
+        ["git", "describe", "--always", "--dirty"],  # noqa: S607 - whichever git there is
         capture_output=True,
         check=True,
         text=True,
@@ -123,5 +123,6 @@ def _circumstances(measurement: Measurement) -> str:
     return (
         f"Commit {commit}, {datetime.now(UTC):%d %B %Y}. {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {versions}. "
-        f"{' and '.join(str(number) for number in sorted(requests))} requests each, in blocks that take turns."
+        f"{' and '.join(str(number) for number in sorted(requests))} requests each, in blocks that take turns. "
+        f"Load average at the end: {os.getloadavg()[0]:.1f}."
     )

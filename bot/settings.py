@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -143,6 +143,27 @@ class Idp(Group):
     """Claim name -> (its value -> our role); from the environment, the whole of it as JSON."""
 
 
+class Signals(Group):
+    """One transmitter of security events (Shared Signals, RFC 8935)."""
+
+    issuer: str
+    audience: str
+    jwks_url: str
+    token: Annotated[tuple[DatedSecret, ...], BeforeValidator(_listed)] = ()
+    subject_issuer: str = ""
+    """Whose people it speaks of, where that is not the transmitter itself: the issuer of their ID tokens."""
+
+
+class Scim(Group):
+    """One provisioning client (SCIM 2.0)."""
+
+    issuer: str
+    """Whose people it provisions: the issuer of their ID tokens."""
+    token: Annotated[tuple[DatedSecret, ...], BeforeValidator(_listed)] = ()
+    subject: Literal["externalId", "userName"] = "externalId"
+    """Where it puts the subject of their ID tokens."""
+
+
 class SessionSettings(Group):
     """How long a chat session lives (NIST SP 800-63B-4 §2.2.3 for AAL2: an hour idle, 24 hours at all, at the most)."""
 
@@ -154,6 +175,27 @@ class Keys(Group):
     """Where the keys are."""
 
     file: Annotated[Path | None, BeforeValidator(_or_none)] = None
+
+
+def _named(value: object) -> object:
+    """Pairs `issuer#subject`, and at most one `group:name`."""
+    names = _listed(value)
+    if not isinstance(names, list | tuple):
+        return names
+    groups = [name for name in names if str(name).startswith("group:")]
+    if len(groups) > 1:
+        raise ValueError("name one group at the most")
+    for name in names:
+        before, _, after = str(name).partition(":" if name in groups else "#")
+        if not before or not after:
+            raise ValueError("each is `issuer#subject`, or `group:` and a value of the provider's role claims")
+    return names
+
+
+class Bootstrap(Group):
+    """Who are administrators from the start, and only while they are named here."""
+
+    administrators: Annotated[tuple[str, ...], BeforeValidator(_named)] = ()
 
 
 class Mail(Group):
@@ -191,11 +233,14 @@ class Settings(BaseSettings):
     slack: Slack | None = None
     teams: Teams | None = None
     idps: dict[str, Idp] = {}
+    signals: dict[str, Signals] = {}
+    scim: dict[str, Scim] = {}
     session: SessionSettings = SessionSettings()
     keys: Keys = Keys()
     hr: System = System()
     crm: System = System()
     mail: Mail | None = None
+    bootstrap: Bootstrap = Bootstrap()
 
     @classmethod
     def settings_customise_sources(
@@ -209,6 +254,10 @@ class Settings(BaseSettings):
         """What is given and nothing else: `load` reads environment and file."""
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
+
+
+NAMED: Mapping[str, type[Group]] = {"idps": Idp, "signals": Signals, "scim": Scim}
+"""The groups of which there may be several, each under a name of the company's own."""
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -266,7 +315,7 @@ def variable(parts: Iterable[str]) -> str:
 
 
 def names() -> frozenset[str]:
-    """Every setting's variable; `<NAME>` stands for a provider's."""
+    """Every setting's variable; `<NAME>` stands for a provider's, a transmitter's or a client's."""
     return frozenset(_names(Settings, PREFIX))
 
 
@@ -274,8 +323,8 @@ def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, info in model.model_fields.items():
         here = f"{prefix}{name.upper()}"
         group = _group(info.annotation)
-        if name == "idps":
-            yield from _names(Idp, f"{here}__<NAME>__")
+        if name in NAMED:
+            yield from _names(NAMED[name], f"{here}__<NAME>__")
         elif group is not None:
             yield from _names(group, f"{here}__")
         else:
@@ -306,6 +355,6 @@ def _unknown(name: str) -> str:
 
 def _general(name: str) -> str:
     parts = name.split("__")
-    if parts[0] == f"{PREFIX}IDPS" and len(parts) > 2:
+    if parts[0].removeprefix(PREFIX).lower() in NAMED and len(parts) > 2:
         parts[1] = "<NAME>"
     return "__".join(parts)

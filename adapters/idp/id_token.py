@@ -41,6 +41,8 @@ LEEWAY = timedelta(seconds=60)
 OLDEST = timedelta(minutes=10)
 """A token answers the request just made; an older one was kept by somebody."""
 SUBJECT_CHARACTERS = 255
+UNTYPED = "JWT"
+TYPES = frozenset({UNTYPED, "jwt"})
 ASYMMETRIC = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 )
@@ -69,7 +71,7 @@ class Expectation:
     acr_values: tuple[str, ...] = ()
 
 
-def read_header(token: str, algorithms: frozenset[str]) -> Header:
+def read_header(token: str, algorithms: frozenset[str], types: frozenset[str] = TYPES) -> Header:
     """(1) and (2): the header of a token worth looking for a key for; raises SignInRefused."""
     if len(token) > TOKEN_BYTES:
         raise SignInRefused("the ID token is too large", code="idp.bad_token")
@@ -77,7 +79,8 @@ def read_header(token: str, algorithms: frozenset[str]) -> Header:
         header = jws.extract_compact(token.encode("ascii"), registry=_registry()).headers()
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as malformed:
         raise SignInRefused("the ID token cannot be read", code="idp.bad_token") from malformed
-    if header.get("typ", "JWT") not in ("JWT", "jwt") or "crit" in header:
+    kind = header.get("typ", UNTYPED)
+    if not isinstance(kind, str) or kind not in types or "crit" in header:
         raise SignInRefused("the token is not an ID token", code="idp.bad_token")
     algorithm, key_id = header.get("alg"), header.get("kid")
     if algorithm not in algorithms & ASYMMETRIC:
@@ -89,26 +92,26 @@ def read_header(token: str, algorithms: frozenset[str]) -> Header:
 
 def verify(token: str, header: Header, key: Key, expected: Expectation, now: datetime) -> Claims:
     """(3) to (12): the claims of a token that holds; raises SignInRefused with the code of the first that does not."""
-    claims = _signed_claims(token, header, key)
-    _check_tenant_and_issuer(claims, expected)
+    claims = signed_claims(token, header, key)
+    check_issuer(claims, expected)
     _check_audience(claims, expected.client_id)
-    _check_times(claims, now)
+    check_times(claims, now)
     _check_subject(claims)
     _check_nonce(claims, expected.nonce)
     _check_authentication(claims, expected, now)
     return claims
 
 
-def _signed_claims(token: str, header: Header, key: Key) -> Claims:
-    """(3)."""
+def signed_claims(token: str, header: Header, key: Key) -> Claims:
+    """(3); raises SignInRefused."""
     try:
         return jwt.decode(token, key, registry=_registry(header.algorithm)).claims
     except (JoseError, ValueError, TypeError, RecursionError) as forged:
         raise SignInRefused("the ID token's signature is not the provider's", code="idp.bad_signature") from forged
 
 
-def _check_tenant_and_issuer(claims: Claims, expected: Expectation) -> None:
-    """(4) and (5)."""
+def check_issuer(claims: Claims, expected: Expectation) -> None:
+    """(4) and (5); raises SignInRefused."""
     tenant = claims.get("tid")
     if expected.tenants and tenant not in expected.tenants:
         raise SignInRefused("the tenant is not one of those configured", code="idp.tenant")
@@ -127,8 +130,8 @@ def _check_audience(claims: Claims, client_id: str) -> None:
         raise SignInRefused("the token was issued to somebody else", code="idp.wrong_audience")
 
 
-def _check_times(claims: Claims, now: datetime) -> None:
-    """(7) and (8)."""
+def check_times(claims: Claims, now: datetime) -> None:
+    """(7) and (8); raises SignInRefused."""
     expires_at, issued_at = moment(claims, "exp"), moment(claims, "iat")
     if expires_at is None or now >= expires_at + LEEWAY:
         raise SignInRefused("the token has expired", code="idp.expired")
@@ -178,7 +181,7 @@ def _registry(*algorithms: str) -> jws.JWSRegistry:
 
 
 def saved_claims(token: str) -> Claims:
-    """The claims of a token that was verified when it was saved, and sealed since; never for one that just came in."""
+    """The claims of a token nobody verified here: one verified when it was saved, or one told apart before it is."""
     try:
         claims = json.loads(jws.extract_compact(token.encode("ascii"), registry=_registry()).payload)
     except (JoseError, ValueError):

@@ -16,7 +16,19 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 
 from adapters.idp.claims import DEFAULT_ROLE_CLAIMS, ClaimMapping, ClaimNames, RoleClaims
 from adapters.idp.credentials import credential_of
-from adapters.idp.id_token import ASYMMETRIC, Claims, Expectation, moment, read_header, saved_claims, verify
+from adapters.idp.id_token import (
+    ASYMMETRIC,
+    Claims,
+    Expectation,
+    check_issuer,
+    moment,
+    read_header,
+    saved_claims,
+    signed_claims,
+    verify,
+)
+from adapters.idp.logout_token import TYPES as LOGOUT_TYPES
+from adapters.idp.logout_token import read_logout
 from adapters.idp.metadata import TENANT_PLACE, WELL_KNOWN, MetadataCache, ProviderMetadata
 from adapters.idp.msal_client import Kind, MsalClient, Post, Registration, refresh_tokens, saved_id_token
 from adapters.idp.responses import (
@@ -28,6 +40,7 @@ from adapters.idp.responses import (
 )
 from adapters.idp.signing_keys import SigningKeys
 from adapters.idp.transport import REQUEST_SECONDS, Address, Answer, Transport
+from bot.domain.signal import LogoutToken
 from bot.errors import DoorwardError, Misconfigured, ProviderUnavailable, SignInRefused
 from bot.ports.identity_provider import Revalidation, SignIn, SignInAttempt
 
@@ -177,6 +190,18 @@ class OidcProvider:
                 for token in refresh_tokens(token_cache)
             ]
         return bool(answers) and all(answer.status == 200 for answer in answers)
+
+    async def verify_logout_token(self, *, token: str, now: datetime) -> LogoutToken:
+        """Prove a logout token (Back-Channel Logout 1.0 §2.6). Raises `SignInRefused`, `ProviderUnavailable`."""
+        header = read_header(token, self._algorithms, LOGOUT_TYPES)
+        async with self._in_time():
+            expected = Expectation(
+                metadata=await self._metadata.get(), client_id=self._client_id, tenants=self._tenants
+            )
+            # Another provider's token is told apart before anything is fetched for it.
+            check_issuer(saved_claims(token), expected)
+            key = await self._keys.find(algorithm=header.algorithm, key_id=header.key_id)
+        return read_logout(signed_claims(token, header, key), self.name, expected, now)
 
     async def ping(self) -> None:
         """Reach the provider. Raises `ProviderUnavailable`."""

@@ -18,6 +18,7 @@ from adapters.scheduler import Ticker
 from adapters.web.site import ChatName
 from bot.bootstrap.chats import Chat, slack_chat, teams_chat
 from bot.bootstrap.core import Core, Outside, SystemClock, compose
+from bot.bootstrap.directories import directory_routes
 from bot.bootstrap.pages import pages
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
 from bot.capabilities.model import Systems
@@ -72,7 +73,7 @@ def _application(settings: Settings, core: Core, chats: list[Chat]) -> Starlette
         ),
         chat_name=_naming(chats),
     )
-    routes = [route for chat in chats for route in chat.routes(core.ingress)]
+    routes = [*(route for chat in chats for route in chat.routes(core.ingress)), *directory_routes(settings, core)]
     return Starlette(routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=dict(web.handlers))
 
 

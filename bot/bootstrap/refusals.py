@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
+from bot.bootstrap.directory_refusals import directory_problems
 from bot.errors import Misconfigured
-from bot.settings import Environment, Idp, IdpKind, Mail, Settings, Slack, SystemKind, Teams, variable
+from bot.settings import NAMED, Environment, Idp, IdpKind, Mail, Settings, Slack, SystemKind, Teams, variable
 
 DEMO_MARK = "demo"
 """The mark on a database that belongs to the demonstration."""
@@ -62,6 +63,7 @@ def problems(settings: Settings) -> Iterator[str]:
         yield from _teams(settings.teams)
     for name, idp in settings.idps.items():
         yield from _idp(name, idp)
+    yield from directory_problems(settings)
     if settings.mail is not None:
         yield from _mail(settings.mail)
     # (3): production
@@ -167,7 +169,7 @@ def _given(value: object, place: tuple[str, ...]) -> Iterator[str]:
     inner: dict[str, object] = {}
     if fields is not None:
         inner = {name: getattr(value, name) for name in sorted(fields)}
-    elif place == ("idps",) and isinstance(value, dict):
+    elif len(place) == 1 and place[0] in NAMED and isinstance(value, dict):
         inner = value
     for name, part in inner.items():
         yield from _given(part, (*place, name))

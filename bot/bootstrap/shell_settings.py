@@ -16,7 +16,7 @@ from bot.bootstrap.installation import database_file, keyring, looked_up
 from bot.bootstrap.refusals import DEMO_MARK, problems, refuse_demo_database
 from bot.errors import DoorwardError, Misconfigured
 from bot.ports.database import Transaction
-from bot.settings import CONFIG, DatedSecret, Settings, from_environment, from_file, load, variable
+from bot.settings import CONFIG, NAMED, DatedSecret, Settings, from_environment, from_file, load, variable
 from policy.sources import POLICIES
 from policy.testing import validate
 from storage.crypto import Keyring
@@ -59,9 +59,9 @@ def _leaves(value: object, place: Place) -> Iterator[tuple[Place, object]]:
     if isinstance(value, BaseModel) and not isinstance(value, DatedSecret):
         for name in type(value).model_fields:
             yield from _leaves(getattr(value, name), (*place, name))
-    elif place == ("idps",) and isinstance(value, dict) and value:
-        for name, idp in value.items():
-            yield from _leaves(idp, (*place, name))
+    elif len(place) == 1 and place[0] in NAMED and isinstance(value, dict) and value:
+        for name, named in value.items():
+            yield from _leaves(named, (*place, name))
     else:
         yield place, value
 

@@ -132,11 +132,10 @@ def _end(
         )
         if locks:
             tx.audit.append(_lock_event(EventType.PERSON_LOCKED, subject, scribe))
+            _count(tx, source, scribe)
     ended = end_everything(tx, subject)
     if ended.sessions or ended.browsers:
         tx.audit.append(scribe.event(EventType.SESSION_ENDED, code="session.signal"))
-    if suspends:
-        _count(tx, source, scribe)
 
 
 def _recheck(tx: Transaction, subject: LinkedIdentity, person: Person | None) -> None:

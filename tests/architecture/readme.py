@@ -45,8 +45,8 @@ def settings_table() -> str:
 def _default(name: str) -> str:
     model: type[BaseModel] = settings.Settings
     parts = [part.lower() for part in name.removeprefix(settings.PREFIX).split("__")]
-    if parts[0] == "idps":
-        model, parts = settings.Idp, parts[2:]
+    if parts[0] in settings.NAMED:
+        model, parts = settings.NAMED[parts[0]], parts[2:]
     for part in parts[:-1]:
         annotation = model.model_fields[part].annotation
         groups = [item for item in (annotation, *getattr(annotation, "__args__", ())) if _is_group(item)]

@@ -1,0 +1,45 @@
+"""What keeps Doorward from starting in the settings of the ways in on which a company's directory speaks to us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from urllib.parse import urlsplit
+
+from bot.settings import DatedSecret, Environment, Scim, Settings, Signals, variable
+
+TOKEN_CHARACTERS = 22
+"""128 random bits in base64url."""
+
+
+def directory_problems(settings: Settings) -> Iterator[str]:
+    """What keeps `serve` from starting, one line each.
+
+    1. each way in has a credential of its own, too long to guess, and no two share one;
+    2. a transmitter's keys come over https, or from loopback outside production.
+    """
+    for name, signals in settings.signals.items():
+        yield from _token("signals", name, signals.token)
+        parts = urlsplit(signals.jwks_url)
+        loopback = parts.hostname == "127.0.0.1" and settings.environment is not Environment.PRODUCTION
+        if not parts.hostname or (parts.scheme != "https" and not loopback):
+            yield f"{variable(('signals', name, 'jwks_url'))} is not an https address: events could be forged"
+    for name, scim in settings.scim.items():
+        yield from _token("scim", name, scim.token)
+    tokens = [token.get_secret_value() for _, secrets in _tokens(settings) for token in secrets]
+    if len(tokens) != len(set(tokens)):
+        yield "DOORWARD_SIGNALS__… and DOORWARD_SCIM__…: two of them share a token; give each one of its own"
+
+
+def _token(group: str, name: str, token: Sequence[DatedSecret]) -> Iterator[str]:
+    if not token or any(len(one.get_secret_value()) < TOKEN_CHARACTERS for one in token):
+        yield (
+            f"{variable((group, name, 'token'))} is empty or too short: take one of {TOKEN_CHARACTERS} random "
+            "characters or more, and give it to the sender"
+        )
+
+
+def _tokens(settings: Settings) -> Iterator[tuple[str, Sequence[DatedSecret]]]:
+    named: Iterator[tuple[str, Signals | Scim]] = chain(settings.signals.items(), settings.scim.items())
+    for name, sender in named:
+        yield name, sender.token

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.identity import LinkedIdentity
-from bot.domain.proof import ConsentKind
+from bot.domain.proof import ConsentKind, ProofMethod
 from bot.domain.proposal import Proposal, ProposalState
 from bot.domain.session import Session, SessionLimits
 from bot.errors import HandleSpent, NotAllowed
@@ -29,7 +29,13 @@ class Asked:
     session: Session | None
     """The chat session it was made in, where that is alive."""
     needs_code: bool
-    needs_enrolment: bool
+    methods: frozenset[ProofMethod]
+    """The kinds of factor this person has now that count for it."""
+
+    @property
+    def needs_enrolment(self) -> bool:
+        """A factor is needed, and none that counts is there."""
+        return self.needs_code and not self.methods
 
     @property
     def session_ended(self) -> bool:
@@ -73,8 +79,15 @@ def asked(tx: Transaction, handle: str, identity: LinkedIdentity, *, limits: Ses
         proposal=proposal,
         session=session,
         needs_code=needs_code,
-        needs_enrolment=needs_code and not step_up.usable(tx, identity),
+        methods=accepted(proposal) & frozenset(factor.method for factor in step_up.usable(tx, identity)),
     )
+
+
+def accepted(proposal: Proposal) -> frozenset[ProofMethod]:
+    """The kinds of factor that count: a passkey is the stronger one, so it counts wherever a code does."""
+    if proposal.method is ProofMethod.PASSKEY:
+        return frozenset({ProofMethod.PASSKEY})
+    return frozenset({ProofMethod.TOTP, ProofMethod.PASSKEY})
 
 
 def _chat_session(tx: Transaction, proposal: Proposal, limits: SessionLimits, now: datetime) -> Session | None:

@@ -6,9 +6,10 @@ import secrets
 
 from starlette.responses import Response
 
-from adapters.web.asked import Asked, OtherPerson, asked, is_there
+from adapters.web.asked import Asked, OtherPerson, accepted, asked, is_there
 from adapters.web.pages import Pages, go
-from adapters.web.proving import Wrong, take_code
+from adapters.web.passkey_options import passkey_options
+from adapters.web.proving import Wrong, take_proof
 from adapters.web.scribes import scribe_of
 from adapters.web.signing_in import SigningIn, chat_link
 from adapters.web.viewing import Viewing
@@ -18,7 +19,7 @@ from bot.domain.audit import EventType
 from bot.domain.cards import Status
 from bot.domain.interaction import Interaction
 from bot.domain.messages import EventKind, IncomingMessage
-from bot.domain.proof import ConsentKind
+from bot.domain.proof import ConsentKind, ProofMethod
 from bot.domain.proposal import Proposal, ProposalState
 from bot.errors import HandleSpent, Malformed
 from bot.ports.database import Transaction
@@ -64,21 +65,29 @@ class Consenting:
             return await self.dismiss(visit, form)
         if form.get("decision") != "yes":
             raise Malformed("neither yes nor no", code="form.malformed")
-        found, wrong = await self._web.database.write(lambda tx: self._take(tx, visit, form.get("code", "")))
+        found, wrong = await self._web.database.write(lambda tx: self._take(tx, visit, form))
         if wrong is not None:
             return self._page(visit, found, wrong)
         if found.needs_enrolment:
             return go(f"/consent/{found.handle}")
         return await self.run(visit, found.proposal)
 
-    def _take(self, tx: Transaction, visit: Visit, code: str) -> tuple[Asked, Wrong | None]:
+    def _take(self, tx: Transaction, visit: Visit, form: dict[str, str]) -> tuple[Asked, Wrong | None]:
         found = self.look(tx, visit)
         if found.needs_enrolment or found.session_ended:
             return found, None  # nothing is proven: the next page says what is missing
         if not found.needs_code:
             tx.proposals.confirm(found.proposal.id)
             return found, None
-        return found, take_code(tx, visit, code, asked=found)
+        return found, take_proof(tx, visit, form, asked=found, webauthn=self._web.webauthn)
+
+    async def passkey_options(self, visit: Visit, form: dict[str, str]) -> Response:
+        """A challenge over exactly this request, for the passkeys of its own person."""
+
+        def work(tx: Transaction) -> str:
+            return passkey_options(tx, visit, self._web.webauthn, signs=self.look(tx, visit).proposal.digest)
+
+        return Response(await self._web.database.write(work), media_type="application/json")
 
     async def run(self, visit: Visit, proposal: Proposal) -> Response:
         """Go on with what was consented to; what it opens is opened at once, by this very POST."""
@@ -142,14 +151,16 @@ class Consenting:
         return found, press
 
     def enrol_first(self, visit: Visit, found: Asked) -> Response:
-        """This needs a code, and nothing gives one yet."""
+        """This needs a factor, and nothing gives one that counts yet."""
         say = self._pages.voice.say
+        only_passkey = ProofMethod.TOTP not in accepted(found.proposal)
         return self._pages.form(
             visit,
             "step.html",
             heading=say("web.enrol_first.title"),
             sentence=say("web.enrol_first.sentence"),
-            button=say("web.enrol_first.button"),
+            button="" if only_passkey else say("web.enrol_first.button"),
+            passkey_action=f"/enrol/{found.handle}/passkey/begin" if self._web.webauthn is not None else "",
             waiting=found.proposal.shown,
             form_action=f"/enrol/{found.handle}",
             step="enrol-first",
@@ -167,12 +178,18 @@ class Consenting:
             lead=self.lead(proposal),
             submit=self.verb(proposal),
             own_reading=voice.say(f"web.own_reading.{proposal.reading_set}") if reads else "",
-            with_code=found.needs_code,
+            with_code=found.needs_code and ProofMethod.TOTP in found.methods,
+            passkey_options=self._passkey_path(found),
             error="" if wrong is None else wrong.sentence(voice),
             digest=grouped(proposal.digest),
             seconds_left=seconds_left(visit, proposal),
             form_action=f"/consent/{found.handle}",
         )
+
+    def _passkey_path(self, found: Asked) -> str:
+        """Where the page's script gets a challenge; empty where no passkey can be used."""
+        usable = found.needs_code and self._web.webauthn is not None and ProofMethod.PASSKEY in found.methods
+        return f"/consent/{found.handle}/passkey/options" if usable else ""
 
     def verb(self, proposal: Proposal) -> str:
         """What the button does."""

@@ -1,16 +1,20 @@
-"""Takes a code on our pages: counted, checked, and turned into the proof of one consent, in one transaction."""
+"""Takes a factor on our pages: counted, checked, and turned into the proof of one consent, in one transaction."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adapters.web.asked import Asked
 from adapters.web.scribes import scribe_of
 from adapters.web.visitors import Visit
 from bot.domain.audit import EventType
+from bot.domain.passkey import Passkey
 from bot.domain.proof import ProofMethod
 from bot.ports.database import Transaction
-from bot.services import step_up, throttling
+from bot.ports.webauthn import WebAuthn
+from bot.services import passkeys, step_up, throttling
+from bot.services.passkeys import PasskeyRefusal
 from bot.services.step_up import CodePath, CodeRefusal
 from bot.texts.sentences import Voice
 
@@ -20,17 +24,21 @@ STATUS = {
     CodeRefusal.DISABLED: 403,
     CodeRefusal.NO_AUTHENTICATOR: 403,
 }
+CREDENTIAL, CEREMONY = "credential", "ceremony"
+"""The fields that the page's script fills in: the authenticator's response, and the handle of its challenge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wrong:
-    """A code that did not count."""
+    """A factor that did not count."""
 
-    refusal: CodeRefusal
-    tries_left: int
+    refusal: CodeRefusal | PasskeyRefusal
+    tries_left: int = 0
 
     def sentence(self, voice: Voice) -> str:
         """What the page says under the field."""
+        if isinstance(self.refusal, PasskeyRefusal):
+            return voice.say(f"web.passkey.{self.refusal}")
         said = voice.say(f"web.code.{self.refusal}")
         if self.refusal is not CodeRefusal.WRONG:
             return said
@@ -39,45 +47,116 @@ class Wrong:
     @property
     def status_code(self) -> int:
         """The HTTP status of the page that says so."""
-        return STATUS[self.refusal]
+        return 422 if isinstance(self.refusal, PasskeyRefusal) else STATUS[self.refusal]
 
 
-def take_code(
-    tx: Transaction, visit: Visit, code: str, *, asked: Asked | None, enrolling: bool = False
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """What a factor is asked to sign."""
+
+    digest: str
+    methods: frozenset[ProofMethod]
+    """The kinds of factor that count for it."""
+    action: str = ""
+    resource: str = ""
+
+
+def signing_of(asked: Asked) -> Signing:
+    """What a consent page asks to be signed."""
+    action = asked.proposal.action
+    return Signing(
+        digest=asked.proposal.digest, methods=asked.methods, action=action.action, resource=str(action.resource)
+    )
+
+
+def take_proof(
+    tx: Transaction, visit: Visit, form: Mapping[str, str], *, asked: Asked, webauthn: WebAuthn | None
 ) -> Wrong | None:
-    """Check a code and write what comes of it; why not, where it does not count.
-
-    A refusal is a value, so that the attempt that was counted stays counted.
-    """
-    scribe = scribe_of(visit.owner, visit.now)
-    action = "" if asked is None else asked.proposal.action.action
-    resource = "" if asked is None else str(asked.proposal.action.resource)
-    result = step_up.check_code(tx, visit.identity, code, path=CodePath.PAGE, now=visit.now, enrolling=enrolling)
-    if isinstance(result, CodeRefusal):
-        tx.audit.append(
-            scribe.event(EventType.PROOF_REFUSED, action=action, resource=resource, decision="deny", code=result.value)
-        )
-        left = throttling.codes_left(tx, visit.identity.key, CodePath.PAGE.value, visit.now)
-        return Wrong(refusal=result, tries_left=left)
-    if enrolling:
-        tx.audit.append(scribe.event(EventType.AUTHENTICATOR_BOUND, decision="allow", code=ProofMethod.TOTP.value))
-    if asked is not None:
-        step_up.prove(
-            tx,
-            visit.identity,
-            method=ProofMethod.TOTP,
-            kind=asked.proposal.consent,
-            binding=asked.binding,
-            now=visit.now,
-            src_ip=visit.src_ip,
-        )
-        tx.audit.append(
-            scribe.event(
-                EventType.PROOF_GIVEN,
-                action=action,
-                resource=resource,
-                decision="allow",
-                code=ProofMethod.TOTP.value,
-            )
-        )
+    """Check whichever factor was given, and write the proof of this consent; why not, where it does not count."""
+    method = take_factor(tx, visit, form, signing=signing_of(asked), webauthn=webauthn)
+    if isinstance(method, Wrong):
+        return method
+    _give(tx, visit, asked, method)
     return None
+
+
+def take_factor(
+    tx: Transaction, visit: Visit, form: Mapping[str, str], *, signing: Signing, webauthn: WebAuthn | None
+) -> ProofMethod | Wrong:
+    """Check whichever factor was given: a passkey's response, or a code."""
+    if form.get(CREDENTIAL) and webauthn is not None and ProofMethod.PASSKEY in signing.methods:
+        wrong = _passkey(tx, visit, form, signing, webauthn)
+        return wrong or ProofMethod.PASSKEY
+    if ProofMethod.TOTP not in signing.methods:
+        return _refused(tx, visit, signing, CodeRefusal.NO_AUTHENTICATOR)
+    wrong = _code(tx, visit, form.get("code", ""), signing, enrolling=False)
+    return wrong or ProofMethod.TOTP
+
+
+def take_first_code(tx: Transaction, visit: Visit, code: str, *, asked: Asked | None) -> Wrong | None:
+    """Confirm a new authenticator app by its first code, which signs what waits, too."""
+    signing = Signing(digest="", methods=frozenset()) if asked is None else signing_of(asked)
+    wrong = _code(tx, visit, code, signing, enrolling=True)
+    if wrong is not None:
+        return wrong
+    scribe = scribe_of(visit.owner, visit.now)
+    tx.audit.append(scribe.event(EventType.AUTHENTICATOR_BOUND, decision="allow", code=ProofMethod.TOTP.value))
+    if asked is not None:
+        _give(tx, visit, asked, ProofMethod.TOTP)
+    return None
+
+
+def _code(tx: Transaction, visit: Visit, code: str, signing: Signing, *, enrolling: bool) -> Wrong | None:
+    """A refusal is a value, so that the attempt that was counted stays counted."""
+    result = step_up.check_code(tx, visit.identity, code, path=CodePath.PAGE, now=visit.now, enrolling=enrolling)
+    if not isinstance(result, CodeRefusal):
+        return None
+    left = throttling.codes_left(tx, visit.identity.key, CodePath.PAGE.value, visit.now)
+    return _refused(tx, visit, signing, result, tries_left=left)
+
+
+def _passkey(
+    tx: Transaction, visit: Visit, form: Mapping[str, str], signing: Signing, webauthn: WebAuthn
+) -> Wrong | None:
+    result = passkeys.check(
+        tx,
+        webauthn,
+        visit.identity,
+        handle=form.get(CEREMONY, ""),
+        response=form[CREDENTIAL],
+        signs=signing.digest,
+        now=visit.now,
+    )
+    return None if isinstance(result, Passkey) else _refused(tx, visit, signing, result)
+
+
+def _refused(
+    tx: Transaction, visit: Visit, signing: Signing, refusal: CodeRefusal | PasskeyRefusal, tries_left: int = 0
+) -> Wrong:
+    event = scribe_of(visit.owner, visit.now).event(
+        EventType.PROOF_REFUSED, action=signing.action, resource=signing.resource, decision="deny", code=refusal.value
+    )
+    tx.audit.append(event)
+    return Wrong(refusal=refusal, tries_left=tries_left)
+
+
+def _give(tx: Transaction, visit: Visit, asked: Asked, method: ProofMethod) -> None:
+    step_up.prove(
+        tx,
+        visit.identity,
+        method=method,
+        kind=asked.proposal.consent,
+        binding=asked.binding,
+        now=visit.now,
+        src_ip=visit.src_ip,
+    )
+    action = asked.proposal.action
+    tx.audit.append(
+        scribe_of(visit.owner, visit.now).event(
+            EventType.PROOF_GIVEN,
+            action=action.action,
+            resource=str(action.resource),
+            decision="allow",
+            code=method.value,
+        )
+    )

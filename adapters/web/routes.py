@@ -14,15 +14,19 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from adapters.web.binding import Binding
 from adapters.web.consenting import Consenting
 from adapters.web.enrolling import Enrolling
 from adapters.web.headers import SecurityHeaders, security_headers
 from adapters.web.health import Ready, alive
+from adapters.web.own_factors import OwnFactors
 from adapters.web.pages import Pages
+from adapters.web.recovering import RECOVER, Recovering
 from adapters.web.signing_in import ACCOUNTS, CONTINUE, SIGN_OUT, START, SigningIn
 from adapters.web.site import Web
 from adapters.web.templating import STATIC
 from adapters.web.viewing import Viewing
+from adapters.web.visitors import OWN_PAGE
 
 STATIC_SECONDS = 300
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -62,17 +66,31 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
     viewing = Viewing(pages, signing_in)
     consenting = Consenting(pages, signing_in, viewing)
     enrolling = Enrolling(pages, signing_in, consenting)
+    binding = Binding(pages, signing_in)
+    own_factors = OwnFactors(pages, signing_in, enrolling, binding)
+    recovering = Recovering(pages, signing_in)
     ready = Ready(web.checks)
     shown = {
         START: signing_in.offer,
         "/consent/{handle}": consenting.show,
         "/view/{handle}": viewing.show,
-        "/enrol": enrolling.show,
+        OWN_PAGE: own_factors.show,
+        RECOVER: recovering.show,
         SIGN_OUT: signing_in.ask_sign_out,
     }
     coming_back = {
         "/signin/callback/{provider}": signing_in.company_back,
         "/signin/{platform}/callback": signing_in.chat_back,
+    }
+    own = {
+        "/passkey": binding.bind,
+        "/passkey/begin": own_factors.begin_passkey,
+        "/passkey/options": binding.options,
+        "/change": own_factors.change,
+        "/change/confirm": own_factors.confirm,
+        "/change/options": own_factors.options,
+        "/confirm": enrolling.confirm,
+        "": enrolling.begin,
     }
     taken = {
         START: signing_in.start,
@@ -81,10 +99,9 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         SIGN_OUT: signing_in.sign_out,
         "/consent/{handle}": consenting.decide,
         "/consent/{handle}/dismiss": consenting.dismiss,
-        "/enrol": enrolling.begin,
-        "/enrol/confirm": enrolling.confirm,
-        "/enrol/{handle}": enrolling.begin,
-        "/enrol/{handle}/confirm": enrolling.confirm,
+        "/consent/{handle}/passkey/options": consenting.passkey_options,
+        RECOVER: recovering.take,
+        **{f"{base}{path}": order for base in (OWN_PAGE, f"{OWN_PAGE}/{{handle}}") for path, order in own.items()},
         "/view/{handle}": viewing.open,
         "/view/{handle}/close": viewing.close,
     }

@@ -11,6 +11,7 @@ from bot.domain.messages import IncomingMessage
 from bot.domain.session import SessionLimits
 from bot.ports.clock import Clock
 from bot.ports.database import Database
+from bot.ports.webauthn import WebAuthn
 from bot.services.linking import Linking
 
 Resume = Callable[[IncomingMessage, str | None], Awaitable[Answer]]
@@ -58,6 +59,8 @@ class Web:
     """How a chat account is called on the naming pages; its id where nothing is given."""
     teams_bot: str = ""
     """The bot's id in Teams, for the link back to its conversation."""
+    webauthn: WebAuthn | None = None
+    """None where passkeys cannot be used at our address."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     demo: Mapping[str, str] = field(default_factory=dict)
     """Template variables of the demo alone: `demo_phone`, `demo_token`, `demo_scan_url`."""

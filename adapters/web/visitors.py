@@ -17,6 +17,7 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.services import throttling
 
+OWN_PAGE = "/enrol"
 FRESH = timedelta(minutes=15)
 """How old a sign-in may be behind what changes how somebody proves themselves."""
 
@@ -58,6 +59,21 @@ class Visit:
         """Whether the company sign-in is fresh enough to bind an authenticator (OWASP ASVS 7.5.1)."""
         signed_in = None if self.session is None else self.session.auth_time
         return signed_in is not None and self.now - signed_in <= FRESH
+
+    @property
+    def has_action(self) -> bool:
+        """Whether an action waits behind this page."""
+        return "handle" in self.request.path_params
+
+    @property
+    def page_before(self) -> str:
+        """Where a page about factors was reached from: the action that waits, or the person's own page."""
+        return f"/consent/{self.handle()}" if self.has_action else OWN_PAGE
+
+    @property
+    def own_path(self) -> str:
+        """Where the steps of binding a factor go."""
+        return f"{OWN_PAGE}/{self.handle()}" if self.has_action else OWN_PAGE
 
     def handle(self, name: str = "handle") -> str:
         """A part of the path."""

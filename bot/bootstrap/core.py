@@ -137,7 +137,7 @@ def compose(outside: Outside) -> Core:
 def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
     """The pipeline with its parts."""
     clock, database = outside.clock, outside.database
-    authorizer = Authorizer(outside.engine)
+    authorizer = Authorizer(outside.engine, passkeys=outside.webauthn is not None)
     sources: dict[str, FactsSource] = dict.fromkeys(HR_RESOURCES, outside.hr_facts)
     sources |= dict.fromkeys(CRM_RESOURCES, outside.crm_facts)
     sources |= dict.fromkeys(OWN_RESOURCES, OwnFacts(database))

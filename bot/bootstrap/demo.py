@@ -18,6 +18,7 @@ from adapters.connectors.demo.backend import DemoBackend
 from adapters.idp.demo.people import PASSWORD, PEOPLE
 from adapters.idp.demo_provider import DemoProvider
 from adapters.idp.oidc import OidcProvider
+from adapters.passkeys import relying_party
 from adapters.playground.clock import DemoClock
 from adapters.playground.people import PersonCookies, PlaygroundPerson
 from adapters.playground.phone import DemoPhone
@@ -147,6 +148,7 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
             routes=Routes(hr={Platform.PLAYGROUND: _hr_channel()}),
             public_url=origin,
             csrf_key=keys.newest(Purpose.CSRF).secret,
+            webauthn=relying_party(origin),
         )
     )
     ticker = Ticker(core.jobs)

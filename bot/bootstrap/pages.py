@@ -34,6 +34,7 @@ def pages(
             public_url=outside.public_url,
             development=development,
             csrf_key=outside.csrf_key,
+            webauthn=outside.webauthn,
             providers=providers,
             resume=core.ingress.resume,
             rejected=rejected,

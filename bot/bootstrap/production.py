@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from adapters.connectors.demo.backend import DemoBackend
 from adapters.idp.oidc import OidcProvider
 from adapters.mail import SmtpMail
+from adapters.passkeys import relying_party
 from adapters.scheduler import Ticker
 from adapters.web.site import ChatName
 from bot.bootstrap.chats import Chat, slack_chat, teams_chat
@@ -111,6 +112,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         routes=Routes(hr={chat.name: chat.hr for chat in chats if chat.hr is not None}),
         public_url=settings.public_url,
         csrf_key=keys.newest(Purpose.CSRF).secret,
+        webauthn=relying_party(settings.public_url),
         mail=_mail(settings),
     )
     return outside, chats

@@ -22,9 +22,10 @@ from bot.domain.canonical import canonical_json
 from bot.domain.grant import GRANT_SECONDS, FactsGrant, Grant
 from bot.domain.identity import Principal, Role
 from bot.domain.messages import PlaceKind
-from bot.domain.proof import Authenticator, Proof, ProofMethod
+from bot.domain.proof import Proof, ProofMethod
 from bot.domain.session import Session
 from bot.errors import NotAllowed
+from bot.services.factors import Factor
 from policy import model
 from policy.engine import PolicyEngine, decide
 
@@ -136,15 +137,17 @@ class Circumstances:
     platform: str
     place: PlaceKind | None
     """None on our own pages."""
-    authenticators: tuple[Authenticator, ...]
+    authenticators: tuple[Factor, ...]
     src_ip: str | None = None
 
 
 class Authorizer:
     """Turns our values into policy's, and asks."""
 
-    def __init__(self, engine: PolicyEngine) -> None:
+    def __init__(self, engine: PolicyEngine, *, passkeys: bool = False) -> None:
+        """With `passkeys`, one can be enrolled on our pages: they have an address that is a relying party's."""
         self.engine = engine
+        self._passkeys = passkeys
 
     def decide(
         self,
@@ -169,15 +172,19 @@ class Authorizer:
             self.engine,
             request,
             producible=producible(circumstances.authenticators, circumstances.src_ip),
-            enrollable=ENROLLABLE,
+            enrollable=ENROLLABLE_WITH_PASSKEYS if self._passkeys else ENROLLABLE,
         )
 
 
 ENROLLABLE = (model.ProofContext(method=model.Method.TOTP, phishing_resistant=False, age_seconds=0, src_ip=None),)
 """What somebody without an authenticator could enrol here and now."""
+ENROLLABLE_WITH_PASSKEYS = (
+    model.ProofContext(method=model.Method.PASSKEY, phishing_resistant=True, age_seconds=0, src_ip=None),
+    *ENROLLABLE,
+)
 
 
-def producible(authenticators: Sequence[Authenticator], src_ip: str | None) -> tuple[model.ProofContext, ...]:
+def producible(authenticators: Sequence[Factor], src_ip: str | None) -> tuple[model.ProofContext, ...]:
     """The proofs this person can give now, in the order they are offered."""
     usable = {item.method for item in authenticators if item.confirmed_at is not None and not item.disabled}
     return tuple(

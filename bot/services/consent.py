@@ -8,7 +8,7 @@ from datetime import timedelta
 from bot.domain.answer import Answer, Button, Draft
 from bot.domain.cards import Action, ActionStyle, Card, Dialog, DialogField, Fact, FieldKind, Status
 from bot.domain.interaction import Interaction
-from bot.domain.proof import ConsentKind
+from bot.domain.proof import ConsentKind, ProofMethod
 from bot.domain.proposal import PROPOSAL_SECONDS, Proposal, Shown
 from bot.ports.database import Transaction
 from bot.services.turns import Turn, Wanted, proposal_card
@@ -67,11 +67,13 @@ def confirmation(proposal: Proposal, voice: Voice) -> Answer:
 def code_request(tx: Transaction, proposal: Proposal, voice: Voice, wanted: Wanted, public_url: str) -> Answer:
     """Asks for the second factor: our page for what is confidential or needs enrolment, else a dialog or the page."""
     path = f"/consent/{page_handle(tx, proposal)}"
+    # A passkey is used in a browser; no dialog of a chat platform reaches it.
+    in_browser = proposal.confidential or wanted.enrol or wanted.method is ProofMethod.PASSKEY
     name, about = proposal.action.capability, proposal_card(proposal.id)
     link = Action(
-        label=voice.say("consent.open_page" if proposal.confidential or wanted.enrol else "consent.in_browser"),
+        label=voice.say("consent.open_page" if in_browser else "consent.in_browser"),
         url=public_url + path,
-        style=ActionStyle.PRIMARY if proposal.confidential or wanted.enrol else ActionStyle.PLAIN,
+        style=ActionStyle.PRIMARY if in_browser else ActionStyle.PLAIN,
     )
     card = Card(
         headline=proposal.shown.headline,
@@ -81,7 +83,7 @@ def code_request(tx: Transaction, proposal: Proposal, voice: Voice, wanted: Want
         status=Status.NEEDS_PROOF,
         quiet=voice.say("consent.once"),
     )
-    if proposal.confidential or wanted.enrol:
+    if in_browser:
         return Answer(draft=Draft(card=card, about=about), continue_path=path, code="consent.page")
     enter = Button(
         label=voice.say("consent.enter_code"),

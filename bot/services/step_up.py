@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.domain.audit import EventType
 from bot.domain.identity import LinkedIdentity
 from bot.domain.proof import OWN_READING_SECONDS, PROOF_SECONDS, Authenticator, ConsentKind, Proof, ProofMethod
 from bot.domain.totp import accepted_step, new_seed
-from bot.errors import IntegrityAlarm
 from bot.ports.database import Transaction
-from bot.services import throttling
+from bot.services import factors, throttling
+from bot.services.factors import Factor
 
 
 class CodePath(StrEnum):
@@ -50,25 +49,22 @@ class Enrolment:
     seed: str
 
 
-def usable(tx: Transaction, identity: LinkedIdentity) -> tuple[Authenticator, ...]:
-    """The authenticators that can give a proof now."""
-    return tuple(
-        item for item in tx.authenticators.of_identity(identity) if item.confirmed_at is not None and not item.disabled
-    )
+def usable(tx: Transaction, identity: LinkedIdentity) -> tuple[Factor, ...]:
+    """The factors that can give a proof now."""
+    return tuple(item for item in factors.of_person(tx, identity) if not item.disabled)
 
 
 def begin_enrolment(tx: Transaction, identity: LinkedIdentity, now: datetime) -> Enrolment | None:
-    """Bind an unconfirmed authenticator; earlier unconfirmed ones go. None where a confirmed one exists.
+    """Bind an unconfirmed authenticator app; earlier unconfirmed ones go. None where a confirmed one exists.
 
-    The caller has checked that a fresh company sign-in of this identity stands behind the request. Raises
+    The caller has checked that a fresh company sign-in, and `factors.may_bind`, stand behind this. Raises
     `IntegrityAlarm` where one was bound and its row is gone: deleting it must not give the right to bind another.
     """
     for item in tx.authenticators.of_identity(identity):
         if item.confirmed_at is not None:
             return None
         tx.authenticators.remove(item.id)
-    if tx.audit.search(principal=identity.key, type_prefix=EventType.AUTHENTICATOR_BOUND.value, limit=1):
-        raise IntegrityAlarm("an authenticator that was bound is missing")
+    factors.check_complete(tx, identity)
     seed = new_seed()
     authenticator = Authenticator(
         id=secrets.token_hex(12),

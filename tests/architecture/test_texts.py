@@ -12,13 +12,18 @@ from typing import Any
 import pytest
 from babel import Locale
 
+from adapters.web.own_factors import VERBS
 from bot import errors
 from bot.capabilities.catalogue import CATALOGUE
 from bot.capabilities.model import Capability
 from bot.domain.identity import Platform, Role
 from bot.domain.leave import LeaveState, Portion
+from bot.domain.proof import ProofMethod
 from bot.ports.connectors import Conflict, ConflictReason, ConnectorError
 from bot.ports.crm import OpportunityStatus, Priority, TicketStatus
+from bot.services.factors import Told
+from bot.services.passkeys import PasskeyRefusal
+from bot.services.recovery import RecoveryRefusal
 from bot.services.step_up import CodeRefusal
 from bot.texts.sentences import DEFAULT_LANGUAGE, keys, languages
 from bot.understanding.understand import _OPTIONS, _TALK_TITLES
@@ -97,6 +102,8 @@ REQUIRED: dict[str, set[str]] = {
     "crm.statuses.{}": _each("crm.statuses.{}", TicketStatus),
     "deny.{}.headline": _each("deny.{}.headline", Reason),
     "deny.{}.next": _each("deny.{}.next", Reason),
+    "factors.methods.{}": _each("factors.methods.{}", {ProofMethod.PASSKEY, ProofMethod.TOTP}),
+    "factors.told.{}": _each("factors.told.{}", Told),
     "failed.{}.headline": _each("failed.{}.headline", FAILURES),
     "failed.{}.next": _each("failed.{}.next", FAILURES),
     "hr.portions.{}": _each("hr.portions.{}", Portion),
@@ -105,7 +112,12 @@ REQUIRED: dict[str, set[str]] = {
     "hr.{}.opened": _each("hr.{}.opened", _names(e for e in CATALOGUE if any(s.confidential for s in _rules(e)))),
     "platforms.{}": _each("platforms.{}", Platform),
     "roles.{}": _each("roles.{}", Role),
+    "web.change.{}.title": _each("web.change.{}.title", VERBS),
+    "web.change.{}.sentence": _each("web.change.{}.sentence", VERBS),
+    "web.change.{}.button": _each("web.change.{}.button", VERBS),
     "web.code.{}": _each("web.code.{}", CodeRefusal),
+    "web.passkey.{}": _each("web.passkey.{}", PasskeyRefusal),
+    "web.recovery.{}": _each("web.recovery.{}", RecoveryRefusal),
     "web.own_reading.{}": _each("web.own_reading.{}", READING_SETS),
     "{}": BUTTONS,
     "{}.headline": _each("{}.headline", QUESTIONS - BUTTONS),

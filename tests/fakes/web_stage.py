@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from adapters.connectors.demo.backend import DemoBackend
 from adapters.idp.demo.people import BY_USERNAME, PEOPLE
 from adapters.idp.oidc import OidcProvider
+from adapters.passkeys import relying_party
 from adapters.playground.people import PlaygroundPerson
 from adapters.playground.platform import TENANT, PlaygroundPlatform
 from adapters.playground.sign_in import PlaygroundSignIn
@@ -335,6 +336,7 @@ async def web_stage(
                 public_url=origin,
                 csrf_key=keys.newest(Purpose.CSRF).secret,
                 mail=mail or NullMail(),
+                webauthn=relying_party(origin),
             )
         )
         web = Web(
@@ -345,6 +347,7 @@ async def web_stage(
             public_url=origin,
             development=development,
             csrf_key=keys.newest(Purpose.CSRF).secret,
+            webauthn=relying_party(origin),
             providers={PROVIDER: "Corp"},
             resume=core.ingress.resume,
             rejected=rejected,

@@ -341,7 +341,9 @@ async def test_a_disabled_authenticator_takes_no_code_and_gives_no_way_around_it
     page = await john.get(await stage.payslip_page("john"))
     await stage.database.write(fail)
     assert (await john.press(page, code=stage.code("john"), decision="yes")).status_code in {303, 403}
-    refused = await john.press(await john.get("/enrol"))
+    own = await john.get("/enrol")
+    assert "switched off" in own.text
+    refused = await john.post("/enrol", fields_of(own))
     assert refused.status_code == 403
     assert "switched off" in refused.text
     assert [item.id for item in await authenticators(stage, "john")] == [only.id]
@@ -413,7 +415,8 @@ async def test_a_key_shown_to_a_fresh_sign_in_is_not_confirmed_by_a_stale_one(st
 async def test_a_second_authenticator_is_not_bound_over_the_first(stage: Stage, john: Browser) -> None:
     before = await authenticators(stage, "john")
     page = await john.get("/enrol")
-    assert "You have an authenticator already" in page.text
+    assert "How you prove it is you" in page.text
+    assert "Authenticator app" in page.text
     fields = fields_of(await john.get("/signout"))
     assert (await john.post("/enrol", fields)).headers["location"] == "/enrol"
     consent = await stage.payslip_page("john")

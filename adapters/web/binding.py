@@ -1,0 +1,108 @@
+"""Binding a passkey: as a first factor after a fresh company sign-in, as a further one with a permit."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from adapters.web.pages import Pages, go
+from adapters.web.passkey_options import creation_options
+from adapters.web.proving import CEREMONY, CREDENTIAL, Wrong
+from adapters.web.recovering import shown_once
+from adapters.web.scribes import scribe_of
+from adapters.web.signing_in import SigningIn
+from adapters.web.visitors import Visit
+from bot.domain.audit import EventType
+from bot.domain.cards import Status
+from bot.domain.passkey import Passkey
+from bot.domain.proof import ProofMethod
+from bot.errors import NotAllowed
+from bot.ports.database import Transaction
+from bot.ports.webauthn import WebAuthn
+from bot.services import factors, passkeys, recovery
+from bot.services.factors import Told
+
+PERMIT = "permit"
+
+
+class Binding:
+    """Makes a passkey this person's; the browser's part is in `passkey.js`."""
+
+    def __init__(self, pages: Pages, signing_in: SigningIn) -> None:
+        self._pages = pages
+        self._web = pages.web
+        self._signing_in = signing_in
+
+    def page(self, visit: Visit, permit: str = "", wrong: Wrong | None = None) -> Response:
+        """The page on which a passkey is named and made."""
+        return self._pages.form(
+            visit,
+            "passkey.html",
+            status_code=200 if wrong is None else wrong.status_code,
+            who=visit.owner.username,
+            form_action=f"{visit.own_path}/passkey",
+            passkey_options=f"{visit.own_path}/passkey/options",
+            back_url=visit.page_before,
+            hidden_fields={PERMIT: permit},
+            error="" if wrong is None else wrong.sentence(self._pages.voice),
+        )
+
+    async def options(self, visit: Visit, form: dict[str, str]) -> Response:
+        """A challenge for a new credential."""
+        webauthn = self._fresh(visit)
+
+        def work(tx: Transaction) -> str:
+            if not factors.may_bind(tx, visit.identity, form.get(PERMIT, ""), visit.now, spend=False):
+                raise NotAllowed("a further factor takes one that is there", code="factor.no_permit")
+            return creation_options(tx, visit, webauthn)
+
+        return Response(await self._web.database.write(work), media_type="application/json")
+
+    async def bind(self, visit: Visit, form: dict[str, str]) -> Response:
+        """The browser made one."""
+        if visit.known is None:
+            return go(visit.page_before)
+        webauthn = self._fresh(visit)
+        result = await self._web.database.write(lambda tx: self._bind(tx, visit, form, webauthn))
+        if isinstance(result, Wrong):
+            return self.page(visit, form.get(PERMIT, ""), result)
+        if visit.has_action:
+            return go(visit.page_before)  # the new passkey signs it there
+        if result:
+            return shown_once(self._pages, "passkey_bound", result)
+        return self._pages.message("passkey_bound", status=Status.ALLOWED)
+
+    def _fresh(self, visit: Visit) -> WebAuthn:
+        if self._web.webauthn is None:
+            raise NotAllowed("no passkeys at this address", code="passkey.none")
+        if not visit.is_fresh:
+            raise NotAllowed("the sign-in is not fresh", code="factor.stale")
+        return self._web.webauthn
+
+    def _bind(self, tx: Transaction, visit: Visit, form: dict[str, str], webauthn: WebAuthn) -> Wrong | tuple[str, ...]:
+        first = not factors.of_person(tx, visit.identity)
+        if not factors.may_bind(tx, visit.identity, form.get(PERMIT, ""), visit.now, spend=False):
+            raise NotAllowed("a further factor takes one that is there", code="factor.no_permit")
+        result = passkeys.bind(
+            tx,
+            webauthn,
+            visit.identity,
+            handle=form.get(CEREMONY, ""),
+            response=form.get(CREDENTIAL, ""),
+            name=form.get("name", ""),
+            now=visit.now,
+        )
+        scribe = scribe_of(visit.owner, visit.now)
+        if not isinstance(result, Passkey):
+            tx.audit.append(scribe.event(EventType.PROOF_REFUSED, decision="deny", code=result.value))
+            return Wrong(refusal=result)
+        if not first:
+            tx.interactions.take(form.get(PERMIT, ""), now=visit.now)
+        factors.forget_unconfirmed(tx, visit.identity)
+        tx.audit.append(scribe.event(EventType.AUTHENTICATOR_BOUND, decision="allow", code=ProofMethod.PASSKEY.value))
+        factors.tell(tx, visit.owner, Told.BOUND, ProofMethod.PASSKEY, visit.now)
+        if visit.has_action:
+            return ()
+        if first:
+            return recovery.renew(tx, visit.identity, scribe)
+        factors.end_others(tx, visit.identity, visit.session, scribe)
+        return ()

@@ -1,0 +1,198 @@
+"""A person's own page: which factors they have, and each change of them confirmed by one that is there."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from adapters.web.binding import Binding
+from adapters.web.enrolling import Enrolling
+from adapters.web.pages import Pages, go
+from adapters.web.passkey_options import passkey_options
+from adapters.web.proving import Signing, Wrong, take_factor
+from adapters.web.recovering import RECOVER, shown_once
+from adapters.web.scribes import scribe_of
+from adapters.web.signing_in import SigningIn
+from adapters.web.visitors import OWN_PAGE, Visit
+from bot.domain.audit import EventType
+from bot.domain.cards import Status
+from bot.domain.passkey import Passkey
+from bot.domain.proof import ProofMethod
+from bot.errors import HandleSpent, Malformed, NotAllowed
+from bot.ports.database import Transaction
+from bot.services import factors, recovery, step_up
+from bot.services.factors import Change, Factor, Told
+from bot.services.step_up import Enrolment
+from bot.texts.formats import moment
+
+VERBS = ("remove", "passkey", "app", "recovery")
+
+
+class OwnFactors:
+    """Lists, and changes on proof."""
+
+    def __init__(self, pages: Pages, signing_in: SigningIn, enrolling: Enrolling, binding: Binding) -> None:
+        self._pages = pages
+        self._web = pages.web
+        self._signing_in = signing_in
+        self._enrolling = enrolling
+        self._binding = binding
+
+    async def show(self, visit: Visit) -> Response:
+        """What this person has; the way to a first factor where that is nothing."""
+        if visit.known is None:
+            return self._signing_in.ask(visit, OWN_PAGE)
+        own, left = await self._web.database.read(
+            lambda tx: (factors.of_person(tx, visit.identity), tx.recovery_codes.left(visit.identity))
+        )
+        return self._list(visit, own, left) if own else self._first(visit)
+
+    def _first(self, visit: Visit) -> Response:
+        say = self._pages.voice.say
+        return self._pages.form(
+            visit,
+            "step.html",
+            who=visit.owner.username,
+            heading=say("web.enrol.title"),
+            sentence=say("web.enrol.sentence"),
+            button=say("web.enrol.button"),
+            form_action=OWN_PAGE,
+            passkey_action=f"{OWN_PAGE}/passkey/begin" if self._web.webauthn is not None else "",
+            step="enrol-first",
+        )
+
+    def _list(self, visit: Visit, own: tuple[Factor, ...], left: int) -> Response:
+        return self._pages.form(
+            visit,
+            "factors.html",
+            who=visit.owner.username,
+            factors=[self._line(visit, factor) for factor in own],
+            with_passkeys=self._web.webauthn is not None,
+            with_app=not any(factor.method is ProofMethod.TOTP for factor in own),
+            recovery_left=left,
+            recover_url=RECOVER,
+            form_action=f"{OWN_PAGE}/change",
+        )
+
+    def _line(self, visit: Visit, factor: Factor) -> dict[str, object]:
+        language, timezone = self._pages.voice.language, visit.owner.timezone
+        used = factors.last_used(factor)
+        return {
+            "id": factor.id,
+            "name": self._name(factor),
+            "method": factor.method.value,
+            "added": moment(factor.created_at, timezone, language),
+            "used": "" if used is None else moment(used, timezone, language),
+            "disabled": factor.disabled,
+        }
+
+    def _name(self, factor: Factor) -> str:
+        return factor.name if isinstance(factor, Passkey) else self._pages.voice.say("factors.methods.totp")
+
+    async def begin_passkey(self, visit: Visit, form: dict[str, str]) -> Response:
+        """A first passkey is made at once; a further one takes a proof first."""
+        return await self._change(visit, Change(verb="passkey"))
+
+    async def change(self, visit: Visit, form: dict[str, str]) -> Response:
+        """Ask for a factor that is there to sign this change."""
+        return await self._change(visit, _change_of(form))
+
+    async def _change(self, visit: Visit, change: Change) -> Response:
+        if visit.known is None:
+            return go(visit.page_before)
+        if not visit.is_fresh:
+            return go(await self._signing_in.again(visit, visit.page_before, afresh=True))
+        own = await self._web.database.read(lambda tx: factors.of_person(tx, visit.identity))
+        if own:
+            return self._ask(visit, change, own)
+        return self._binding.page(visit) if change.verb == "passkey" else go(OWN_PAGE)
+
+    def _ask(self, visit: Visit, change: Change, own: tuple[Factor, ...], wrong: Wrong | None = None) -> Response:
+        say = self._pages.voice.say
+        methods = _methods(own)
+        target = next((self._name(factor) for factor in own if factor.id == change.target), "")
+        with_passkey = ProofMethod.PASSKEY in methods and self._web.webauthn is not None
+        return self._pages.form(
+            visit,
+            "change.html",
+            status_code=200 if wrong is None else wrong.status_code,
+            who=visit.owner.username,
+            heading=say(f"web.change.{change.verb}.title", factor=target),
+            sentence=say(f"web.change.{change.verb}.sentence"),
+            button=say(f"web.change.{change.verb}.button"),
+            form_action=f"{visit.own_path}/change/confirm",
+            passkey_options=f"{visit.own_path}/change/options" if with_passkey else "",
+            with_code=ProofMethod.TOTP in methods,
+            hidden_fields={"change": f"{change.verb}:{change.target}"},
+            error="" if wrong is None else wrong.sentence(self._pages.voice),
+            back_url=visit.page_before,
+        )
+
+    async def options(self, visit: Visit, form: dict[str, str]) -> Response:
+        """A challenge over exactly this change."""
+        signs = _change_of(form).digest(visit.identity)
+        answer = await self._web.database.write(lambda tx: passkey_options(tx, visit, self._web.webauthn, signs=signs))
+        return Response(answer, media_type="application/json")
+
+    async def confirm(self, visit: Visit, form: dict[str, str]) -> Response:
+        """The proof: the change is made with it, in one transaction."""
+        if visit.known is None:
+            return go(visit.page_before)
+        if not visit.is_fresh:
+            return go(await self._signing_in.again(visit, visit.page_before, afresh=True))
+        change = _change_of(form)
+        own, result = await self._web.database.write(lambda tx: self._confirm(tx, visit, change, form))
+        if isinstance(result, Wrong):
+            return self._ask(visit, change, own, result)
+        if isinstance(result, Enrolment):
+            return self._enrolling.new_key(visit, None, result)
+        if isinstance(result, tuple):
+            return shown_once(self._pages, "recovery_made", result)
+        if change.verb == "passkey":
+            return self._binding.page(visit, result)
+        return self._pages.message("factor_removed", status=Status.ALLOWED)
+
+    def _confirm(
+        self, tx: Transaction, visit: Visit, change: Change, form: dict[str, str]
+    ) -> tuple[tuple[Factor, ...], Wrong | Enrolment | tuple[str, ...] | str]:
+        own = factors.of_person(tx, visit.identity)
+        signing = Signing(digest=change.digest(visit.identity), methods=_methods(own), action=f"factor.{change.verb}")
+        given = take_factor(tx, visit, form, signing=signing, webauthn=self._web.webauthn)
+        if isinstance(given, Wrong):
+            return own, given
+        event = scribe_of(visit.owner, visit.now).event(
+            EventType.PROOF_GIVEN, action=signing.action, decision="allow", code=given.value
+        )
+        tx.audit.append(event)
+        return own, self._make(tx, visit, change, own)
+
+    def _make(
+        self, tx: Transaction, visit: Visit, change: Change, own: tuple[Factor, ...]
+    ) -> Enrolment | tuple[str, ...] | str:
+        scribe = scribe_of(visit.owner, visit.now)
+        if change.verb == "recovery":
+            return recovery.renew(tx, visit.identity, scribe)
+        if change.verb == "passkey":
+            return factors.permit(tx, visit.identity, visit.now)
+        if change.verb == "app":
+            enrolment = step_up.begin_enrolment(tx, visit.identity, visit.now)
+            if enrolment is None:
+                raise NotAllowed("there is an authenticator app already", code="factor.exists")
+            return enrolment
+        target = next((factor for factor in own if factor.id == change.target), None)
+        if target is None:
+            raise HandleSpent("the factor is gone", code="factor.gone")
+        factors.remove(tx, target, scribe)
+        factors.end_others(tx, visit.identity, visit.session, scribe)
+        factors.tell(tx, visit.owner, Told.REMOVED, target.method, visit.now)
+        return ""
+
+
+def _methods(own: tuple[Factor, ...]) -> frozenset[ProofMethod]:
+    return frozenset(factor.method for factor in own if not factor.disabled)
+
+
+def _change_of(form: dict[str, str]) -> Change:
+    verb, _, target = form.get("change", "").partition(":")
+    if verb not in VERBS:
+        raise Malformed("no such change", code="form.malformed")
+    return Change(verb=verb, target=target)

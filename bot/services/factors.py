@@ -1,0 +1,155 @@
+"""A person's own factors: what they have, binding a further one, removing one, and who is told of it.
+
+A first factor is bound on a fresh company sign-in alone; everything after that takes a proof by one that is there, or a
+recovery code. What changes here ends the person's other sessions (OWASP ASVS 7.4.3) and is told in their chats.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.domain.audit import EventType
+from bot.domain.cards import Audience, Card, Reply, Status
+from bot.domain.identity import LinkedIdentity, Person
+from bot.domain.interaction import Interaction
+from bot.domain.outbound import OutboxItem
+from bot.domain.passkey import Passkey
+from bot.domain.proof import Authenticator, ProofMethod
+from bot.domain.session import BrowserSession
+from bot.domain.totp import STEP_SECONDS
+from bot.errors import IntegrityAlarm
+from bot.ports.database import Transaction
+from bot.services.audit_trail import Scribe
+from bot.services.delivery import direct_place
+from bot.texts.sentences import voice
+
+Factor = Authenticator | Passkey
+PERMIT = "factor-permit"
+PERMIT_SECONDS = 600
+RECORDS = 1000
+
+
+class Told(StrEnum):
+    """What the owner is told of."""
+
+    BOUND = "bound"
+    RECOVERED = "recovered"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What somebody asks to change about their factors: `remove` (one), `add`, or `recovery` codes made anew."""
+
+    verb: str
+    target: str = ""
+
+    def digest(self, identity: LinkedIdentity) -> str:
+        """What a proof for this change is bound to."""
+        return hashlib.sha256(f"factor|{self.verb}|{self.target}|{identity.key}".encode()).hexdigest()
+
+
+def of_person(tx: Transaction, identity: LinkedIdentity) -> tuple[Factor, ...]:
+    """The confirmed factors, disabled ones too, passkeys first. Raises `IntegrityAlarm`."""
+    apps = [item for item in tx.authenticators.of_identity(identity) if item.confirmed_at is not None]
+    return (*tx.passkeys.of_identity(identity), *apps)
+
+
+def check_complete(tx: Transaction, identity: LinkedIdentity) -> None:
+    """Raises `IntegrityAlarm` where a factor that was bound is gone without having been removed by us.
+
+    Deleting a row must not give the right to bind another on a company sign-in alone.
+    """
+    records = tx.audit.search(principal=identity.key, type_prefix="authenticator.", limit=RECORDS)
+    bound = sum(record.event.type is EventType.AUTHENTICATOR_BOUND for record in records)
+    removed = sum(record.event.type is EventType.AUTHENTICATOR_REMOVED for record in records)
+    if bound - removed > len(of_person(tx, identity)):
+        raise IntegrityAlarm("a factor that was bound is missing")
+
+
+def last_used(factor: Factor) -> datetime | None:
+    """When it last gave a proof."""
+    if isinstance(factor, Passkey):
+        return factor.last_used_at
+    return (
+        datetime.fromtimestamp(factor.last_step * STEP_SECONDS, factor.created_at.tzinfo) if factor.last_step else None
+    )
+
+
+def permit(tx: Transaction, identity: LinkedIdentity, now: datetime) -> str:
+    """The right to bind one further factor, after a proof by one that is there."""
+    until = now + timedelta(seconds=PERMIT_SECONDS)
+    return tx.interactions.create(Interaction(kind=PERMIT, payload={}, audience=identity.key, until=until))
+
+
+def may_bind(tx: Transaction, identity: LinkedIdentity, permit_handle: str, now: datetime, *, spend: bool) -> bool:
+    """Whether this person may bind a factor now: they have none, or hold a permit, which is then used up."""
+    if not of_person(tx, identity):
+        check_complete(tx, identity)
+        return True
+    found = tx.interactions.find(permit_handle, now=now) if permit_handle else None
+    if found is None or found.kind != PERMIT or found.audience != identity.key:
+        return False
+    return not spend or tx.interactions.take(permit_handle, now=now) is not None
+
+
+def remove(tx: Transaction, factor: Factor, scribe: Scribe) -> None:
+    """Unbind one factor; with the last one the recovery codes go too."""
+    if isinstance(factor, Passkey):
+        tx.passkeys.remove(factor.id)
+    else:
+        tx.authenticators.remove(factor.id)
+    tx.audit.append(scribe.event(EventType.AUTHENTICATOR_REMOVED, decision="allow", code=factor.method.value))
+    if not of_person(tx, factor.identity):
+        tx.recovery_codes.forget(factor.identity)
+
+
+def remove_all(tx: Transaction, identity: LinkedIdentity, scribe: Scribe) -> None:
+    """After a recovery code: what may be in other hands no longer counts, and nothing unconfirmed stays behind."""
+    for factor in of_person(tx, identity):
+        remove(tx, factor, scribe)
+    forget_unconfirmed(tx, identity)
+    tx.recovery_codes.forget(identity)
+
+
+def forget_unconfirmed(tx: Transaction, identity: LinkedIdentity) -> None:
+    """A key that was shown before there was any factor must not become one beside it."""
+    for item in tx.authenticators.of_identity(identity):
+        if item.confirmed_at is None:
+            tx.authenticators.remove(item.id)
+
+
+def end_others(tx: Transaction, identity: LinkedIdentity, kept: BrowserSession | None, scribe: Scribe) -> None:
+    """End this person's sessions everywhere but in the browser they are changing this in, and what is pending."""
+    ended = tx.sessions.end_all(identity)
+    browsers = tx.browsers.end_all(identity)
+    if kept is not None and kept.identity == identity:
+        tx.browsers.open(kept)
+    tx.proposals.void_all(identity)
+    tx.proofs.void_all(identity)
+    if ended or browsers > 1:
+        tx.audit.append(scribe.event(EventType.SESSION_ENDED, code="factor.changed"))
+
+
+def tell(tx: Transaction, owner: Person, what: Told, method: ProofMethod | None, now: datetime) -> None:
+    """Post to every chat account of the owner, out of band of the page this is done on (OWASP ASVS 6.3.7)."""
+    reader = voice(owner.locale)
+    name = "" if method is None else reader.say(f"factors.methods.{method.value}")
+    card = Card(
+        headline=reader.say(f"factors.told.{what.value}", factor=name),
+        body=reader.say("factors.told.next"),
+        status=Status.PLAIN,
+    )
+    for link in tx.links.of_identity(owner.identity):
+        item = OutboxItem(
+            id=secrets.token_hex(12),
+            place=direct_place(link.channel),
+            to=link.channel,
+            reply=Reply(audience=Audience.PERSON, card=card),
+            created_at=now,
+        )
+        tx.outbox.put(item, lease_seconds=0)

@@ -1,0 +1,48 @@
+"""Recovery codes: ten, of eighty bits each, for whoever has lost every other factor; they never satisfy an action."""
+
+from __future__ import annotations
+
+import base64
+import os
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.audit import EventType
+from bot.domain.identity import LinkedIdentity
+from bot.ports.database import Transaction
+from bot.services import throttling
+from bot.services.audit_trail import Scribe
+
+CODES = 10
+CODE_BYTES = 10
+"""Eighty bits (NIST SP 800-63B-4 §3.1.2 asks for sixty-four of a saved recovery code)."""
+CODE_CHARACTERS = 16
+PATH = "recovery"
+
+
+class RecoveryRefusal(StrEnum):
+    """Why a recovery code did not count; the audit trail's code."""
+
+    THROTTLED = "recovery.throttled"
+    WRONG = "recovery.wrong"
+
+
+def renew(tx: Transaction, identity: LinkedIdentity, scribe: Scribe) -> tuple[str, ...]:
+    """Ten new codes, to be shown once; earlier ones no longer count. They are secrets."""
+    codes = tuple(base64.b32encode(os.urandom(CODE_BYTES)).decode() for _ in range(CODES))
+    tx.recovery_codes.renew(identity, codes, now=scribe.time)
+    tx.audit.append(scribe.event(EventType.RECOVERY_CODES_MADE, decision="allow"))
+    return tuple("-".join(code[at : at + 4] for at in range(0, CODE_CHARACTERS, 4)) for code in codes)
+
+
+def spend(tx: Transaction, identity: LinkedIdentity, said: str, now: datetime) -> RecoveryRefusal | None:
+    """Use a code up; why not, where it does not count. The try is counted before anything is compared."""
+    if not throttling.allows_code(tx, identity.key, PATH, now):
+        return RecoveryRefusal.THROTTLED
+    code = "".join(character for character in said.upper() if character.isalnum())
+    if len(code) != CODE_CHARACTERS or not code.isascii():
+        return RecoveryRefusal.WRONG
+    if not tx.recovery_codes.spend(identity, code, now=now):
+        return RecoveryRefusal.WRONG
+    throttling.code_counted(tx, identity.key, PATH, now)
+    return None

@@ -22,12 +22,13 @@ app = Group(
     epilog="Exit status: 0 done, 1 done and the answer is no, 2 it could not be done.",
 )
 config, manifest, keys = Group(), Group(), Group()
-roles, links, sessions, effects = Group(), Group(), Group(), Group()
+roles, links, sessions, effects, admin = Group(), Group(), Group(), Group(), Group()
 app.add_typer(config, name="config", help="The settings in force.")
 app.add_typer(manifest, name="manifest", help="What a chat platform is told about this app.")
 app.add_typer(policy, name="policy", help="Who may do what: check, test and compare policies before they are in force.")
 app.add_typer(audit, name="audit", help="The audit log: search it, take it out, prove that nothing was altered.")
 app.add_typer(keys, name="keys", help="The keys that seal data and authenticate rows; never in the database.")
+app.add_typer(admin, name="admin", help="For whoever runs this host.")
 app.add_typer(roles, name="roles", help="Roles given inside Doorward.")
 app.add_typer(links, name="links", help="Which chat account belongs to which company account.")
 app.add_typer(sessions, name="sessions", help="Who is signed in.")
@@ -80,6 +81,31 @@ def migrate() -> None:
     with telling():
         upgrade(load().database_url.get_secret_value())
     talk("The database has the newest schema.")
+
+
+@app.command()
+def setup() -> None:
+    """Print a link that makes the first administrator: good for 15 minutes and one claim.
+
+    It ends in a company sign-in and a code. Where there is an administrator already, nothing is printed.
+    """
+    _print_link("setup")
+
+
+@admin.command("recover")
+def admin_recover() -> None:
+    """Print such a link where the last administrator is lost. Raises an alarm in the audit log."""
+    _print_link("recovery")
+
+
+def _print_link(kind: str) -> None:
+    from bot.bootstrap.shell_output import talk
+    from bot.bootstrap.shell_setup import link
+
+    with telling():
+        made = link(load(), now(), kind)
+    typer.echo(made)
+    talk("Open it within 15 minutes. Whoever signs in there with a code becomes administrator, so hand it to nobody.")
 
 
 @app.command()

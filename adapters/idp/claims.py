@@ -52,6 +52,10 @@ class ClaimMapping:
             if value in mapping
         )
 
+    def groups(self, claims: Claims) -> frozenset[str]:
+        """Every value of the role claims."""
+        return frozenset(value for name in self.role_claims for value in _values(claims.get(name)))
+
     def read(self, claims: Claims) -> VerifiedClaims:
         """The person in verified claims; raises SignInRefused where what must be there is not."""
         issued_at, expires_at = moment(claims, "iat"), moment(claims, "exp")
@@ -67,6 +71,7 @@ class ClaimMapping:
             display_name=_text(claims, "name") or username,
             email=_text(claims, "email"),
             roles=self.roles(claims),
+            groups=self.groups(claims),
             department=_text(claims, self.names.department) or "",
             region=_text(claims, self.names.region) or "",
             manager=_text(claims, self.names.manager),

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from adapters.web.binding import Binding
+from adapters.web.claiming import Claiming
 from adapters.web.consenting import Consenting
 from adapters.web.enrolling import Enrolling
 from adapters.web.headers import SecurityHeaders, security_headers
@@ -69,6 +70,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
     binding = Binding(pages, signing_in)
     own_factors = OwnFactors(pages, signing_in, enrolling, binding)
     recovering = Recovering(pages, signing_in)
+    claiming = Claiming(pages, signing_in)
     ready = Ready(web.checks)
     shown = {
         START: signing_in.offer,
@@ -77,6 +79,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         OWN_PAGE: own_factors.show,
         RECOVER: recovering.show,
         SIGN_OUT: signing_in.ask_sign_out,
+        "/setup/{handle}": claiming.show,
     }
     coming_back = {
         "/signin/callback/{provider}": signing_in.company_back,
@@ -97,6 +100,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         ACCOUNTS: signing_in.decide,
         CONTINUE: signing_in.go_on,
         SIGN_OUT: signing_in.sign_out,
+        "/setup/{handle}": claiming.decide,
         "/consent/{handle}": consenting.decide,
         "/consent/{handle}/dismiss": consenting.dismiss,
         "/consent/{handle}/passkey/options": consenting.passkey_options,

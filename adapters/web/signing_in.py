@@ -24,7 +24,7 @@ from bot.services.linking import Named, SignedIn
 
 log = structlog.get_logger("doorward.web")
 MAX_TICKET = 128
-NEXT = re.compile(r"/(?:(?:consent|view)/[A-Za-z0-9_-]{20,64}|enrol)")
+NEXT = re.compile(r"/(?:(?:consent|view|setup)/[A-Za-z0-9_-]{20,64}|enrol)")
 """Where a sign-in for our own pages may lead: nothing that comes from a browser is followed beyond these."""
 ACCOUNTS, CONTINUE, START, SIGN_OUT = "/signin/accounts", "/signin/continue", "/signin/start", "/signout"
 

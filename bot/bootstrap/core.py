@@ -30,6 +30,7 @@ from bot.services.deciding import Deciding
 from bot.services.delivery import Delivery
 from bot.services.effects import Effects
 from bot.services.facts_desk import FactsDesk
+from bot.services.first_administrator import Administrators
 from bot.services.ingress import InboxIngress
 from bot.services.linking import Linking
 from bot.services.people import OwnFacts
@@ -73,6 +74,7 @@ class Outside:
     webauthn: WebAuthn | None = None
     """None where our address can be no relying party's (an IP address, plain http)."""
     mail: Mail = field(default_factory=NullMail)
+    administrators: Administrators = field(default_factory=Administrators)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,7 @@ def compose(outside: Outside) -> Core:
         public_url=outside.public_url,
         delivery=delivery,
         mail=outside.mail,
+        administrators=outside.administrators,
     )
     reconciling = Reconciling(
         database=database,
@@ -158,7 +161,9 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         facts=FactsDesk(authorizer=authorizer, mint=outside.mint, sources=sources),
         authorizer=authorizer,
         deciding=Deciding(database=database, authorizer=authorizer),
-        revalidator=Revalidator(database=database, providers=outside.providers, clock=clock),
+        revalidator=Revalidator(
+            database=database, providers=outside.providers, clock=clock, administrators=outside.administrators
+        ),
         performing=Performing(
             systems=outside.systems,
             effects=effects,

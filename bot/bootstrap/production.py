@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from bot.bootstrap.core import Core, Outside, SystemClock, compose
 from bot.bootstrap.directories import directory_routes
 from bot.bootstrap.pages import pages
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
+from bot.bootstrap.shell_setup import administrators
 from bot.capabilities.model import Systems
 from bot.domain.identity import ChannelIdentity
 from bot.domain.session import SessionLimits
@@ -30,7 +32,9 @@ from bot.ports.clock import Clock
 from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import NullTracer
 from bot.services.approvals import Routes
+from bot.services.audit_trail import Scribe
 from bot.services.authorization import GrantMint
+from bot.services.first_administrator import retire
 from bot.services.operations import verifier
 from bot.settings import Environment, Idp, Settings, SystemKind
 from bot.texts.sentences import voice
@@ -56,11 +60,18 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     async with AsyncExitStack() as stack:
         outside, chats = await _outside(settings, the_clock, stack)
         core = compose(outside)
+        await _retire(outside)
         ticker = Ticker(core.jobs)
         ticker.start()
         stack.push_async_callback(core.ingress.drain, 5)
         stack.push_async_callback(ticker.stop)
         yield Running(app=_application(settings, core, chats), core=core)
+
+
+async def _retire(outside: Outside) -> None:
+    """Whom the settings no longer name is no administrator from here on."""
+    scribe = Scribe(time=outside.clock.now(), channel="start", correlation=secrets.token_hex(8))
+    await outside.database.write(lambda tx: retire(tx, outside.administrators, scribe))
 
 
 def _application(settings: Settings, core: Core, chats: list[Chat]) -> Starlette:
@@ -114,6 +125,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         csrf_key=keys.newest(Purpose.CSRF).secret,
         webauthn=relying_party(settings.public_url),
         mail=_mail(settings),
+        administrators=administrators(settings),
     )
     return outside, chats
 

@@ -11,6 +11,8 @@ class EventType(StrEnum):
     """What kind of thing happened; alphabetical, `subject.verb`; a retired one stays as a comment."""
 
     ACCESS_DECIDED = "access.decided"
+    ADMINISTRATOR_OFFERED = "administrator.offered"
+    ADMINISTRATOR_RECOVERED = "administrator.recovered"
     APPROVAL_PRESSED = "approval.pressed"
     AUTHENTICATOR_BOUND = "authenticator.bound"
     AUTHENTICATOR_FAILED = "authenticator.failed"

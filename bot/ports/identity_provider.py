@@ -28,6 +28,8 @@ class VerifiedClaims:
     email: str | None
     roles: frozenset[str]
     """Doorward roles, by the configured mapping only; unknown values are dropped."""
+    groups: frozenset[str] = frozenset()
+    """Every value of the configured role claims, whether or not it maps to a role."""
     department: str
     region: str
     manager: str | None

@@ -39,10 +39,8 @@ def asks_for_code(tx: Transaction, identity: LinkedIdentity, channel: ChannelIde
     return True
 
 
-def check_code(
-    tx: Transaction, identity: LinkedIdentity, channel: ChannelIdentity, code: str, scribe: Scribe
-) -> WrongCode | None:
-    """Check the code of the naming page; why not, where it does not count.
+def check_code(tx: Transaction, identity: LinkedIdentity, resource: str, code: str, scribe: Scribe) -> WrongCode | None:
+    """Check a code typed on a page of ours about `resource`; why not, where it does not count.
 
     A refusal is a value, so that the attempt that was counted stays counted.
     """
@@ -51,7 +49,7 @@ def check_code(
     tx.audit.append(
         scribe.event(
             EventType.PROOF_REFUSED if refused else EventType.PROOF_GIVEN,
-            resource=channel.key,
+            resource=resource,
             decision="deny" if refused else "allow",
             code=result.value if isinstance(result, CodeRefusal) else ProofMethod.TOTP.value,
         )

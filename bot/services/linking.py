@@ -39,6 +39,7 @@ from bot.ports.mail import Mail
 from bot.services import announcing, further_accounts, refusals
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, direct_place, edit_of
+from bot.services.first_administrator import Administrators, appoint
 from bot.services.further_accounts import WrongCode
 from bot.services.legs import LEG, LEG_SECONDS, TICKET, TICKET_SECONDS, Leg, Ticket
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
@@ -100,6 +101,7 @@ class Linking:
         public_url: str,
         delivery: Delivery,
         mail: Mail,
+        administrators: Administrators,
     ) -> None:
         self._database = database
         self._providers = providers
@@ -109,6 +111,7 @@ class Linking:
         self._public_url = public_url.rstrip("/")
         self._delivery = delivery
         self._mail = mail
+        self._administrators = administrators
 
     async def look(self, ticket: str) -> Ticket:
         """What a ticket is for, without taking it. Raises `HandleSpent`."""
@@ -249,7 +252,7 @@ class Linking:
         if await self._database.read(lambda tx: further_accounts.asks_for_code(tx, identity, channel)):
             scribe = self._scribe(leg, identity)
             wrong = await self._database.write(
-                lambda tx: further_accounts.check_code(tx, identity, channel, code, scribe)
+                lambda tx: further_accounts.check_code(tx, identity, channel.key, code, scribe)
             )
             if wrong is not None:
                 return Named(
@@ -319,6 +322,7 @@ class Linking:
             open_session(tx, leg.channel, sign_in, self._limits, now)
         elif person.locked:
             raise SignInRefused(code="person.locked")
+        appoint(tx, self._administrators, person, sign_in.claims.groups, scribe)
         tx.tokens.save(identity, sign_in.token_cache, expected_version=None, now=now)
         browser = open_browser(tx, sign_in.claims, now)
         tx.audit.append(scribe.event(EventType.SESSION_OPENED, code="browser" if leg.channel is None else "chat"))

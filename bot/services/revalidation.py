@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from bot.domain.audit import EventType
@@ -13,16 +14,25 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, Revalidation
 from bot.services.audit_trail import Scribe
+from bot.services.first_administrator import Administrators, appoint
 from bot.services.sessions import end_everything, remember_person
 
 
 class Revalidator:
     """One for all providers."""
 
-    def __init__(self, *, database: Database, providers: Mapping[str, IdentityProvider], clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        providers: Mapping[str, IdentityProvider],
+        clock: Clock,
+        administrators: Administrators,
+    ) -> None:
         self._database = database
         self._providers = providers
         self._clock = clock
+        self._administrators = administrators
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def check(self, person: Person, scribe: Scribe) -> Person:
@@ -50,13 +60,15 @@ class Revalidator:
         except AccountRevoked:
             await self._database.write(lambda tx: self._end(tx, person.identity, scribe))
             raise
-        return await self._database.write(lambda tx: self._store(tx, person, fresh, version))
+        return await self._database.write(lambda tx: self._store(tx, person, fresh, version, scribe))
 
     def _end(self, tx: Transaction, identity: LinkedIdentity, scribe: Scribe) -> None:
         end_everything(tx, identity)
         tx.audit.append(scribe.event(EventType.SESSION_ENDED, code=AccountRevoked.code, time=self._clock.now()))
 
-    def _store(self, tx: Transaction, person: Person, fresh: Revalidation, version: int) -> Person:
+    def _store(self, tx: Transaction, person: Person, fresh: Revalidation, version: int, scribe: Scribe) -> Person:
         now = self._clock.now()
         tx.tokens.save(person.identity, fresh.token_cache, expected_version=version, now=now)
-        return remember_person(tx, person.provider, fresh.claims, now)
+        known = remember_person(tx, person.provider, fresh.claims, now)
+        appoint(tx, self._administrators, known, fresh.claims.groups, replace(scribe, time=now))
+        return known

@@ -1,0 +1,39 @@
+"""Prints the link that makes the first administrator, or another where the last one is lost."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from bot.bootstrap.installation import keyring, on_database
+from bot.errors import Misconfigured
+from bot.ports.database import Database
+from bot.services import first_administrator
+from bot.services.audit_trail import Scribe
+from bot.services.first_administrator import Administrators
+from bot.settings import Settings
+
+
+def administrators(settings: Settings) -> Administrators:
+    """Whom the settings name."""
+    named = settings.bootstrap.administrators
+    groups = [name.removeprefix("group:") for name in named if name.startswith("group:")]
+    people = frozenset(name for name in named if not name.startswith("group:"))
+    return Administrators(people=people, group=groups[0] if groups else "")
+
+
+def link(settings: Settings, now: datetime, kind: str) -> str:
+    """A link for fifteen minutes and one claim. Raises `Misconfigured`, `NotAllowed` where there is somebody to ask."""
+    if not settings.public_url:
+        raise Misconfigured("DOORWARD_PUBLIC_URL is empty: set the address that browsers reach this under, https://…")
+    if not settings.idps:
+        raise Misconfigured("DOORWARD_IDPS__<NAME>__… is not set: the link ends in a company sign-in")
+    if kind == first_administrator.SETUP and settings.bootstrap.administrators:
+        raise Misconfigured("DOORWARD_BOOTSTRAP__ADMINISTRATORS names the administrators: they only have to sign in")
+    scribe = Scribe(time=now, channel="shell", correlation=secrets.token_hex(8))
+
+    async def make(database: Database) -> str:
+        return await database.write(lambda tx: first_administrator.offer(tx, kind, scribe))
+
+    handle = on_database(settings, keyring(settings, now), make)
+    return f"{settings.public_url.rstrip('/')}/setup/{handle}"

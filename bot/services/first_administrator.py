@@ -1,0 +1,169 @@
+"""Where administrators come from: the settings, and a link printed on the host for the first or a lost last one.
+
+A claim makes an administrator when all of this holds:
+
+(1) the link was printed on the host less than fifteen minutes ago, and was not claimed;
+(2) the administrators are exactly those of that moment: none at all for the first one;
+(3) a company sign-in of the claimant stands behind the request, and a code of their authenticator came with it.
+
+Claims take turns, on every replica: the first of two in parallel makes an administrator, the second finds one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.domain.audit import EventType
+from bot.domain.identity import LinkedIdentity, Person, Role, RoleGrant
+from bot.domain.interaction import Interaction
+from bot.errors import HandleSpent, NotAllowed
+from bot.ports.database import Transaction
+from bot.services.audit_trail import Scribe
+from policy.model import EVERY_DEPARTMENT
+
+BY_SETTINGS = "bootstrap"
+BY_GROUP = f"{BY_SETTINGS}:"
+SETUP, RECOVERY = "setup", "recovery"
+LINK_SECONDS = 900
+TURN = "administrator.claim"
+"""The mark that claims write first, so that they wait for one another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Administrators:
+    """Whom the settings name."""
+
+    people: frozenset[str] = frozenset()
+    """`LinkedIdentity.key` each."""
+    group: str = ""
+    """A value of the provider's role claims."""
+
+    def by(self, identity: LinkedIdentity, groups: frozenset[str]) -> str:
+        """Under what somebody is named; empty where they are not."""
+        if identity.key in self.people:
+            return BY_SETTINGS
+        return f"{BY_GROUP}{self.group}" if self.group and self.group in groups else ""
+
+
+def appoint(tx: Transaction, named: Administrators, person: Person, groups: frozenset[str], scribe: Scribe) -> None:
+    """Bring one person's role in line with the settings, at a sign-in or when their provider was asked again."""
+    by = named.by(person.identity, groups)
+    held = [grant for grant in tx.roles.of_identity(person.identity) if _from_settings(grant)]
+    for grant in held:
+        if grant.granted_by != by:
+            _take(tx, grant, scribe)
+    if by and by not in {grant.granted_by for grant in held}:
+        _give(tx, person.identity, by, scribe)
+
+
+def retire(tx: Transaction, named: Administrators, scribe: Scribe) -> int:
+    """Take the role from everybody whom the settings no longer name, signed in or not; how many."""
+    late = [grant for grant in tx.roles.everyone() if _from_settings(grant) and not _still_named(named, grant)]
+    for grant in late:
+        _take(tx, grant, scribe)
+    return len(late)
+
+
+def _still_named(named: Administrators, grant: RoleGrant) -> bool:
+    if grant.granted_by == BY_SETTINGS:
+        return grant.identity.key in named.people
+    return bool(named.group) and grant.granted_by == f"{BY_GROUP}{named.group}"
+
+
+def _from_settings(grant: RoleGrant) -> bool:
+    return grant.granted_by == BY_SETTINGS or grant.granted_by.startswith(BY_GROUP)
+
+
+def _give(tx: Transaction, identity: LinkedIdentity, by: str, scribe: Scribe) -> None:
+    tx.roles.insert(
+        RoleGrant(
+            id=secrets.token_hex(12),
+            identity=identity,
+            role=Role.ADMINISTRATOR,
+            scope=EVERY_DEPARTMENT,
+            granted_by=by,
+            granted_at=scribe.time,
+        )
+    )
+    code = by.partition(":")[0]
+    tx.audit.append(
+        scribe.event(EventType.ROLE_GRANTED, resource=f"Person::{identity.key}", decision="allow", code=code)
+    )
+
+
+def _take(tx: Transaction, grant: RoleGrant, scribe: Scribe) -> None:
+    tx.roles.remove(grant.id)
+    tx.audit.append(scribe.event(EventType.ROLE_REVOKED, resource=f"Person::{grant.identity.key}", code=BY_SETTINGS))
+
+
+def present(tx: Transaction, now: datetime) -> tuple[Person, ...]:
+    """Everybody who is an administrator now, locked or not."""
+    return tuple(person for person in tx.persons.with_role(Role.ADMINISTRATOR.value) if _is_one(tx, person, now))
+
+
+def _is_one(tx: Transaction, person: Person, now: datetime) -> bool:
+    if Role.ADMINISTRATOR in person.roles:
+        return True
+    grants = tx.roles.of_identity(person.identity)
+    return any(grant.role is Role.ADMINISTRATOR and grant.holds(now) for grant in grants)
+
+
+def offer(tx: Transaction, kind: str, scribe: Scribe) -> str:
+    """A link's handle, for the shell on the host alone. Raises `NotAllowed` where others can help."""
+    there = present(tx, scribe.time)
+    if kind == SETUP and there:
+        names = ", ".join(person.username for person in there)
+        raise NotAllowed(f"there is an administrator already: {names}", code="setup.taken")
+    able = [person for person in there if not person.locked]
+    if kind == RECOVERY and not there:
+        raise NotAllowed("there never was an administrator: use `doorward setup`", code="setup.taken")
+    if kind == RECOVERY and len(able) > 1:
+        names = ", ".join(person.username for person in able)
+        raise NotAllowed(f"there is more than one administrator, who can appoint another: {names}", code="setup.taken")
+    tx.audit.append(scribe.event(EventType.ADMINISTRATOR_OFFERED, code=kind))
+    return tx.interactions.create(
+        Interaction(
+            kind=SETUP,
+            payload={"kind": kind, "known": _keys(there)},
+            audience="*",
+            until=scribe.time + timedelta(seconds=LINK_SECONDS),
+        )
+    )
+
+
+def _keys(people: tuple[Person, ...]) -> list[str]:
+    return sorted(person.identity.key for person in people)
+
+
+def look(tx: Transaction, handle: str, now: datetime) -> str:
+    """What a link is for, without claiming it. Raises `HandleSpent`."""
+    found = tx.interactions.find(handle, now=now)
+    # Condition 1 of the list above.
+    if found is None or found.kind != SETUP:
+        raise HandleSpent(code="setup.spent")
+    # Condition 2 of the list above.
+    if found.payload["known"] != _keys(present(tx, now)):
+        raise HandleSpent(code="setup.taken")
+    return str(found.payload["kind"])
+
+
+def take_turn(tx: Transaction, now: datetime) -> None:
+    """Wait for a claim under way elsewhere: the first thing a claim does, so that it reads how that one ended."""
+    tx.jobs.set_mark(TURN, now.isoformat())
+
+
+def claim(tx: Transaction, handle: str, identity: LinkedIdentity, scribe: Scribe) -> str:
+    """Make an administrator; what the link was for. The caller took its turn and checked (3). Raises `HandleSpent`."""
+    kind = look(tx, handle, scribe.time)
+    if tx.interactions.take(handle, now=scribe.time) is None:
+        raise HandleSpent(code="setup.spent")
+    _give(tx, identity, kind, scribe)
+    if kind == RECOVERY:
+        tx.audit.append(
+            scribe.event(
+                EventType.ADMINISTRATOR_RECOVERED, resource=f"Person::{identity.key}", decision="alarm", code=kind
+            )
+        )
+    return kind

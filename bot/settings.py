@@ -169,6 +169,8 @@ class SessionSettings(Group):
 
     idle_seconds: int = Field(default=3600, ge=60, le=3600)
     absolute_seconds: int = Field(default=43_200, ge=300, le=86_400)
+    administrator_idle_seconds: int = Field(default=900, ge=60, le=3600)
+    administrator_absolute_seconds: int = Field(default=14_400, ge=300, le=86_400)
 
 
 class Keys(Group):

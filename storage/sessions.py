@@ -138,10 +138,11 @@ class Sessions:
         stored = self._links.load(row[: self._person_at])
         person = self._persons.load(row[self._person_at : self._session_at])
         session = self._rows.load(row[self._session_at : -1])
-        if not session.alive(now, limits):
-            state = SessionState.EXPIRED if now >= session.absolute_until else SessionState.IDLE
-            return Standing(state=state, person=person, link_version=stored.version)
         grants: Sequence[RoleGrant] = self._roles.of_identity(session.identity) if row[-1] else ()
+        own = limits.of(person, grants, now)
+        if not session.alive(now, own):
+            state = SessionState.EXPIRED if session.over(now, own) else SessionState.IDLE
+            return Standing(state=state, person=person, link_version=stored.version)
         if now - session.last_used_at >= TOUCH_AFTER and not self._connection.read_only:
             session = self._touch(row, session, now)
         return Standing(

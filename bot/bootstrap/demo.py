@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -29,12 +28,12 @@ from adapters.playground.stream import Hub
 from adapters.playground.tracer import PlaygroundTracer
 from adapters.scheduler import Ticker
 from bot.bootstrap.core import Core, Outside, compose
+from bot.bootstrap.limits import session_limits
 from bot.bootstrap.pages import pages
 from bot.bootstrap.refusals import DEMO_MARK, refuse_real_parts
 from bot.capabilities.model import Systems
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
-from bot.domain.session import SessionLimits
 from bot.services.approvals import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
@@ -141,10 +140,7 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
             providers={PROVIDER: idp},
             platforms={Platform.PLAYGROUND: platform},
             chat_sign_ins={Platform.PLAYGROUND: sign_in},
-            limits=SessionLimits(
-                idle=timedelta(seconds=settings.session.idle_seconds),
-                absolute=timedelta(seconds=settings.session.absolute_seconds),
-            ),
+            limits=session_limits(settings.session),
             routes=Routes(hr={Platform.PLAYGROUND: _hr_channel()}),
             public_url=origin,
             csrf_key=keys.newest(Purpose.CSRF).secret,

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -21,12 +21,12 @@ from adapters.web.site import ChatName
 from bot.bootstrap.chats import Chat, slack_chat, teams_chat
 from bot.bootstrap.core import Core, Outside, SystemClock, compose
 from bot.bootstrap.directories import directory_routes
+from bot.bootstrap.limits import session_limits
 from bot.bootstrap.pages import pages
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
 from bot.bootstrap.shell_setup import administrators
 from bot.capabilities.model import Systems
 from bot.domain.identity import ChannelIdentity
-from bot.domain.session import SessionLimits
 from bot.errors import Misconfigured
 from bot.ports.clock import Clock
 from bot.ports.mail import Mail, NullMail
@@ -116,10 +116,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         providers=providers,
         platforms={chat.name: chat.platform for chat in chats},
         chat_sign_ins={chat.name: chat.sign_in for chat in chats if chat.sign_in is not None},
-        limits=SessionLimits(
-            idle=timedelta(seconds=settings.session.idle_seconds),
-            absolute=timedelta(seconds=settings.session.absolute_seconds),
-        ),
+        limits=session_limits(settings.session),
         routes=Routes(hr={chat.name: chat.hr for chat in chats if chat.hr is not None}),
         public_url=settings.public_url,
         csrf_key=keys.newest(Purpose.CSRF).secret,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.bootstrap.installation import keyring, looked_up
+from bot.bootstrap.limits import session_limits
 from bot.domain.effect import Effect
 from bot.domain.identity import LinkedIdentity
-from bot.domain.session import SessionLimits
+from bot.domain.session import Session
 from bot.ports.database import Transaction
 from bot.settings import Settings
 
@@ -56,17 +57,19 @@ def links(settings: Settings, now: datetime, limit: int) -> list[Fields]:
 
 def sessions(settings: Settings, now: datetime, limit: int) -> list[Fields]:
     """Sessions that were not ended, the latest used first; `alive` says whether the limits still let them be used."""
-    limits = SessionLimits(
-        idle=timedelta(seconds=settings.session.idle_seconds),
-        absolute=timedelta(seconds=settings.session.absolute_seconds),
-    )
+    limits = session_limits(settings.session)
+
+    def alive(tx: Transaction, session: Session) -> bool:
+        person = tx.persons.find(session.identity)
+        grants = tx.roles.of_identity(session.identity)
+        return person is not None and session.alive(now, limits.of(person, grants, now))
 
     def look(tx: Transaction) -> list[Fields]:
         return [
             {
                 "channel": session.channel.key,
                 "username": _username(tx, session.identity),
-                "alive": session.alive(now, limits),
+                "alive": alive(tx, session),
                 "opened_at": session.opened_at,
                 "last_used_at": session.last_used_at,
                 "absolute_until": session.absolute_until,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, RoleGrant
+from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, Role, RoleGrant
 
 TOUCH_AFTER_SECONDS = 60
 """A session is touched when its last use is this old, so that most messages cost no write."""
@@ -18,6 +19,15 @@ class SessionLimits:
 
     idle: timedelta
     absolute: timedelta
+    administrator: SessionLimits | None = None
+    """The shorter ones of administrators; None where theirs are everybody's."""
+
+    def of(self, person: Person, grants: Sequence[RoleGrant], now: datetime) -> SessionLimits:
+        """The limits of this person as they stand now: whoever becomes administrator has the shorter ones at once."""
+        if self.administrator is None:
+            return self
+        given = any(grant.role is Role.ADMINISTRATOR and grant.holds(now) for grant in grants)
+        return self.administrator if given or Role.ADMINISTRATOR in person.roles else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +45,13 @@ class Session:
     acr: str | None
     amr: tuple[str, ...]
 
+    def over(self, now: datetime, limits: SessionLimits) -> bool:
+        """Whether the overall time-out has come: the one of its opening, or a shorter one of today."""
+        return now >= self.absolute_until or now - self.opened_at >= limits.absolute
+
     def alive(self, now: datetime, limits: SessionLimits) -> bool:
         """Whether both limits hold; a clock that went back lets nobody stay beyond the absolute one."""
-        return now < self.absolute_until and now - self.last_used_at < limits.idle
+        return not self.over(now, limits) and now - self.last_used_at < limits.idle
 
 
 class SessionState(StrEnum):

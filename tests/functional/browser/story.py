@@ -106,15 +106,21 @@ class Story:
         page = await self.press_open(opener)
         await expect(page.get_by_test_id("chat-account")).to_have_text(person)
         await self.press(page.get_by_test_id("sign-in-submit"))
-        # What was asked for may wait in the browser of somebody whom the provider still knows.
-        await page.wait_for_load_state()
+        await self._gone(page, "sign-in")
+        # The provider asks nothing of somebody whom it still knows.
         if page.url.startswith(self.demo.provider.transport_url):
             await self.press(page.get_by_role("button", name="Sign in"))
+            await page.wait_for_url(f"{self.origin}/**")
         if await page.get_by_test_id("accounts").count():
             await expect(page.get_by_test_id("company-account")).to_have_text(person)
             await self.press(page.get_by_test_id("link"))
-        await page.wait_for_load_state()
+            await self._gone(page, "accounts")
         return page
+
+    async def _gone(self, page: Page, form: str) -> None:
+        """The form was sent, and the page after it is there."""
+        await expect(page.get_by_test_id(form)).to_have_count(0)
+        await page.wait_for_load_state()
 
     async def first_sign_in(self, person: str) -> None:
         """Link somebody who has said nothing yet."""
@@ -131,7 +137,7 @@ class Story:
         await self.press(page.get_by_test_id("demo-scan"))
         await self.press(page.get_by_test_id("phone-use"))
         await self.press(page.get_by_test_id("confirm"))
-        await page.wait_for_load_state()
+        await self._gone(page, "enrol")
 
     # Behind the scenes
 

@@ -97,9 +97,9 @@ class Binding:
             return Wrong(refusal=result)
         if not first:
             tx.interactions.take(form.get(PERMIT, ""), now=visit.now)
+            factors.tell(tx, visit.owner, Told.BOUND, ProofMethod.PASSKEY, visit.now)
         factors.forget_unconfirmed(tx, visit.identity)
         tx.audit.append(scribe.event(EventType.AUTHENTICATOR_BOUND, decision="allow", code=ProofMethod.PASSKEY.value))
-        factors.tell(tx, visit.owner, Told.BOUND, ProofMethod.PASSKEY, visit.now)
         if visit.has_action:
             return ()
         if first:

@@ -153,14 +153,15 @@ class Consenting:
     def enrol_first(self, visit: Visit, found: Asked) -> Response:
         """This needs a factor, and nothing gives one that counts yet."""
         say = self._pages.voice.say
+        keyed = self._web.webauthn is not None
         only_passkey = ProofMethod.TOTP not in accepted(found.proposal)
         return self._pages.form(
             visit,
             "step.html",
-            heading=say("web.enrol_first.title"),
-            sentence=say("web.enrol_first.sentence"),
-            button="" if only_passkey else say("web.enrol_first.button"),
-            passkey_action=f"/enrol/{found.handle}/passkey/begin" if self._web.webauthn is not None else "",
+            heading=say("web.factor_first.title" if keyed else "web.enrol_first.title"),
+            sentence=say("web.factor_first.sentence" if keyed else "web.enrol_first.sentence"),
+            button="" if only_passkey else say("web.factor_first.button" if keyed else "web.enrol_first.button"),
+            passkey_action=f"/enrol/{found.handle}/passkey/begin" if keyed else "",
             waiting=found.proposal.shown,
             form_action=f"/enrol/{found.handle}",
             step="enrol-first",

@@ -84,7 +84,8 @@ class Enrolling:
         wrong = take_first_code(tx, visit, code, asked=signs)
         if wrong is not None:
             return found, wrong
-        factors.tell(tx, visit.owner, Told.BOUND, ProofMethod.TOTP, visit.now)
+        if not first:
+            factors.tell(tx, visit.owner, Told.BOUND, ProofMethod.TOTP, visit.now)
         if found is not None:
             return found, ()
         if not first:

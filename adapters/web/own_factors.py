@@ -47,16 +47,16 @@ class OwnFactors:
         return self._list(visit, own, left) if own else self._first(visit)
 
     def _first(self, visit: Visit) -> Response:
-        say = self._pages.voice.say
+        say, keyed = self._pages.voice.say, self._web.webauthn is not None
         return self._pages.form(
             visit,
             "step.html",
             who=visit.owner.username,
-            heading=say("web.enrol.title"),
-            sentence=say("web.enrol.sentence"),
-            button=say("web.enrol.button"),
+            heading=say("web.factor.title" if keyed else "web.enrol.title"),
+            sentence=say("web.factor.sentence" if keyed else "web.enrol.sentence"),
+            button=say("web.factor.button" if keyed else "web.enrol.button"),
             form_action=OWN_PAGE,
-            passkey_action=f"{OWN_PAGE}/passkey/begin" if self._web.webauthn is not None else "",
+            passkey_action=f"{OWN_PAGE}/passkey/begin" if keyed else "",
             step="enrol-first",
         )
 

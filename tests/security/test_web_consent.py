@@ -355,7 +355,7 @@ async def test_a_disabled_authenticator_takes_no_code_and_gives_no_way_around_it
 async def test_the_first_code_signs_what_waits(stage: Stage) -> None:
     browser = await signed_in(stage, "john")
     first = await browser.get(await stage.payslip_page("john"))
-    assert "First, codes on your phone" in first.text
+    assert "First, something to prove it is you" in first.text
     shown = await browser.press(first)
     assert "Open your payslip" in shown.text
     assert "data:image/svg+xml" in shown.text

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+from pydantic import Field, field_validator
 from scim2_models import (
     AuthenticationScheme,
     Bulk,
@@ -13,10 +14,13 @@ from scim2_models import (
     Filter,
     Group,
     ListResponse,
+    Manager,
     Meta,
     Patch,
     PatchOp,
     Path,
+    Reference,
+    Required,
     Resource,
     ResourceType,
     ResponseParameters,
@@ -35,7 +39,29 @@ from bot.ports.provisioning import ProvisionedKind
 Described = TypeVar("Described", ServiceProviderConfig, ResourceType, Schema)
 PREFIX = "/scim/v2"
 RESULTS_AT_MOST = 200
-ProvisionedUser = User[EnterpriseUser]
+
+
+class NamedManager(Manager):
+    """A manager by id alone: RFC 7643 §8.7.1 wants a reference beside it, and Entra ID and Okta send none."""
+
+    ref: Annotated[Reference[Any] | None, Required.false] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+
+
+class Employment(EnterpriseUser):
+    """The enterprise extension."""
+
+    manager: NamedManager | None = None  # type: ignore[mutable-override]  # narrower, and never assigned through the base
+
+    @field_validator("manager", mode="before")
+    @classmethod
+    def alone(cls, value: object) -> object:
+        """Entra ID patches the id alone."""
+        return {"value": value} if isinstance(value, str) else value
+
+
+ProvisionedUser = User[Employment]
 MODELS: dict[ProvisionedKind, type[Resource[Any]]] = {
     ProvisionedKind.USER: ProvisionedUser,
     ProvisionedKind.GROUP: Group,
@@ -81,7 +107,7 @@ CONFIG = ServiceProviderConfig(
     ],
 )
 SERVICE = ScimProvider(
-    models=[User, EnterpriseUser, Group],
+    models=[User, Employment, Group],
     resource_types=[ResourceType.from_resource(ProvisionedUser), ResourceType.from_resource(Group)],
     config=CONFIG,
     policy=ScimPolicy(

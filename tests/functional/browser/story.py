@@ -212,6 +212,8 @@ async def running_demo() -> AsyncIterator[tuple[str, Demo]]:
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listening]))
         try:
+            # It is started beside the demonstration; a person needs longer for the first press than a test does.
+            await asyncio.to_thread(running.provider.wait_ready)
             yield f"http://127.0.0.1:{port}", running
         finally:
             running.hub.close()

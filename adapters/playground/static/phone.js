@@ -104,6 +104,7 @@ async function scan(source) {
 
 for (const source of document.querySelectorAll("[data-demo-scan]")) {
   source.addEventListener("click", () => scan(source));
+  source.hidden = false;
 }
 if (panel) setInterval(tick, 500);
 if (panel && !inPlayground) refreshPhone();

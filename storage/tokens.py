@@ -22,6 +22,7 @@ _PUT = Statement(
             "cache": _inserted.excluded.cache,
             "version": token_caches.c.version + 1,
             "updated_at": _inserted.excluded.updated_at,
+            "held_until": _inserted.excluded.held_until,
         },
     ),
     columns=token_caches.c.keys(),
@@ -29,8 +30,14 @@ _PUT = Statement(
 _SWAP = Statement(
     update(token_caches)
     .where(token_caches.c.identity == bindparam("row"), token_caches.c.version == bindparam("expected"))
-    .values(cache=bindparam("sealed"), version=token_caches.c.version + 1, updated_at=bindparam("at"))
+    .values(cache=bindparam("sealed"), version=token_caches.c.version + 1, updated_at=bindparam("at"), held_until=0)
 )
+_HOLD = Statement(
+    update(token_caches)
+    .where(token_caches.c.identity == bindparam("row"), token_caches.c.held_until <= bindparam("at"))
+    .values(held_until=bindparam("until"))
+)
+_RELEASE = Statement(update(token_caches).where(token_caches.c.identity == bindparam("row")).values(held_until=0))
 _DESTROY = deleting(token_caches)
 
 
@@ -46,15 +53,23 @@ class Tokens:
         row = self._connection.row(_LOAD, row=identity.key)
         if row is None:
             return None
-        key, cache, version, _ = row
+        key, cache, version, _, _ = row
         return self._sealer.open(cache, table="token_caches", row=key, purpose="cache"), version
 
     def save(self, identity: LinkedIdentity, cache: bytes, *, expected_version: int | None, now: datetime) -> bool:
         key = identity_key(identity)
         sealed = self._sealer.seal(cache, table="token_caches", row=key, purpose="cache")
         if expected_version is None:
-            return self._connection.change(_PUT, identity=key, cache=sealed, version=1, updated_at=to_micros(now)) == 1
+            row = {"identity": key, "cache": sealed, "version": 1, "updated_at": to_micros(now), "held_until": 0}
+            return self._connection.change(_PUT, **row) == 1
         return self._connection.change(_SWAP, row=key, expected=expected_version, sealed=sealed, at=to_micros(now)) == 1
+
+    def hold(self, identity: LinkedIdentity, *, now: datetime, seconds: int) -> bool:
+        at = to_micros(now)
+        return self._connection.change(_HOLD, row=identity.key, at=at, until=at + seconds * 1_000_000) == 1
+
+    def release(self, identity: LinkedIdentity) -> None:
+        self._connection.change(_RELEASE, row=identity.key)
 
     def destroy(self, identity: LinkedIdentity) -> None:
         self._connection.change(_DESTROY, row=identity.key)

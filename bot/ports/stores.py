@@ -254,6 +254,14 @@ class TokenStore(Protocol):
         """Compare-and-swap; None replaces whatever is there."""
         ...
 
+    def hold(self, identity: LinkedIdentity, *, now: datetime, seconds: int) -> bool:
+        """Be the one replica that refreshes this cache; `save` gives it up, and so does the time. Whether one is."""
+        ...
+
+    def release(self, identity: LinkedIdentity) -> None:
+        """Give the hold up without having saved."""
+        ...
+
     def destroy(self, identity: LinkedIdentity) -> None:
         """Destroy."""
         ...

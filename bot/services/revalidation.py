@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from weakref import WeakValueDictionary
 
 from bot.domain.audit import EventType
@@ -16,6 +17,12 @@ from bot.ports.identity_provider import IdentityProvider, Revalidation
 from bot.services.audit_trail import Scribe
 from bot.services.first_administrator import Administrators, appoint
 from bot.services.sessions import end_everything, remember_person
+
+HOLD_SECONDS = 10
+"""Longer than a provider is waited for; a replica that died holds nobody up for longer."""
+POLL_SECONDS = 0.05
+POLLS = 60
+"""Three seconds: people are told by then that the provider does not answer."""
 
 
 class Revalidator:
@@ -43,11 +50,30 @@ class Revalidator:
         lock = self._locks.setdefault(person.identity.key, asyncio.Lock())
         asked_at = self._clock.now()
         async with lock:
-            known = await self._database.read(lambda tx: tx.persons.find(person.identity))
-            if known is not None and known.idp_checked_at > asked_at:
-                # Somebody else's question was answered while this one waited: refresh tokens may rotate, so one asks.
-                return known
+            for _ in range(POLLS):
+                answered, held = await self._database.write(lambda tx: self._hold(tx, person, asked_at))
+                if answered is not None:
+                    return answered
+                if held:
+                    return await self._ask_and_release(person, scribe)
+                await asyncio.sleep(POLL_SECONDS)
+        raise ProviderUnavailable("another replica asks, and has not come back")
+
+    def _hold(self, tx: Transaction, person: Person, asked_at: datetime) -> tuple[Person | None, bool]:
+        """The answer to somebody else's question, or the right to ask: refresh tokens may rotate, so one asks."""
+        known = tx.persons.find(person.identity)
+        if known is not None and known.version > person.version and known.idp_checked_at >= asked_at:
+            return known, False
+        if tx.tokens.load(person.identity) is None:
+            return None, True
+        return None, tx.tokens.hold(person.identity, now=self._clock.now(), seconds=HOLD_SECONDS)
+
+    async def _ask_and_release(self, person: Person, scribe: Scribe) -> Person:
+        try:
             return await self._ask(person, scribe)
+        except ProviderUnavailable:
+            await self._database.write(lambda tx: tx.tokens.release(person.identity))
+            raise
 
     async def _ask(self, person: Person, scribe: Scribe) -> Person:
         kept = await self._database.read(lambda tx: tx.tokens.load(person.identity))

@@ -108,4 +108,5 @@ token_caches = Table(
     sealed("cache"),
     number("version"),
     moment("updated_at"),
+    moment("held_until"),
 )

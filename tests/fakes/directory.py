@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,12 @@ class FakeDirectory:
     away: bool = False
     asked: int = 0
     disabled: set[str] = field(default_factory=set)
+    rotates: bool = False
+    """Refresh tokens rotate, and a used one ends the grant (RFC 9700 §4.14.2)."""
+    answers_after: float = 0.0
+    """Seconds of real time a refresh takes, so that others can come in between."""
+    reused: int = 0
+    current: dict[str, int] = field(default_factory=dict)
     roles: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def claims(self, username: str) -> VerifiedClaims:
@@ -73,10 +80,20 @@ class FakeDirectory:
     async def revalidate(self, *, subject: str, token_cache: bytes, now: datetime) -> Revalidation:
         self._reach()
         self.asked += 1
-        username = json.loads(token_cache)["username"]
+        kept = json.loads(token_cache)
+        username = kept["username"]
+        token_cache = await self._rotated(username, kept.get("refresh", 0)) if self.rotates else token_cache
         if username in self.disabled:
             raise AccountRevoked(subject)
         return Revalidation(claims=replace(self.claims(username), auth_time=None), token_cache=token_cache)
+
+    async def _rotated(self, username: str, refresh: int) -> bytes:
+        if refresh != self.current.get(username, 0):
+            self.reused += 1
+            raise AccountRevoked(username)
+        self.current[username] = refresh + 1
+        await asyncio.sleep(self.answers_after)
+        return json.dumps({"username": username, "refresh": refresh + 1}).encode()
 
     async def revoke(self, *, token_cache: bytes) -> bool:
         self._reach()

@@ -60,8 +60,9 @@ class Tokens:
         key = identity_key(identity)
         sealed = self._sealer.seal(cache, table="token_caches", row=key, purpose="cache")
         if expected_version is None:
-            row = {"identity": key, "cache": sealed, "version": 1, "updated_at": to_micros(now), "held_until": 0}
-            return self._connection.change(_PUT, **row) == 1
+            at = to_micros(now)
+            change = self._connection.change
+            return change(_PUT, identity=key, cache=sealed, version=1, updated_at=at, held_until=0) == 1
         return self._connection.change(_SWAP, row=key, expected=expected_version, sealed=sealed, at=to_micros(now)) == 1
 
     def hold(self, identity: LinkedIdentity, *, now: datetime, seconds: int) -> bool:

@@ -18,7 +18,7 @@ from bot.domain.proof import ProofMethod
 from bot.errors import NotAllowed
 from bot.ports.database import Transaction
 from bot.ports.webauthn import WebAuthn
-from bot.services import factors, passkeys, recovery
+from bot.services import announcing, factors, passkeys, recovery
 from bot.services.factors import Told
 
 PERMIT = "permit"
@@ -65,6 +65,7 @@ class Binding:
         result = await self._web.database.write(lambda tx: self._bind(tx, visit, form, webauthn))
         if isinstance(result, Wrong):
             return self.page(visit, form.get(PERMIT, ""), result)
+        await announcing.post(self._web.mail, factors.letter(visit.owner, ProofMethod.PASSKEY))
         if visit.has_action:
             return go(visit.page_before)  # the new passkey signs it there
         if result:

@@ -20,7 +20,7 @@ from bot.domain.proof import ProofMethod
 from bot.domain.totp import provisioning_uri
 from bot.errors import Malformed, NotAllowed
 from bot.ports.database import Transaction
-from bot.services import factors, recovery, step_up
+from bot.services import announcing, factors, recovery, step_up
 from bot.services.factors import Told
 from bot.services.step_up import CodeRefusal, Enrolment
 
@@ -70,6 +70,7 @@ class Enrolling:
         found, result = await self._web.database.write(lambda tx: self._take(tx, visit, form.get("code", "")))
         if isinstance(result, Wrong):
             return self._again(visit, found, result)
+        await announcing.post(self._web.mail, factors.letter(visit.owner, ProofMethod.TOTP))
         if found is not None:
             return await self._consenting.run(visit, found.proposal)
         if result:

@@ -11,6 +11,7 @@ from bot.domain.messages import IncomingMessage
 from bot.domain.session import SessionLimits
 from bot.ports.clock import Clock
 from bot.ports.database import Database
+from bot.ports.mail import Mail, NullMail
 from bot.ports.webauthn import WebAuthn
 from bot.services.linking import Linking
 
@@ -52,6 +53,8 @@ class Web:
     resume: Resume
     rejected: Callable[[str], Awaitable[None]]
     """Notes a refusal by its code (`Ingress.rejected`): cheap, limited, never raises."""
+    mail: Mail = field(default_factory=NullMail)
+    """Where notices go that must not depend on the chat."""
     sign_in_origins: tuple[str, ...] = ()
     """Origins a sign-in may pass through (chat platforms' and providers'): Chromium holds the whole redirect chain of a
     form to `form-action` (CSP3 §6.4.2)."""

@@ -23,6 +23,7 @@ from bot.domain.session import BrowserSession
 from bot.domain.totp import STEP_SECONDS
 from bot.errors import IntegrityAlarm
 from bot.ports.database import Transaction
+from bot.ports.mail import Letter
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import direct_place
 from bot.texts.sentences import voice
@@ -133,6 +134,16 @@ def end_others(tx: Transaction, identity: LinkedIdentity, kept: BrowserSession |
     tx.proofs.void_all(identity)
     if ended or browsers > 1:
         tx.audit.append(scribe.event(EventType.SESSION_ENDED, code="factor.changed"))
+
+
+def letter(owner: Person, method: ProofMethod) -> Letter | None:
+    """The notice to the company mailbox that a factor was bound (ASVS 6.3.7); None where there is no mailbox."""
+    if not owner.email:
+        return None
+    reader = voice(owner.locale)
+    name = reader.say(f"factors.methods.{method.value}")
+    subject = reader.say("factors.told.bound", factor=name)
+    return Letter(to=owner.email, subject=subject, text=f"{subject}\n\n{reader.say('factors.told.next')}\n")
 
 
 def tell(tx: Transaction, owner: Person, what: Told, method: ProofMethod | None, now: datetime) -> None:

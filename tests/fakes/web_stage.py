@@ -340,6 +340,7 @@ async def web_stage(
             )
         )
         web = Web(
+            mail=mail or NullMail(),
             database=database,
             clock=clock,
             linking=core.linking,

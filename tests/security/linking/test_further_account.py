@@ -109,7 +109,7 @@ async def test_every_account_linked_before_is_told_and_the_new_one_is_not(stage:
     await second(stage)
     assert "further chat account" in stage.cards("john")[-1].headline
     assert not [card for card in stage.cards("mia") if "further" in card.headline]
-    assert len(mailbox.letters) == 2
+    assert len(mailbox.letters) == 3
     assert "mia" in mailbox.letters[-1].text
 
 
@@ -162,3 +162,13 @@ async def test_the_first_accounts_button_is_no_use_to_the_new_one(stage: Stage) 
     await stage.press_handle("mia", card.actions[0].handle)
     assert await speaks_for(stage, "mia") is not None
     assert await speaks_for(stage, "john") is not None
+
+
+@pytest.mark.requirement("38")
+async def test_the_first_factor_is_told_to_the_mailbox(stage: Stage, mailbox: Mailbox) -> None:
+    browser = stage.browser()
+    await stage.link(browser, "mia")
+    before = len(mailbox.letters)
+    await stage.enrol(browser, "mia")
+    assert [letter.to for letter in mailbox.letters[before:]] == ["mia@doorward.example"]
+    assert "Authenticator app" in mailbox.letters[-1].subject

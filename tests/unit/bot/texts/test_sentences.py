@@ -102,7 +102,7 @@ def _quoted() -> Iterator[tuple[str, str, str]]:
         opening, closing = MARKS[language]
         for key, text in _sentences(language):
             if re.match(r"(help|deny|failed|session|web)\.", key):
-                for words in re.findall(f"{opening}([^{closing}]+){closing}", text):
+                for words in re.findall(f"{opening}([^{closing}{{]+){closing}", text):
                     yield language, key, words
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ T = TypeVar("T")
 BUSY_SECONDS = 0.5
 """How long another process (a backup, the shell) may hold the database before a write is refused: an acknowledgement
 has to be out within a second."""
+WAL_PAUSE_SECONDS = 0.005
 GROUP = 128
 """At most so many jobs share one COMMIT."""
 READERS = 2
@@ -161,6 +163,19 @@ class _Worker(Thread):
         raise NotImplementedError
 
 
+def _into_wal(raw: sqlite3.Connection) -> None:
+    """Write-ahead logging, which stays with the file; the busy handler does not wait for this pragma, so we do."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            if raw.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",):
+                return
+        except sqlite3.OperationalError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(WAL_PAUSE_SECONDS)
+
+
 class _Writer(_Worker):
     """The one thread that writes: BEGIN IMMEDIATE, a SAVEPOINT a job, one COMMIT for whatever is queued."""
 
@@ -168,7 +183,7 @@ class _Writer(_Worker):
         make_file(self._path)
         raw = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=STATEMENTS)
         try:
-            raw.execute("PRAGMA journal_mode = WAL")
+            _into_wal(raw)
             for setting in _SETTINGS:
                 raw.execute(setting)
         except sqlite3.Error:

@@ -41,7 +41,7 @@ class Hearing:
     def _typed(self, turn: Turn, today: date) -> Intent | Question:
         """A sentence or command; first taken as the answer to the question that waits, if one does."""
         text, locale = turn.message.text, turn.message.locale or turn.voice.language
-        if turn.slot is not None:
+        if turn.slot is not None and turn.message.kind is EventKind.MESSAGE:
             partial, missing = read_slot(turn.slot)
             answered = self._understanding.resume(partial, missing, text, today=today, locale=locale)
             if answered is not None:

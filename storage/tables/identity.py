@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, Table
+from sqlalchemy import BigInteger, Column, Index, Table
 
 from storage.tables.metadata import (
     authority,
@@ -108,5 +108,5 @@ token_caches = Table(
     sealed("cache"),
     number("version"),
     moment("updated_at"),
-    moment("held_until"),
+    Column("held_until", BigInteger, nullable=False, server_default="0"),
 )

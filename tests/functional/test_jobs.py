@@ -8,7 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from adapters.scheduler import Ticker
 from bot.jobs import Job, Jobs
 from tests.fakes.world import LIMITS, World
 
@@ -21,6 +23,18 @@ def counting(runs: list[str]) -> Job:
         return 1
 
     return Job(name="count", every_seconds=60, run=run)
+
+
+@pytest.mark.requirement("71")
+async def test_a_failing_job_ends_nothing_and_its_text_is_not_logged(here: World) -> None:
+    async def fail() -> int:
+        raise ValueError("canary-in-an-error")
+
+    ticker = Ticker(here.core.jobs)
+    with capture_logs() as logs:
+        await ticker.tick_one(Job(name="fails", every_seconds=60, run=fail))
+    assert [(line["event"], line["error"]) for line in logs] == [("job_failed", "ValueError")]
+    assert "canary" not in str(logs)
 
 
 @pytest.mark.requirement("84")

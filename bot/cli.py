@@ -14,7 +14,7 @@ import typer
 from bot.bootstrap.shell import Group, Json, Limit, fail, now, telling
 from bot.bootstrap.shell_audit_verbs import audit
 from bot.bootstrap.shell_policy_verbs import policy
-from bot.settings import load
+from bot.settings.tree import load
 
 app = Group(
     name="doorward",

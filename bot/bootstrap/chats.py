@@ -17,7 +17,7 @@ from bot.ports.chat import ChatPlatform
 from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.clock import Clock
 from bot.ports.ingress import Ingress
-from bot.settings import Slack, Teams
+from bot.settings.chats import Slack, Teams
 from bot.texts.sentences import voice
 
 if TYPE_CHECKING:

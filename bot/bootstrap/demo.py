@@ -37,7 +37,7 @@ from bot.domain.messages import Place, PlaceKind
 from bot.services.approvals import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
-from bot.settings import Settings
+from bot.settings.tree import Settings
 from policy.cedar import load as load_policy
 from storage.crypto import Keyring, Purpose
 from storage.database import open_database

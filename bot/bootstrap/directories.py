@@ -18,7 +18,9 @@ from bot.bootstrap.core import Core
 from bot.domain.identity import Issuer
 from bot.domain.signal import LogoutToken, SignalSource
 from bot.errors import ProviderUnavailable, SignInRefused
-from bot.settings import DatedSecret, Scim, Settings, Signals
+from bot.settings.directories import Scim, Signals
+from bot.settings.tree import Settings
+from bot.settings.values import DatedSecret
 
 OF_ANOTHER = frozenset({"idp.wrong_issuer", "idp.wrong_audience", "idp.tenant"})
 """Refusals that say only that a logout token is not this provider's."""

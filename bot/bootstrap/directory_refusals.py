@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from urllib.parse import urlsplit
 
-from bot.settings import DatedSecret, Environment, Scim, Settings, Signals, variable
+from bot.settings.directories import Scim, Signals
+from bot.settings.tree import Environment, Settings, variable
+from bot.settings.values import DatedSecret
 
 TOKEN_CHARACTERS = 22
 """128 random bits in base64url."""

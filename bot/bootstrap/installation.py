@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from bot.errors import Misconfigured
 from bot.ports.database import Database, Transaction
-from bot.settings import Settings
+from bot.settings.tree import Settings
 from storage.crypto import Keyring
 from storage.database import open_database, parse_url, sqlite_path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.domain.session import SessionLimits
-from bot.settings import SessionSettings
+from bot.settings.people import SessionSettings
 
 
 def session_limits(given: SessionSettings) -> SessionLimits:

@@ -36,7 +36,9 @@ from bot.services.audit_trail import Scribe
 from bot.services.authorization import GrantMint
 from bot.services.first_administrator import retire
 from bot.services.operations import verifier
-from bot.settings import Environment, Idp, Settings, SystemKind
+from bot.settings.directories import Idp
+from bot.settings.systems import SystemKind
+from bot.settings.tree import Environment, Settings
 from bot.texts.sentences import voice
 from policy.cedar import load as load_policy
 from storage.crypto import Keyring, Purpose

@@ -10,7 +10,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from bot.bootstrap.directory_refusals import directory_problems
 from bot.errors import Misconfigured
-from bot.settings import NAMED, Environment, Idp, IdpKind, Mail, Settings, Slack, SystemKind, Teams, variable
+from bot.settings.chats import Slack, Teams
+from bot.settings.directories import Idp, IdpKind
+from bot.settings.systems import Mail, SystemKind
+from bot.settings.tree import NAMED, Environment, Settings, variable
 
 DEMO_MARK = "demo"
 """The mark on a database that belongs to the demonstration."""

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from bot.bootstrap.refusals import refuse_real_parts
 from bot.errors import Misconfigured
-from bot.settings import Settings
+from bot.settings.tree import Settings
 
 DRAIN_SECONDS = 5
 

@@ -14,7 +14,7 @@ from bot.bootstrap.installation import looked_up, on_database
 from bot.bootstrap.shell_output import Advance
 from bot.domain.audit import AuditRecord
 from bot.ports.database import Database, Transaction
-from bot.settings import Settings
+from bot.settings.tree import Settings
 from storage.audit_export import CONTRACT, FIELDS, to_csv, to_export, to_json_lines
 from storage.audit_log import CHUNK
 from storage.audit_verification import Fault, FaultKind, verify

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from bot.bootstrap.shell import Group, Json, Limit, fail, telling
-from bot.settings import load
+from bot.settings.tree import load
 
 audit = Group()
 

@@ -10,7 +10,7 @@ from bot.domain.effect import Effect
 from bot.domain.identity import LinkedIdentity
 from bot.domain.session import Session
 from bot.ports.database import Transaction
-from bot.settings import Settings
+from bot.settings.tree import Settings
 
 Fields = dict[str, object]
 

@@ -16,7 +16,8 @@ from bot.bootstrap.installation import database_file, keyring, looked_up
 from bot.bootstrap.refusals import DEMO_MARK, problems, refuse_demo_database
 from bot.errors import DoorwardError, Misconfigured
 from bot.ports.database import Transaction
-from bot.settings import CONFIG, NAMED, DatedSecret, Settings, from_environment, from_file, load, variable
+from bot.settings.tree import CONFIG, NAMED, Settings, from_environment, from_file, load, variable
+from bot.settings.values import DatedSecret
 from policy.sources import POLICIES
 from policy.testing import validate
 from storage.crypto import Keyring

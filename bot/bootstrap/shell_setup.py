@@ -11,7 +11,7 @@ from bot.ports.database import Database
 from bot.services import first_administrator
 from bot.services.audit_trail import Scribe
 from bot.services.first_administrator import Administrators
-from bot.settings import Settings
+from bot.settings.tree import Settings
 
 
 def administrators(settings: Settings) -> Administrators:

@@ -9,9 +9,9 @@ from pathlib import Path
 import typer
 from pydantic import BaseModel
 
-from bot import settings
 from bot.capabilities.catalogue import CATALOGUE
 from bot.cli import app
+from bot.settings import tree as settings
 from bot.texts.sentences import voice
 
 README = Path(__file__).parents[2] / "README.md"

@@ -18,7 +18,7 @@ from bot.bootstrap.production import Running, running
 from bot.domain.audit import AuditRecord
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.ports.clock import Clock
-from bot.settings import load
+from bot.settings.tree import load
 from storage.crypto import Keyring
 from storage.migration import migrate
 from tests.fakes.slack_openid import CLIENT_ID, CLIENT_SECRET, SESSION

@@ -8,7 +8,7 @@ import pytest
 from bot.bootstrap.limits import session_limits
 from bot.domain.identity import ChannelIdentity, Role, RoleGrant
 from bot.domain.session import SessionLimits, SessionState
-from bot.settings import SessionSettings
+from bot.settings.people import SessionSettings
 from tests.fakes.world import LIMITS, World
 
 SHORTER = replace(LIMITS, administrator=SessionLimits(idle=timedelta(minutes=15), absolute=timedelta(hours=4)))

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from bot.bootstrap.refusals import DEMO_MARK, problems, refuse_unready
 from bot.cli import app
 from bot.errors import Misconfigured
-from bot.settings import load
+from bot.settings.tree import load
 from storage.crypto import Keyring
 from storage.database import open_database
 from storage.migration import migrate

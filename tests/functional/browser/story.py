@@ -19,7 +19,7 @@ from bot.bootstrap.serving import listen
 from bot.domain.audit import AuditRecord
 from bot.domain.totp import STEP_SECONDS
 from bot.ports.database import Transaction
-from bot.settings import load
+from bot.settings.tree import load
 from tests.browser import WAIT_MILLISECONDS
 
 expect.set_options(timeout=WAIT_MILLISECONDS)

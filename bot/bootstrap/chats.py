@@ -146,7 +146,28 @@ def teams_chat(settings: Teams, clock: Clock) -> Chat:
         routes=lambda ingress: [*teams_routes(config, ingress=ingress, platform=platform, clock=clock)],
         hr=_channel(Platform.TEAMS, settings.tenant_ids[0], settings.hr_conversation),
         close=platform.close,
+        sign_in=_teams_sign_in(settings, clock),
+        sign_in_origins=(_origin_of(settings.login_url),),
     )
+
+
+def _teams_sign_in(settings: Teams, clock: Clock) -> ChatSignIn:
+    from adapters.teams.sign_in import ORIGIN, TeamsSignIn  # noqa: PLC0415 - see the module's sentence
+
+    stand_in = _loopback_origin(settings.login_url)
+    return TeamsSignIn(
+        client_id=settings.app_id,
+        client_secret=Secret(settings.app_password.get_secret_value()),
+        tenants=frozenset(settings.tenant_ids),
+        clock=clock,
+        issuer_origin=ORIGIN if stand_in else _origin_of(settings.login_url),
+        transport_url=stand_in,
+    )
+
+
+def _origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _channel(platform: Platform, tenant: str, conversation: str) -> Place | None:

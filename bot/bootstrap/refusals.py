@@ -21,6 +21,7 @@ SLACK_HOSTS = frozenset({"slack.com", "slack-gov.com"})
 """Slack and GovSlack. See: https://docs.slack.dev/govslack"""
 BOT_FRAMEWORK_HOSTS = frozenset({"login.botframework.com", "login.botframework.azure.us"})
 """Public and US government. See: https://learn.microsoft.com/azure/bot-service/how-to-deploy-gov-cloud-high"""
+LOGIN_HOSTS = frozenset({"login.microsoftonline.com", "login.microsoftonline.us"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 WITH_THE_DEMO = frozenset({"environment", "host", "port", "session"})
 """The only settings the demonstration takes."""
@@ -151,6 +152,8 @@ def _stand_in_teams(teams: Teams) -> Iterator[str]:
     if not _is_at(teams.openid_metadata_url, BOT_FRAMEWORK_HOSTS):
         hosts = _listed(BOT_FRAMEWORK_HOSTS)
         yield f"DOORWARD_TEAMS__OPENID_METADATA_URL is not Microsoft: unset it, or take {hosts} with https"
+    if not _is_at(teams.login_url, LOGIN_HOSTS):
+        yield f"DOORWARD_TEAMS__LOGIN_URL is not Microsoft: unset it, or take {_listed(LOGIN_HOSTS)} with https"
     if teams.token_url and not _is_https(teams.token_url):
         yield "DOORWARD_TEAMS__TOKEN_URL is not an https address: the bot's password would travel in the clear"
 

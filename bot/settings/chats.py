@@ -32,3 +32,11 @@ class Teams(Group):
     token_url: str = ""
     allowed_service_hosts: Listed = ("smba.trafficmanager.net",)
     hr_conversation: str = ""
+    login_url: str = "https://login.microsoftonline.com"
+    """Entra ID, where people sign in; another in government clouds."""
+    sso_resource: str = ""
+    """The Application ID URI of the bot's registration (`api://botid-…`); empty is without single sign-on."""
+    sso_provider: str = ""
+    """Which of `DOORWARD_IDPS__<NAME>` the single sign-on is for; empty is the only one of kind entra."""
+    client_ids: Listed = ("1fec8e78-bce4-4aaf-ab1b-5451cc387264", "5e3ce6c0-2b1f-4285-8d4b-75ee78787346")
+    """Teams' own applications (desktop and phone; web): tokens that any other application got are refused."""

@@ -302,6 +302,13 @@ def _wanted(decision: Decision, turn: Turn) -> Wanted | None:
         if obligations.confirm and not given:
             return Wanted(obligations=obligations, method=None, press_only=True, decision="confirm")
         return None
-    if isinstance(decision, EnrolRequired):
-        return Wanted(obligations=obligations, method=ProofMethod(decision.methods[0]), enrol=True, decision="enrol")
-    return Wanted(obligations=obligations, method=ProofMethod(decision.method), decision="step_up")
+    assert turn.circumstances is not None
+    methods = tuple(ProofMethod(method) for method in decision.methods)
+    enrol = isinstance(decision, EnrolRequired)
+    return Wanted(
+        obligations=obligations,
+        method=methods[0] if enrol else consent.preferred(methods, turn.circumstances.authenticators),
+        methods=methods,
+        enrol=enrol,
+        decision="enrol" if enrol else "step_up",
+    )

@@ -79,9 +79,7 @@ def outcome(decision: Decision) -> Outcome:
     """A decision in the words of a case."""
     obligations = Obligations() if isinstance(decision, Deny) else decision.obligations
     methods: tuple[str, ...] = ()
-    if isinstance(decision, StepUpRequired | ContextRequired):
-        methods = (decision.method,)
-    elif isinstance(decision, EnrolRequired):
+    if isinstance(decision, StepUpRequired | ContextRequired | EnrolRequired):
         methods = decision.methods
     return Outcome(
         decision=_KINDS[type(decision)],
@@ -166,7 +164,7 @@ def _session(said: Json) -> SessionContext:
 
 def _proof(said: str | Json) -> ProofContext:
     if isinstance(said, str):
-        return ProofContext(method=Method(said))
+        return ProofContext(method=Method(said), phishing_resistant=Method(said) is Method.PASSKEY)
     return ProofContext(**(dict(said) | {"method": Method(said["method"])}))
 
 

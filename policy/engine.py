@@ -121,18 +121,30 @@ class _Attempts:
 
 
 def _step_up(attempt: _Attempts, proofs: Iterable[ProofContext]) -> StepUpRequired | Deny | None:
+    found = _permits(attempt, proofs)
+    if not isinstance(found, list):
+        return found
+    first = found[0][1]
+    # A method whose permit obliges to something else is another way, and not offered beside the first.
+    same = [method for method, permit in found if permit.obligations == first.obligations]
+    return StepUpRequired(
+        methods=tuple(dict.fromkeys(same)),
+        rules=first.rules,
+        policy_hash=first.policy_hash,
+        obligations=first.obligations,
+    )
+
+
+def _permits(attempt: _Attempts, proofs: Iterable[ProofContext]) -> list[tuple[Method, Permit]] | Deny | None:
+    """Each proof that would do with its permit, in order; the first error; None where none would do."""
+    permits: list[tuple[Method, Permit]] = []
     for proof in _ordered(proofs):
         answer = attempt(proof)
         if isinstance(answer, Permit):
-            return StepUpRequired(
-                method=proof.method,
-                rules=answer.rules,
-                policy_hash=answer.policy_hash,
-                obligations=answer.obligations,
-            )
-        if answer.error:
+            permits.append((proof.method, answer))
+        elif answer.error:
             return answer
-    return None
+    return permits or None
 
 
 def _browser_leg(
@@ -146,7 +158,7 @@ def _browser_leg(
         if isinstance(found, StepUpRequired):
             return ContextRequired(
                 missing=("src_ip",),
-                method=found.method,
+                methods=found.methods,
                 rules=found.rules,
                 policy_hash=found.policy_hash,
                 obligations=found.obligations,
@@ -157,15 +169,9 @@ def _browser_leg(
 
 
 def _enrolment(attempt: _Attempts, proofs: Iterable[ProofContext]) -> EnrolRequired | Deny | None:
-    permits: list[tuple[Method, Permit]] = []
-    for proof in _ordered(proofs):
-        answer = attempt(proof)
-        if isinstance(answer, Permit):
-            permits.append((proof.method, answer))
-        elif answer.error:
-            return answer
-    if not permits:
-        return None
+    permits = _permits(attempt, proofs)
+    if not isinstance(permits, list):
+        return permits
     first = permits[0][1]
     return EnrolRequired(
         methods=tuple(dict.fromkeys(method for method, _ in permits)),

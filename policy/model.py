@@ -11,9 +11,9 @@ from enum import StrEnum
 class Method(StrEnum):
     """How presence is proven. The order is the order in which a step-up is tried and offered."""
 
-    TOTP = "totp"
-    PASSKEY = "passkey"
     PROVIDER = "provider"
+    PASSKEY = "passkey"
+    TOTP = "totp"
 
 
 class Place(StrEnum):
@@ -161,9 +161,10 @@ class Deny:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepUpRequired:
-    """Yes, once this method has proven presence."""
+    """Yes, once one of these methods has proven presence."""
 
-    method: Method
+    methods: tuple[Method, ...]
+    """Every one that would do, the first to be offered first."""
     rules: tuple[str, ...]
     policy_hash: str
     obligations: Obligations
@@ -174,7 +175,7 @@ class ContextRequired:
     """A browser leg could supply what is missing (`src_ip`); whether that suffices is decided then."""
 
     missing: tuple[str, ...]
-    method: Method
+    methods: tuple[Method, ...]
     rules: tuple[str, ...]
     policy_hash: str
     obligations: Obligations

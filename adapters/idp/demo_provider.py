@@ -22,6 +22,8 @@ from adapters.idp.demo.configuration import ChildConfiguration
 from bot.errors import ProviderUnavailable
 
 HOST = "127.0.0.1"
+NAME = "localhost"
+"""How browsers reach it: as they reach the demonstration, since cookies go by the host's name."""
 ISSUER = "https://idp.doorward.invalid/demo"
 """Does not change with the port, so links survive a restart; `.invalid` can never be a real provider (RFC 2606)."""
 CLIENT_ID = "doorward"
@@ -38,7 +40,7 @@ class DemoProvider:
     def __init__(self, *, port: int, redirect_uris: Sequence[str], ahead_seconds: float = 0.0) -> None:
         listening = _listen(port)
         self.port: int = listening.getsockname()[1]
-        self.transport_url = f"http://{HOST}:{self.port}"
+        self.transport_url = f"http://{NAME}:{self.port}"
         self.issuer = ISSUER
         self.client_id = CLIENT_ID
         self.ahead_seconds = ahead_seconds
@@ -125,7 +127,7 @@ class DemoProvider:
     ) -> ChildConfiguration:
         return ChildConfiguration(
             listening_fd=listening_fd,
-            host=HOST,
+            host=NAME,
             port=self.port,
             issuer=self.issuer,
             client_id=self.client_id,

@@ -289,7 +289,7 @@ def _check_settings(
 
 def _is_loopback(url: str) -> bool:
     parts = urlsplit(url)
-    here = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1"}
+    here = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}
     return here and parts.port is not None and "@" not in parts.netloc
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.errors import Malformed, NotAllowed, NotProven, PlatformRefused, Refusal, StorageUnavailable, TooLarge
 from bot.ports.ingress import Ingress
@@ -25,11 +25,23 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Guard:
     """Checks every request to the playground before its endpoint runs."""
 
-    def __init__(self, *, origins: Iterable[str], token: str, ingress: Ingress) -> None:
-        self._origins = frozenset(origins)
-        self._hosts = frozenset(urlsplit(origin).netloc for origin in self._origins)
+    def __init__(self, *, origin: str, token: str, ingress: Ingress) -> None:
+        self._origin = origin
+        self._host = urlsplit(origin).netloc
+        self._by_number = f"127.0.0.1:{urlsplit(origin).port}"
         self._token = token
         self._ingress = ingress
+
+    def front(self, endpoint: Endpoint) -> Endpoint:
+        """For the first page: whoever typed the number is sent on to the name, which passkeys and cookies go by."""
+        guarded = self.page(endpoint)
+
+        async def named(request: Request) -> Response:
+            if request.headers.get("host", "") == self._by_number != self._host:
+                return RedirectResponse(f"{self._origin}/")
+            return await guarded(request)
+
+        return named
 
     def page(self, endpoint: Endpoint) -> Endpoint:
         """For what a browser opens by itself: loopback and Host."""
@@ -57,13 +69,13 @@ class Guard:
     def _check_place(self, request: Request) -> None:
         if request.client is None or not _is_loopback(request.client.host):
             raise NotAllowed("the playground answers this computer only")
-        if request.headers.get("host", "") not in self._hosts:
+        if request.headers.get("host", "") != self._host:
             raise NotAllowed("the playground answers to its own address only")
 
     def _check_caller(self, request: Request) -> None:
         self._check_place(request)
         origin = request.headers.get("origin")
-        if origin not in self._origins and not (origin is None and request.method in {"GET", "HEAD"}):
+        if origin != self._origin and not (origin is None and request.method in {"GET", "HEAD"}):
             raise NotAllowed("the playground answers its own page only")
         given = request.headers.get(TOKEN_HEADER, "")
         if not hmac.compare_digest(given.encode(), self._token.encode()):

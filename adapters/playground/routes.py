@@ -47,11 +47,11 @@ def playground_routes(
     sign_in: PlaygroundSignIn,
     provider: ProviderControl,
     token: str,
-    origins: Sequence[str],
+    origin: str,
     after_hour: Callable[[], Awaitable[None]] | None = None,
 ) -> list[BaseRoute]:
-    """Everything the demonstration adds to the server; `origins` are its own addresses (`http://127.0.0.1:8080`)."""
-    guard = Guard(origins=origins, token=token, ingress=ingress)
+    """Everything the demonstration adds to the server; `origin` is its own address (`http://localhost:8080`)."""
+    guard = Guard(origin=origin, token=token, ingress=ingress)
     play = Playground(
         platform=platform,
         hub=hub,
@@ -75,7 +75,7 @@ def playground_routes(
         "/play/phone": play.phone_scan,
     }
     return [
-        Route("/", guard.page(_page(platform.people, token)), methods=["GET"]),
+        Route("/", guard.front(_page(platform.people, token)), methods=["GET"]),
         Route(AUTHORIZE_PATH, guard.page(play.authorize), methods=["GET"]),
         Route("/play/phone", guard.own(play.phone_screen), methods=["GET"]),
         Route("/play/stream", guard.own(play.stream), methods=["GET"]),

@@ -38,6 +38,11 @@ TOUR = (
     Suggestion(
         person="sue", say="Find customer Lakeshore", why="Another region: refused, without saying whether it exists."
     ),
+    Suggestion(
+        person="raj",
+        say="/doorward lock john",
+        why="Administration takes a passkey; the page says how to have one here.",
+    ),
     Suggestion(person="raj", say="/doorward audit search principal:john", why="Every attempt is written down."),
     Suggestion(person="raj", say="/doorward policy explain john ViewPayslip", why="Which rule decides, and why."),
 )

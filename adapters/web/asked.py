@@ -85,9 +85,9 @@ def asked(tx: Transaction, handle: str, identity: LinkedIdentity, *, limits: Ses
 
 def accepted(proposal: Proposal) -> frozenset[ProofMethod]:
     """The kinds of factor that count: a passkey is the stronger one, so it counts wherever a code does."""
-    if proposal.method is ProofMethod.PASSKEY:
-        return frozenset({ProofMethod.PASSKEY})
-    return frozenset({ProofMethod.TOTP, ProofMethod.PASSKEY})
+    if proposal.methods and ProofMethod.TOTP not in proposal.methods:
+        return frozenset(proposal.methods)
+    return frozenset({*proposal.methods, ProofMethod.TOTP, ProofMethod.PASSKEY})
 
 
 def _chat_session(tx: Transaction, proposal: Proposal, limits: SessionLimits, now: datetime) -> Session | None:

@@ -72,6 +72,11 @@ class Demo:
     directory: Path
 
 
+def address(port: int) -> str:
+    """Where browsers find the demonstration: a name, since a number is no relying party (WebAuthn §5.1.2)."""
+    return f"http://localhost:{port}"
+
+
 @asynccontextmanager
 async def demo(settings: Settings, *, port: int, directory: Path | None = None) -> AsyncIterator[Demo]:
     """Start everything of the demonstration but the web server; everything ends with the context.
@@ -81,7 +86,7 @@ async def demo(settings: Settings, *, port: int, directory: Path | None = None) 
     refuse_real_parts(settings)
     with tempfile.TemporaryDirectory(prefix="doorward-demo-") as temporary:
         folder = directory or Path(temporary)
-        origin = f"http://127.0.0.1:{port}"
+        origin = address(port)
         provider = await asyncio.to_thread(
             DemoProvider.start, redirect_uris=[f"{origin}/signin/callback/{PROVIDER}"], wait=False
         )
@@ -159,7 +164,7 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
         sign_in=sign_in,
         provider=provider,
         token=token,
-        origins=[origin, origin.replace("127.0.0.1", "localhost")],
+        origin=origin,
         after_hour=ticker.tick_all,
     )
     web = pages(

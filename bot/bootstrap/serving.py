@@ -27,12 +27,12 @@ def run_demo(settings: Settings, *, port: int | None) -> None:
 
 
 async def _run_demo(settings: Settings, port: int) -> None:
-    from bot.bootstrap.demo import demo  # noqa: PLC0415 - serving never imports the playground
+    from bot.bootstrap.demo import address, demo  # noqa: PLC0415 - serving never imports the playground
 
     refuse_real_parts(settings)
     with listen("127.0.0.1", port) as listener:
         taken = listener.getsockname()[1]
-        ready = f"Doorward is ready at http://127.0.0.1:{taken}"
+        ready = f"Doorward is ready at {address(taken)}"
         async with demo(settings, port=taken) as running:
             await serve(running.app, listener, ready, before_exit=running.hub.close)
 

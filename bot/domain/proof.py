@@ -12,9 +12,9 @@ from bot.domain.identity import LinkedIdentity
 class ProofMethod(StrEnum):
     """How somebody proves it is really them, now. The order is the order in which they are offered."""
 
-    TOTP = "totp"
-    PASSKEY = "passkey"
     PROVIDER = "provider"
+    PASSKEY = "passkey"
+    TOTP = "totp"
 
 
 class ConsentKind(StrEnum):

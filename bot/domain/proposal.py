@@ -47,7 +47,7 @@ class Proposal:
     confirmed: bool
     """The person pressed the confirming button of exactly this digest."""
     method: ProofMethod | None
-    """The second factor policy wants; None where a confirmation is enough."""
+    """The second factor to offer first; None where a confirmation is enough."""
     consent: ConsentKind
     reading_set: str
     """What one proof opens, where consent is `own_reading`."""
@@ -59,3 +59,5 @@ class Proposal:
     until: datetime
     state: ProposalState = ProposalState.WAITING
     origin: str = "press"
+    methods: tuple[ProofMethod, ...] = ()
+    """Every kind of second factor that policy takes for this."""

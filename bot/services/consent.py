@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.domain.answer import Answer, Button, Draft
@@ -11,6 +12,8 @@ from bot.domain.interaction import Interaction
 from bot.domain.proof import ConsentKind, ProofMethod
 from bot.domain.proposal import PROPOSAL_SECONDS, Proposal, Shown
 from bot.ports.database import Transaction
+from bot.services import factors
+from bot.services.factors import Factor
 from bot.services.turns import Turn, Wanted, proposal_card
 from bot.texts.sentences import Voice
 from policy.model import Consent
@@ -32,6 +35,7 @@ def propose(turn: Turn, shown: Shown, wanted: Wanted) -> Proposal:
         facts_version=turn.facts.version,
         confirmed=False,
         method=wanted.method,
+        methods=wanted.methods,
         consent=ConsentKind.OWN_READING if own_reading else ConsentKind.PER_ACTION,
         reading_set=wanted.obligations.reading_set,
         confidential=wanted.obligations.confidential,
@@ -67,17 +71,18 @@ def confirmation(proposal: Proposal, voice: Voice) -> Answer:
 def code_request(tx: Transaction, proposal: Proposal, voice: Voice, wanted: Wanted, public_url: str) -> Answer:
     """Asks for the second factor: our page for what is confidential or needs enrolment, else a dialog or the page."""
     path = f"/consent/{page_handle(tx, proposal)}"
-    # A passkey is used in a browser; no dialog of a chat platform reaches it.
-    in_browser = proposal.confidential or wanted.enrol or wanted.method is ProofMethod.PASSKEY
+    # A code alone can be typed into a dialog; every other factor is used in a browser.
+    in_browser = proposal.confidential or wanted.enrol or ProofMethod.TOTP not in wanted.methods
+    first_in_browser = in_browser or wanted.method is not ProofMethod.TOTP
     name, about = proposal.action.capability, proposal_card(proposal.id)
     link = Action(
         label=voice.say("consent.open_page" if in_browser else "consent.in_browser"),
         url=public_url + path,
-        style=ActionStyle.PRIMARY if in_browser else ActionStyle.PLAIN,
+        style=ActionStyle.PRIMARY if first_in_browser else ActionStyle.PLAIN,
     )
     card = Card(
         headline=proposal.shown.headline,
-        body=voice.say("consent.enrol_first" if wanted.enrol else f"consent.why.{name}"),
+        body=voice.say(_why(wanted, name)),
         facts=() if proposal.confidential else proposal.shown.facts,
         actions=(link,),
         status=Status.NEEDS_PROOF,
@@ -89,13 +94,26 @@ def code_request(tx: Transaction, proposal: Proposal, voice: Voice, wanted: Want
         label=voice.say("consent.enter_code"),
         kind="code",
         proposal=proposal.id,
-        style=ActionStyle.PRIMARY,
+        style=ActionStyle.PLAIN if first_in_browser else ActionStyle.PRIMARY,
         opens_dialog=True,
     )
-    dialog = code_dialog(tx, proposal, voice)
+    # Whoever used a passkey last is not met with a field for a code.
+    dialog = None if first_in_browser else code_dialog(tx, proposal, voice)
     return Answer(
         draft=Draft(card=card, buttons=(enter,), about=about), dialog=dialog, continue_path=path, code="consent.code"
     )
+
+
+def preferred(methods: Sequence[ProofMethod], own: Sequence[Factor]) -> ProofMethod:
+    """Which to offer first: the kind this person used or made last, else the first of what policy takes."""
+    chosen = [factor for factor in own if factor.method in methods]
+    return max(chosen, key=factors.last_chosen).method if chosen else methods[0]
+
+
+def _why(wanted: Wanted, capability: str) -> str:
+    if not wanted.enrol:
+        return f"consent.why.{capability}"
+    return "consent.enrol_first" if ProofMethod.TOTP in wanted.methods else "consent.enrol_passkey"
 
 
 def page_handle(tx: Transaction, proposal: Proposal) -> str:

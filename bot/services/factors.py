@@ -81,6 +81,11 @@ def last_used(factor: Factor) -> datetime | None:
     )
 
 
+def last_chosen(factor: Factor) -> datetime:
+    """When its owner last chose it: to give a proof, or by setting it up."""
+    return last_used(factor) or factor.created_at
+
+
 def permit(tx: Transaction, identity: LinkedIdentity, now: datetime) -> str:
     """The right to bind one further factor, after a proof by one that is there."""
     until = now + timedelta(seconds=PERMIT_SECONDS)

@@ -42,8 +42,11 @@ class Wanted:
 
     obligations: Obligations
     method: ProofMethod | None
+    """The second factor to offer first."""
     decision: str
     """The audit trail's word for it."""
+    methods: tuple[ProofMethod, ...] = ()
+    """Every kind of second factor that would do."""
     enrol: bool = False
     press_only: bool = False
 

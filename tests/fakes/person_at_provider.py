@@ -37,7 +37,8 @@ class PersonAtProvider:
 
     def show(self, username: str) -> None:
         """What the playground does when one switches to a person."""
-        self.browser.cookies.set("demo_person", username, domain="127.0.0.1", path="/")
+        # `http.cookiejar` calls a host without a dot so.
+        self.browser.cookies.set("demo_person", username, domain="localhost.local", path="/")
 
     def sign_in(self, authorize_url: str, redirect_uri: str, *, password: str = PASSWORD) -> dict[str, str]:
         """The authorization response; raises SignInFailed when the provider keeps asking."""

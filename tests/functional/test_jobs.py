@@ -89,7 +89,7 @@ def test_the_demo_ends_when_it_is_asked_to_and_leaves_nothing_running(order: sig
     command = [sys.executable, "-m", "bot", "demo", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().startswith("Doorward is ready at http://127.0.0.1:")
+        assert process.stdout.readline().startswith("Doorward is ready at http://localhost:")
         process.send_signal(order)
         assert process.wait(timeout=READY_SECONDS) == 0
     assert list(tmp_path.iterdir()) == [], "the demo left its folder behind"

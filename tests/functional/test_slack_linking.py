@@ -116,7 +116,7 @@ async def test_a_question_in_slack_is_answered_there_after_both_sign_ins(served:
     assert served.slack.called("chat.postMessage")[-1]["channel"] == "D1JOHN", "only that person sees the link"
     async with httpx2.AsyncClient(base_url=served.doorward.origin, trust_env=False) as browser:
         browser.headers["accept"] = "text/html"
-        browser.cookies.set("demo_person", "john", domain="127.0.0.1", path="/")
+        browser.cookies.set("demo_person", "john", domain="localhost.local", path="/")
         await browser.get(f"{served.slack.base_url}/signin/U1JOHN")
         first = await browser.get(link)
         assert "John Carver" in first.text
@@ -137,7 +137,7 @@ async def test_a_question_in_slack_is_answered_there_after_both_sign_ins(served:
 async def test_a_browser_that_keeps_to_its_policy_walks_it_too(served: Served, page: Page) -> None:
     await served.say("U1JOHN", QUESTION)
     link = served.doorward.link_in(served.slack.seen_by("U1JOHN")[-1])
-    await page.context.add_cookies([{"name": "demo_person", "value": "john", "domain": "127.0.0.1", "path": "/"}])
+    await page.context.add_cookies([{"name": "demo_person", "value": "john", "domain": "localhost", "path": "/"}])
     await page.goto(f"{served.slack.base_url}/signin/U1JOHN")
     await page.goto(served.doorward.origin + link)
     await page.get_by_test_id("sign-in-submit").click()

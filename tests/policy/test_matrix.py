@@ -25,11 +25,12 @@ ROLES = ("employee", "line_manager", "hr_manager", "support_rep", "administrator
 ME = "https://login.example#me"
 SESSION = SessionContext(age_seconds=60, idp_checked_age_seconds=60, platform="slack", place=Place.DIRECT)
 TOTP = ProofContext(method=Method.TOTP)
+PASSKEY = ProofContext(method=Method.PASSKEY, phishing_resistant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One cell: `yes`, `code` (after a second factor) or the reason of a denial."""
+    """One cell: `yes`, `code` (after any second factor), `passkey` (after one that resists phishing), or why not."""
 
     action: str
     relation: str
@@ -94,8 +95,9 @@ def test_each_cell_is_decided_as_written(engine: CedarEngine, action: str) -> No
                 session=SESSION,
                 now=NOON,
             )
-            told = outcome(decide(engine, request, producible=[TOTP]))
-            got = {"permit": "yes", "step_up": "code"}.get(told.decision, told.reason)
+            told = outcome(decide(engine, request, producible=[TOTP, PASSKEY]))
+            needs = "code" if Method.TOTP in (told.methods or ()) else "passkey"
+            got = {"permit": "yes", "step_up": needs}.get(told.decision, told.reason)
             if got != cell.expected:
                 wrong.append(f"{cell.role} {cell.relation} {kind}: expected {cell.expected}, got {got}")
     assert wrong == []

@@ -143,10 +143,17 @@ def test_pay_is_confidential_and_never_without_a_proof(request: DecisionRequest)
 def test_a_step_up_leads_to_the_permit_it_promises(request: DecisionRequest) -> None:
     decision = decide(ENGINE, request, producible=EVERY_PROOF)
     if isinstance(decision, StepUpRequired):
-        given_now = next(proof for proof in EVERY_PROOF if proof.method is decision.method)
-        answer = decide(ENGINE, replace(request, proof=given_now))
-        assert isinstance(answer, Permit)
-        assert (answer.rules, answer.obligations) == (decision.rules, decision.obligations)
+        for given_now in (proof for proof in EVERY_PROOF if proof.method in decision.methods):
+            answer = decide(ENGINE, replace(request, proof=given_now))
+            assert isinstance(answer, Permit)
+            assert (answer.rules, answer.obligations) == (decision.rules, decision.obligations)
+
+
+@given(requests(("GrantRole", "RevokeRole", "RevokeSessions", "LockPerson", "UnlockPerson")))
+def test_administration_is_never_permitted_without_a_proof_that_resists_phishing(request: DecisionRequest) -> None:
+    if isinstance(ENGINE.evaluate(request), Permit):
+        assert request.proof is not None
+        assert request.proof.phishing_resistant
 
 
 @given(requests())

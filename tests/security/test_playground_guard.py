@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from tests.functional.browser.stage import TOKEN, Stage, stage_at
 
-ORIGIN = "http://127.0.0.1:8080"
+ORIGIN = "http://localhost:8080"
 OWN = {"origin": ORIGIN, "x-doorward-demo": TOKEN}
 ORDERS = ("person", "message", "press", "dialog/submit", "dialog/cancel", "look", "hour", "account", "phone")
 
@@ -35,7 +35,8 @@ async def client(stage: Stage) -> AsyncIterator[httpx2.AsyncClient]:
         ({"origin": ORIGIN, "x-doorward-demo": "of an earlier start"}, 401),
         ({"x-doorward-demo": TOKEN}, 403),
         ({**OWN, "origin": "null"}, 403),
-        ({**OWN, "origin": "http://127.0.0.1:9999"}, 403),
+        ({**OWN, "origin": "http://localhost:9999"}, 403),
+        ({**OWN, "origin": "http://127.0.0.1:8080"}, 403),
         ({**OWN, "host": "evil.example"}, 403),
     ],
 )
@@ -53,6 +54,14 @@ async def test_a_name_that_points_here_gets_no_page(client: httpx2.AsyncClient) 
     for path in ("/", "/play/stream?person=mia", "/play/phone", "/play/oauth/authorize"):
         answer = await client.get(path, headers={"host": "rebound.example", "x-doorward-demo": TOKEN})
         assert (path, answer.status_code) == (path, 403)
+
+
+async def test_the_number_of_this_computer_leads_to_its_name_and_to_nothing_else(client: httpx2.AsyncClient) -> None:
+    by_number = {"host": "127.0.0.1:8080", "x-doorward-demo": TOKEN}
+    answer = await client.get("/", headers=by_number)
+    assert (answer.status_code, answer.headers["location"]) == (307, f"{ORIGIN}/")
+    for path in ("/play/stream?person=mia", "/play/phone", "/play/oauth/authorize"):
+        assert (await client.get(path, headers=by_number)).status_code == 403
 
 
 async def test_another_computer_gets_no_page(stage: Stage) -> None:

@@ -100,7 +100,7 @@ class Stage:
             sign_in=self.sign_in,
             provider=self.provider,
             token=TOKEN,
-            origins=[self.origin],
+            origin=self.origin,
         )
 
 

@@ -14,7 +14,7 @@ import httpx
 import uvicorn
 from playwright.async_api import BrowserContext, Locator, Page, ViewportSize, expect
 
-from bot.bootstrap.demo import Demo, demo
+from bot.bootstrap.demo import Demo, address, demo
 from bot.bootstrap.serving import listen
 from bot.domain.audit import AuditRecord
 from bot.domain.totp import STEP_SECONDS
@@ -24,6 +24,15 @@ from tests.browser import WAIT_MILLISECONDS
 
 expect.set_options(timeout=WAIT_MILLISECONDS)
 WIDE = ViewportSize(width=1360, height=850)
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+"""A laptop with a fingerprint reader, as Chromium's DevTools make one."""
 PHONE = ViewportSize(width=390, height=844)
 
 
@@ -38,6 +47,8 @@ class Story:
     """The playground."""
     narrow: bool
     presses: int = 0
+    credentials: list[dict[str, Any]] = field(default_factory=list)
+    """The passkeys of whoever makes some: one person a story."""
     heard: dict[str, list[str]] = field(default_factory=dict)
     """The raw events of each person's stream, as another page of theirs would get them."""
 
@@ -139,6 +150,22 @@ class Story:
         await self.press(page.get_by_test_id("confirm"))
         await self._gone(page, "enrol")
 
+    async def touch(self, page: Page) -> None:
+        """Sign what is on this page with the person's passkey; set it up first where they have none yet."""
+        keys = await self.context.new_cdp_session(page)
+        await keys.send("WebAuthn.enable")
+        added = await keys.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+        device = {"authenticatorId": added["authenticatorId"]}
+        # Chromium's authenticators live as long as their tab; a person's laptop lives longer.
+        for credential in self.credentials:
+            await keys.send("WebAuthn.addCredential", {**device, "credential": credential})
+        if not self.credentials:
+            await self.press(page.get_by_test_id("set-up-passkey"))
+            await self.press(page.get_by_test_id("make-passkey"))
+        await self.press(page.get_by_test_id("use-passkey"))
+        await self._gone(page, "consent")
+        self.credentials = (await keys.send("WebAuthn.getCredentials", device))["credentials"]
+
     # Behind the scenes
 
     def code(self, person: str) -> str:
@@ -214,7 +241,7 @@ async def running_demo() -> AsyncIterator[tuple[str, Demo]]:
         try:
             # It is started beside the demonstration; a person needs longer for the first press than a test does.
             await asyncio.to_thread(running.provider.wait_ready)
-            yield f"http://127.0.0.1:{port}", running
+            yield address(port), running
         finally:
             running.hub.close()
             server.should_exit = True

@@ -21,7 +21,7 @@ from tests.browser import WAIT_MILLISECONDS
 from tests.fakes.clock import FixedClock
 from tests.fakes.web_stage import Browser, Stage, web_stage
 from tests.functional.browser.conftest import Accessible
-from tests.functional.browser.story import PHONE, WIDE
+from tests.functional.browser.story import AUTHENTICATOR, PHONE, WIDE
 
 pytestmark = pytest.mark.browser
 PICTURES = os.environ.get("DOORWARD_PICTURES", "")
@@ -92,15 +92,7 @@ async def desk(browser: Chromium, tmp_path: Path, clock: FixedClock) -> AsyncIte
         page = await context.new_page()
         cdp = await context.new_cdp_session(page)
         await cdp.send("WebAuthn.enable")
-        kind = {
-            "protocol": "ctap2",
-            "transport": "internal",
-            "hasResidentKey": True,
-            "hasUserVerification": True,
-            "isUserVerified": True,
-            "automaticPresenceSimulation": True,
-        }
-        added = await cdp.send("WebAuthn.addVirtualAuthenticator", {"options": kind})
+        added = await cdp.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
         yield Desk(stage=stage, context=context, page=page, cdp=cdp, authenticator=added["authenticatorId"])
         await context.close()
         server.should_exit = True

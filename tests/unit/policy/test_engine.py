@@ -87,10 +87,10 @@ def test_a_permit_asks_for_nothing_more(request_: DecisionRequest) -> None:
     assert len(engine.asked) == 1
 
 
-def test_the_first_proof_that_permits_is_the_step_up(request_: DecisionRequest) -> None:
+def test_the_step_up_names_every_proof_that_permits_and_no_other(request_: DecisionRequest) -> None:
     decision = decide(written(PASSKEY_ONLY), request_, producible=[TOTP, PROVIDER, PASSKEY])
     assert isinstance(decision, StepUpRequired)
-    assert decision.method is Method.PASSKEY
+    assert decision.methods == (Method.PROVIDER, Method.PASSKEY)
     assert decision.rules == ("a",)
 
 
@@ -102,7 +102,7 @@ def test_what_is_producible_goes_before_what_could_be_enrolled(request_: Decisio
 def test_enrolment_names_only_what_would_permit(request_: DecisionRequest) -> None:
     decision = decide(written(PASSKEY_ONLY), request_, producible=[TOTP], enrollable=[PROVIDER, TOTP, PASSKEY])
     assert isinstance(decision, EnrolRequired)
-    assert decision.methods == (Method.PASSKEY, Method.PROVIDER)
+    assert decision.methods == (Method.PROVIDER, Method.PASSKEY)
 
 
 def test_without_any_proof_in_reach_the_reason_says_that_one_is_missing(request_: DecisionRequest) -> None:
@@ -114,7 +114,7 @@ def test_without_any_proof_in_reach_the_reason_says_that_one_is_missing(request_
 def test_an_address_that_is_not_known_yet_takes_a_browser_leg(request_: DecisionRequest) -> None:
     decision = decide(written(OFFICE), request_, producible=[TOTP])
     assert isinstance(decision, ContextRequired)
-    assert (decision.missing, decision.method) == (("src_ip",), Method.TOTP)
+    assert (decision.missing, decision.methods) == (("src_ip",), (Method.TOTP,))
 
 
 @pytest.mark.parametrize(

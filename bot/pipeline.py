@@ -13,8 +13,10 @@ from datetime import timedelta
 
 import structlog
 
-from bot.capabilities.model import Capability
+from bot.capabilities.leave import is_own
+from bot.capabilities.model import Capability, Group
 from bot.capabilities.performing import Performing
+from bot.capabilities.starting import Starting
 from bot.domain.action import CanonicalAction, ResourceRef
 from bot.domain.answer import Answer
 from bot.domain.audit import AuditRecord, EventType
@@ -31,10 +33,10 @@ from bot.services.audit_trail import Scribe
 from bot.services.authorization import Authorizer, Circumstances
 from bot.services.deciding import Deciding
 from bot.services.delivery import Delivery
-from bot.services.facts_desk import FactsDesk
+from bot.services.facts_desk import NOT_KNOWN, FactsDesk
 from bot.services.revalidation import Revalidator
 from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, Wanted, conclude, end, event, slot_message
-from bot.understanding.hearing import Hearing
+from bot.understanding.hearing import BUILT_IN, Hearing
 from policy.model import Decision, Deny, EnrolRequired, Permit, Reason
 
 log = structlog.get_logger("doorward.pipeline")
@@ -57,6 +59,7 @@ class Pipeline:
     deciding: Deciding
     revalidator: Revalidator
     performing: Performing
+    starting: Starting
     delivery: Delivery
     public_url: str
 
@@ -102,6 +105,8 @@ class Pipeline:
             if ending := self._understand(turn):  # 4
                 return ending
             try:
+                if turn.intent is not None and turn.intent.capability in BUILT_IN:
+                    return await self._begin(turn)
                 return await self._act(turn)
             except Stale as stale:
                 log.info("decided_again", code=stale.code, detail=stale.detail)
@@ -129,10 +134,16 @@ class Pipeline:
             return self._ask_back(turn, heard)
         turn.intent, turn.origin = heard, heard.origin
         turn.trace(Step.UNDERSTAND, StepOutcome.OK, capability=heard.capability, origin=heard.origin)
-        if heard.capability not in self.catalogue:
-            return end(turn, EventType.ACCESS_DECIDED, "", refusals.help_card(turn.voice, turn.person.roles))
-        turn.cedar_action = self.catalogue[heard.capability].action
+        turn.cedar_action = "Help" if heard.capability in BUILT_IN else self.catalogue[heard.capability].action
         return None
+
+    async def _begin(self, turn: Turn) -> Ending:
+        """Help or the start card: what this person may do, from policy. Raises `StorageUnavailable`."""
+        assert turn.intent is not None
+        turn.circumstances = await self._circumstances(turn)
+        helps = turn.intent.capability == "help"
+        draft = self.starting.help(turn) if helps else await self.starting.start(turn)
+        return end(turn, EventType.ACCESS_DECIDED, "", Answer(draft=draft, code="help"))
 
     def _ask_back(self, turn: Turn, question: Question) -> Ending:
         """A question back; where one thing is missing, what is understood so far waits for it."""
@@ -203,8 +214,20 @@ class Pipeline:
             log.critical("policy_error", detail=decision.detail, correlation=turn.scribe.correlation)
         if decision.reason is Reason.IDENTITY_CHECK_STALE and not turn.revalidated:
             return await self._ask_provider(turn)
-        answer = refusals.denied(turn.voice, decision.reason, self._capability(turn).name)
-        return end(turn, EventType.ACCESS_DECIDED, "deny", answer)
+        return end(turn, EventType.ACCESS_DECIDED, "deny", self._told_why(turn, decision))
+
+    def _told_why(self, turn: Turn, decision: Deny) -> Answer:
+        """Why not; where one's own is not there, that it is not there: whoever asks knows whose it would be."""
+        assert turn.intent is not None
+        assert turn.facts is not None
+        capability = self._capability(turn)
+        own = capability.group is Group.HR and decision.reason is Reason.NOT_OWNER
+        if own and is_own(self.hearing.arguments(turn.intent), turn.person):
+            if turn.person.employee is None:
+                return refusals.denied(turn.voice, "no_record", "", code=decision.reason)
+            if turn.facts.ref.id == NOT_KNOWN and capability.resource_type == "Payslip":
+                return refusals.denied(turn.voice, "no_payslip", "", code=decision.reason)
+        return refusals.denied(turn.voice, decision.reason, capability.name)
 
     async def _ask(self, turn: Turn, decision: Decision) -> Ending | None:
         """Step 7: a press or a second factor for exactly this digest, unless it was given or none is wanted."""

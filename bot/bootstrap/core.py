@@ -10,6 +10,7 @@ from bot.capabilities.catalogue import BY_NAME, CATALOGUE
 from bot.capabilities.model import Effect, Systems
 from bot.capabilities.performing import Performing
 from bot.capabilities.reconciling import Reconciling
+from bot.capabilities.starting import Starting
 from bot.domain.identity import Platform
 from bot.domain.session import SessionLimits
 from bot.jobs import Jobs
@@ -21,6 +22,7 @@ from bot.ports.database import Database
 from bot.ports.facts import FactsSource
 from bot.ports.identity_provider import IdentityProvider
 from bot.ports.mail import Mail, NullMail
+from bot.ports.start import StartPage
 from bot.ports.trace import Tracer
 from bot.ports.webauthn import WebAuthn
 from bot.services.approvals import Routes
@@ -89,6 +91,11 @@ class Core:
     reconciling: Reconciling
     jobs: Jobs
 
+    @property
+    def start_page(self) -> StartPage:
+        """The start card outside of any message: App Home, a welcome, suggested prompts."""
+        return self.pipeline.starting
+
 
 def compose(outside: Outside) -> Core:
     """Join everything; nothing is started and nothing outside is touched."""
@@ -151,6 +158,13 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         limits=outside.limits,
         policy_hash=lambda: outside.engine.policy_hash,
     )
+    performing = Performing(
+        systems=outside.systems,
+        effects=effects,
+        authorizer=authorizer,
+        delivery=delivery,
+        routes=outside.routes,
+    )
     return Pipeline(
         database=database,
         clock=clock,
@@ -164,12 +178,13 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         revalidator=Revalidator(
             database=database, providers=outside.providers, clock=clock, administrators=outside.administrators
         ),
-        performing=Performing(
-            systems=outside.systems,
-            effects=effects,
+        performing=performing,
+        starting=Starting(
+            database=database,
+            clock=clock,
+            limits=outside.limits,
             authorizer=authorizer,
-            delivery=delivery,
-            routes=outside.routes,
+            performing=performing,
         ),
         delivery=delivery,
         public_url=outside.public_url,

@@ -59,8 +59,14 @@ class Absences(Arguments):
 def of_person(arguments: Arguments, principal: Principal) -> ResourceRef:
     """The employee named, or oneself."""
     assert isinstance(arguments, OfPerson)
-    own = arguments.person.casefold() in {"", "me", principal.username.casefold()}
-    return ResourceRef(type="Employee", id=(principal.employee or principal.key) if own else arguments.person)
+    own = principal.employee or principal.key
+    return ResourceRef(type="Employee", id=own if is_own(arguments, principal) else arguments.person)
+
+
+def is_own(arguments: Arguments, principal: Principal) -> bool:
+    """Whether what was asked for is one's own: nobody is named, or oneself."""
+    person = getattr(arguments, "person", "")
+    return str(person).casefold() in {"", "me", principal.username.casefold()}
 
 
 def _own_department(arguments: Arguments, principal: Principal) -> ResourceRef:  # noqa: ARG001 - one shape for all

@@ -23,6 +23,7 @@ from bot.services.approvals import Routes
 from bot.services.authorization import Authorizer
 from bot.services.delivery import Delivery
 from bot.services.effects import Effects, Plan
+from bot.services.facts_desk import own_record
 from bot.services.turns import Turn, conclude
 from bot.texts.formats import clock_time
 from bot.texts.sentences import Voice
@@ -99,6 +100,35 @@ class Performing:
         if not found:
             raise NotAllowed(ran.code, code=ran.code)
         return found[0]
+
+    async def glance(self, turn: Turn, capability: Capability) -> tuple[Result | None, str]:
+        """What a read of one's own gives, to stand on another card, under its own decision; else None, and why not.
+
+        Raises what `Effects.run` raises.
+        """
+        assert turn.circumstances is not None
+        assert capability.perform is not None
+        facts, perform = own_record(turn.person), capability.perform
+        decision = self._authorizer.decide(
+            turn.person, capability.action, facts, turn.circumstances, proof=None, now=turn.now
+        )
+        if not isinstance(decision, Permit):
+            return None, "deny"
+        action = CanonicalAction(
+            principal=turn.person.key,
+            capability=capability.name,
+            action=capability.action,
+            resource=facts.ref,
+            salt=secrets.token_hex(16),
+        )
+        looking = replace(
+            turn, action=action, facts=facts, rules=decision.rules, policy_hash=decision.policy_hash, proposal=None
+        )
+        plan = replace(self._plan(looking, capability), proof=None)
+        ran = await self._effects.run(
+            plan, lambda grant, call: perform(self._systems, _acting(looking, grant, call)), lambda *_: None
+        )
+        return ran.result, ran.code
 
     def _preview_plan(self, turn: Turn, capability: Capability) -> Plan:
         assert turn.facts is not None

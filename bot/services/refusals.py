@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.domain.answer import Answer, Button, Draft
 from bot.domain.cards import Action, ActionStyle, Card, Dialog, Status
-from bot.domain.identity import ChannelIdentity, Role
+from bot.domain.identity import ChannelIdentity
 from bot.domain.intent import Question
 from bot.domain.session import SessionState
 from bot.errors import AccountRevoked
@@ -42,12 +42,15 @@ def sign_in_first(voice: Voice, path: str, public_url: str, state: SessionState,
     return Answer(draft=draft, continue_path=path, code=f"sign_in.{state}")
 
 
-def denied(voice: Voice, reason: str, capability: str) -> Answer:
-    """Why not, and what next; the same words for what may not be seen and what does not exist."""
+def denied(voice: Voice, reason: str, capability: str, *, code: str = "") -> Answer:
+    """Why not, and what next; the same words for what may not be seen and what does not exist.
+
+    `code` is the reason that is written down, where the sentence is a more helpful one.
+    """
     specific = f"deny.{capability}.{reason}"
     key = specific if voice.has(f"{specific}.headline") else f"deny.{reason}"
     card = Card(headline=voice.say(f"{key}.headline"), body=voice.say(f"{key}.next"), status=Status.DENIED)
-    return Answer(draft=Draft(card=card), code=f"deny.{reason}")
+    return Answer(draft=Draft(card=card), code=f"deny.{code or reason}")
 
 
 def failed(voice: Voice, code: str, reference: str) -> Answer:
@@ -84,11 +87,3 @@ def dismissed(voice: Voice) -> Answer:
     """The person pressed "Don't"."""
     card = Card(headline=voice.say("consent.dismissed.headline"), body=voice.say("consent.dismissed.body"))
     return Answer(draft=Draft(card=card), code="dismissed")
-
-
-def help_card(voice: Voice, roles: frozenset[Role]) -> Answer:
-    """What this person may do, by role; policy decides each when it is asked for."""
-    lines = [voice.say("help.everybody")]
-    lines += [voice.say(f"help.{role}") for role in Role if role in roles and voice.has(f"help.{role}")]
-    card = Card(headline=voice.say("help.headline"), body="\n".join(lines))
-    return Answer(draft=Draft(card=card), code="help")

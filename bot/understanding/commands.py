@@ -119,6 +119,8 @@ COMMANDS: tuple[Command, ...] = tuple(
     Command(words=words, capability=capability, bare=bare, read=read)
     for words, capability, bare, read in (
         ("help", "help", "", _nothing),
+        ("start", "start", "", _nothing),
+        ("home", "start", "", _nothing),
         ("whoami", "whoami", "", _nothing),
         ("sign-in", "sign_in", "", _nothing),
         ("sign-out", "sign_out", "(?:everywhere)?", _everywhere),

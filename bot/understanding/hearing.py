@@ -69,5 +69,5 @@ class Hearing:
         return replace(intent, arguments={name: values.get(name) for name in entry.canonical})
 
 
-BUILT_IN = frozenset({"help", "sign_in"})
+BUILT_IN = frozenset({"help", "sign_in", "start"})
 """Not capabilities: they need no decision and touch nothing."""

@@ -28,7 +28,11 @@ class NoArguments(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-TALK: Mapping[str, type[BaseModel]] = {"help": NoArguments, "sign_in": NoArguments}
+TALK: Mapping[str, type[BaseModel]] = {
+    "help": NoArguments,
+    "sign_in": NoArguments,
+    "start": NoArguments,
+}
 """What can be asked for besides the catalogue; it never reaches the policy."""
 
 

@@ -23,7 +23,11 @@ OWN_WRITES = frozenset({"request_leave", "withdraw_leave", "sign_out"})
 MARGIN = 0.20
 WORTH_OFFERING = 0.08
 OFFERED = 3
-_TALK_TITLES = {"help": "understanding.title_help", "sign_in": "understanding.title_sign_in"}
+_TALK_TITLES = {
+    "help": "understanding.title_help",
+    "sign_in": "understanding.title_sign_in",
+    "start": "start.button",
+}
 _STARTERS = ("leave_balance", "request_leave", "view_payslip", "help")
 
 
@@ -227,7 +231,7 @@ class Understanding:
 
     def _question_or_help(self, *, is_command: bool) -> Intent | Question:
         if is_command:
-            return self._settled("help", Filled(), Origin.COMMAND)
+            return self._settled("start", Filled(), Origin.COMMAND)
         return Question(text_key="understanding.unknown", choices=self._choices(_STARTERS))
 
 

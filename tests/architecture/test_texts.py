@@ -15,10 +15,11 @@ from babel import Locale
 from adapters.web.own_factors import VERBS
 from bot import errors
 from bot.capabilities.catalogue import CATALOGUE
-from bot.capabilities.model import Capability
+from bot.capabilities.model import Capability, Group
 from bot.domain.identity import Platform, Role
 from bot.domain.leave import LeaveState, Portion
 from bot.domain.proof import ProofMethod
+from bot.domain.start import StartState
 from bot.ports.connectors import Conflict, ConflictReason, ConnectorError
 from bot.ports.crm import OpportunityStatus, Priority, TicketStatus
 from bot.services.factors import Told
@@ -106,6 +107,8 @@ REQUIRED: dict[str, set[str]] = {
     "factors.told.{}": _each("factors.told.{}", Told),
     "failed.{}.headline": _each("failed.{}.headline", FAILURES),
     "failed.{}.next": _each("failed.{}.next", FAILURES),
+    "help.{}": _each("help.{}", Group),
+    "start.{}": _each("start.{}", StartState),
     "hr.portions.{}": _each("hr.portions.{}", Portion),
     "hr.states.{}": _each("hr.states.{}", LeaveState),
     "hr.{}.headline": _each("hr.{}.headline", _names(e for e in CATALOGUE if e.preview_action == "ViewLeave")),
@@ -134,7 +137,6 @@ ALLOWED: set[str] = {
     *_each("arguments.{}", _arguments(CATALOGUE)),
     *_each("consent.{}.{}", ("verbs", "why"), _names(CATALOGUE)),
     *_each("deny.{}.{}.{}", _names(CATALOGUE), Reason, CARD),
-    *_each("help.{}", Role),
     *_each("web.error.{}.{}", KNOWN_CODES | {"404", "405"}, PAGE),
     *(f"{entry.group}.{entry.name}.{form}" for entry in CATALOGUE for form in ("own", "shown")),
 }
@@ -227,7 +229,7 @@ def test_a_failure_the_code_names_has_its_own_sentence() -> None:
 
 def test_what_the_code_puts_together_is_listed() -> None:
     together = {key for call in SPOKEN for key in call.keys if OPEN in key}
-    assert {key for key in together if not SPECIFIC.fullmatch(key)} == {*REQUIRED, "help.{}"}
+    assert {key for key in together if not SPECIFIC.fullmatch(key)} == {*REQUIRED}
 
 
 @pytest.mark.parametrize("pattern", sorted(REQUIRED))

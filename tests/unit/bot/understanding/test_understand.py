@@ -78,7 +78,7 @@ def test_what_only_a_slash_makes_a_command(understand: Understand) -> None:
     )
     asked = {"leave_type": "unpaid", "start": "2026-12-21", "end": "2026-12-23", "portion": "full"}
     assert _intent(understand("leave 2026-12-21 2026-12-23 unpaid", is_command=True)) == ("request_leave", asked)
-    assert _intent(understand("", is_command=True)) == ("help", {})
+    assert _intent(understand("", is_command=True)) == ("start", {})
 
 
 @pytest.mark.parametrize(

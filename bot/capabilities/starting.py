@@ -1,0 +1,198 @@
+"""What somebody sees before they ask: the start card, and help that shows only what this person may do."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.capabilities.catalogue import BY_NAME, CATALOGUE
+from bot.capabilities.model import Capability, Group
+from bot.capabilities.performing import Performing
+from bot.domain.answer import Button, Draft
+from bot.domain.audit import EventType
+from bot.domain.cards import Card, Fact
+from bot.domain.identity import ChannelIdentity, principal_of
+from bot.domain.intent import Intent, Origin
+from bot.domain.messages import EventKind, IncomingMessage, Place
+from bot.domain.session import SessionLimits, SessionState, Standing
+from bot.domain.start import Started, StartState
+from bot.ports.clock import Clock
+from bot.ports.connectors import ConnectorError
+from bot.ports.database import Database, Transaction
+from bot.ports.trace import NullTracer
+from bot.services import start_card, step_up
+from bot.services.audit_trail import Scribe
+from bot.services.authorization import Authorizer, Circumstances
+from bot.services.buttons import with_handles
+from bot.services.start_card import Beginning, Glance, Offered
+from bot.services.turns import Turn
+from bot.texts.sentences import Voice, voice
+
+THINGS = (
+    "find_customer",
+    "search_audit",
+    "list_roles",
+    "list_sessions",
+    "leave_balance",
+    "request_leave",
+    "view_payslip",
+    "team_absences",
+    "my_leaves",
+    "view_benefits",
+)
+"""What is worth standing first, the rarest rights first: whoever has them is asked for them."""
+LINES = 3
+HELPFUL = (Group.HR, Group.CRM, Group.ACCOUNT, Group.ADMIN)
+
+
+def offered(entry: Capability) -> Offered:
+    """A capability as something to ask policy about. Deciding needs being asked at all: what waits is one's to see."""
+    decides = entry.action in {"ApproveLeave", "RefuseLeave"}
+    return Offered(
+        capability=entry.name,
+        action=entry.action,
+        resource=entry.resource_type,
+        needs="ListWaiting" if decides else "",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starting:
+    """Implements `bot.ports.start.StartPage`, and answers `start` and `help` in a conversation."""
+
+    database: Database
+    clock: Clock
+    limits: SessionLimits
+    authorizer: Authorizer
+    performing: Performing
+
+    async def start(self, turn: Turn) -> Draft:
+        """The start card of whoever a turn is of; `turn.circumstances` is filled in. Raises `StorageUnavailable`."""
+        return start_card.draft(await self._beginning(turn), turn.voice)
+
+    def help(self, turn: Turn) -> Draft:
+        """Every command this person may use, by area."""
+        assert turn.circumstances is not None
+        may = self._may(turn, CATALOGUE)
+        say = turn.voice.say
+        facts = tuple(
+            Fact(label=say(f"help.{group}"), value=_commands(turn.voice, [name for name in may if _in(name, group)]))
+            for group in HELPFUL
+            if any(_in(name, group) for name in may)
+        )
+        card = Card(headline=say("help.headline"), body=say("help.how"), facts=facts)
+        return Draft(card=card, buttons=(_button(say("start.button"), "start"),))
+
+    async def started(
+        self, who: ChannelIdentity, place: Place, *, locale: str | None = None, timezone: str | None = None
+    ) -> Started:
+        """What this account begins with, its buttons ready to be pressed. Raises `StorageUnavailable`."""
+        now = self.clock.now()
+        standing = await self.database.write(lambda tx: tx.sessions.use(who, now=now, limits=self.limits))
+        message = IncomingMessage(
+            event_id=f"start:{secrets.token_hex(8)}",
+            kind=EventKind.COMMAND,
+            who=who,
+            place=place,
+            received_at=now,
+            locale=locale,
+            timezone=timezone,
+        )
+        if standing.state is not SessionState.ALIVE or standing.person is None:
+            reader = voice(locale)
+            return await self._shown(message, start_card.not_signed_in(reader), StartState.NOT_SIGNED_IN)
+        turn = await self._turn(message, standing)
+        beginning = await self._beginning(turn)
+        made = start_card.draft(beginning, turn.voice)
+        shown = await self._shown(message, made, beginning.state, principal=turn.person.key)
+        return replace(shown, prompts=start_card.prompts(beginning, turn.voice))
+
+    async def _turn(self, message: IncomingMessage, standing: Standing) -> Turn:
+        assert standing.person is not None
+        principal = principal_of(standing.person, standing.grants, self.clock.now())
+        turn = Turn(
+            message=message,
+            row=None,
+            in_browser=False,
+            clock=self.clock,
+            tracer=NullTracer(),
+            scribe=Scribe(
+                time=self.clock.now(),
+                channel=message.who.key,
+                correlation=message.event_id,
+                principal=principal.key,
+            ),
+            standing=standing,
+            principal=principal,
+        )
+        turn.circumstances = Circumstances(
+            session=standing.session,
+            idp_checked_at=standing.person.idp_checked_at,
+            platform=message.place.platform,
+            place=message.place.kind,
+            authenticators=await self.database.read(lambda tx: step_up.usable(tx, principal.identity)),
+        )
+        return turn
+
+    async def _shown(
+        self, message: IncomingMessage, draft: Draft, state: StartState, *, principal: str = ""
+    ) -> Started:
+        """The card with handles under its buttons, and a record that it was shown."""
+        now = self.clock.now()
+        scribe = Scribe(time=now, channel=message.who.key, correlation=message.event_id, principal=principal)
+
+        def work(tx: Transaction) -> Card:
+            tx.audit.append(scribe.event(EventType.ACCESS_DECIDED, action="Help", code=f"start.{state}"))
+            return with_handles(tx, draft, message.who, now)
+
+        return Started(state=state, card=await self.database.write(work))
+
+    async def _beginning(self, turn: Turn) -> Beginning:
+        assert turn.standing is not None
+        assert turn.standing.session is not None
+        identity = turn.person.identity
+        factors = await self.database.read(lambda tx: step_up.usable(tx, identity))
+        titled = [BY_NAME[name] for name in THINGS if name in BY_NAME]
+        may = self._may(turn, [*titled, BY_NAME["waiting"]])
+        return Beginning(
+            principal=turn.person,
+            session=turn.standing.session,
+            may=may,
+            titles={name: BY_NAME[name].title_key for name in (*THINGS, "waiting") if name in BY_NAME},
+            waiting=await self._glance(turn, "waiting") if "waiting" in may else Glance(hidden=True),
+            requests=await self._glance(turn, "my_leaves") if "my_leaves" in may else Glance(hidden=True),
+            factors=tuple(dict.fromkeys(str(factor.method) for factor in factors)),
+            now=turn.now,
+        )
+
+    def _may(self, turn: Turn, entries: Sequence[Capability]) -> tuple[str, ...]:
+        assert turn.circumstances is not None
+        offers = [offered(entry) for entry in entries]
+        return start_card.allowed(self.authorizer, turn.person, turn.circumstances, offers, turn.now)
+
+    async def _glance(self, turn: Turn, name: str) -> Glance:
+        """One's own list in the HR system, under its own decision, grant and record."""
+        if turn.person.employee is None:
+            return Glance(hidden=True)
+        result, code = await self.performing.glance(turn, BY_NAME[name])
+        if result is None:
+            return Glance(away=code in _AWAY, hidden=code not in _AWAY)
+        lines = [f"{fact.label}: {fact.value}" for fact in result.draft.card.facts]
+        return Glance(lines=tuple(lines[:LINES]), count=len(lines))
+
+
+_AWAY = frozenset({"connector.unavailable", "connector.outcome_unknown", "connector.rate_limited", ConnectorError.code})
+
+
+def _in(name: str, group: Group) -> bool:
+    return BY_NAME[name].group is group
+
+
+def _commands(reader: Voice, names: Sequence[str]) -> str:
+    entries = [BY_NAME[name] for name in names]
+    return "\n".join(f"{entry.command}: {reader.say(entry.title_key)}" for entry in entries)
+
+
+def _button(label: str, capability: str) -> Button:
+    return Button(label=label, intent=Intent(capability=capability, arguments={}, origin=Origin.PRESS))

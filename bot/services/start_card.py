@@ -1,0 +1,204 @@
+"""The start card: three things this person may do now, what waits, their requests, session and second factor.
+
+What may be done is what policy says, asked for each thing; no list of roles stands here. Nothing is promised by it:
+each thing is decided anew when it is pressed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.domain.action import ResourceFacts, ResourceRef
+from bot.domain.answer import Button, Draft
+from bot.domain.cards import ActionStyle, Card, Fact, Status
+from bot.domain.identity import Principal
+from bot.domain.intent import Intent, Origin
+from bot.domain.session import Session
+from bot.domain.start import Prompt, StartState
+from bot.services.authorization import Authorizer, Circumstances
+from bot.texts.formats import clock_time
+from bot.texts.sentences import Voice
+from policy.model import Deny
+
+THINGS = 3
+SOMETHING = "?"
+"""Stands for the id of a resource that is only thought of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """One thing somebody might do, and on what policy is asked about it."""
+
+    capability: str
+    action: str
+    resource: str
+    """The resource's type."""
+    needs: str = ""
+    """An action on one's own record that has to be allowed besides: who is never asked decides nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What a look into the HR system gave: lines, or that it did not answer."""
+
+    lines: tuple[str, ...] = ()
+    count: int = 0
+    away: bool = False
+    hidden: bool = False
+    """Not this person's to see, or not without being asked first."""
+
+
+def allowed(
+    authorizer: Authorizer, principal: Principal, circumstances: Circumstances, offers: Sequence[Offered], now: datetime
+) -> tuple[str, ...]:
+    """The capabilities among `offers` that policy does not refuse, a second factor allowing for it; in their order."""
+    # The provider is asked again when it is pressed; here it counts as asked.
+    fresh = replace(circumstances, idp_checked_at=now)
+
+    def may(action: str, resource: str) -> bool:
+        facts = _thought_of(resource, principal, other=action in _OF_OTHERS)
+        return not isinstance(authorizer.decide(principal, action, facts, fresh, proof=None, now=now), Deny)
+
+    return tuple(
+        offered.capability
+        for offered in offers
+        if (not offered.needs or may(offered.needs, "Employee")) and may(offered.action, offered.resource)
+    )
+
+
+_OF_OTHERS = frozenset({"ApproveLeave", "RefuseLeave"})
+
+
+def _thought_of(resource: str, principal: Principal, *, other: bool) -> ResourceFacts:
+    """A resource near to this person: their own, of their department and region; or a report's, to be decided on."""
+    if resource == "System":
+        return ResourceFacts(ref=ResourceRef(type=resource, id="doorward"))
+    if resource == "Person":
+        return ResourceFacts(ref=ResourceRef(type=resource, id=SOMETHING), state="active")
+    own = principal.employee or principal.key
+    return ResourceFacts(
+        ref=ResourceRef(type=resource, id=own if resource == "Employee" else SOMETHING),
+        owner=SOMETHING if other else None if resource in _OF_CUSTOMERS else principal.employee,
+        manager=principal.employee if other else None,
+        department=principal.department,
+        region=principal.region,
+        state="pending" if resource == "Leave" else None,
+    )
+
+
+_OF_CUSTOMERS = frozenset({"Customer", "Ticket", "Opportunity", "Department"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """Everything the card of somebody signed in is made of."""
+
+    principal: Principal
+    session: Session
+    may: tuple[str, ...]
+    """Capabilities, the likeliest first."""
+    titles: dict[str, str]
+    """The text key of each one's title."""
+    waiting: Glance
+    requests: Glance
+    factors: tuple[str, ...]
+    """The kinds of second factor that are set up."""
+    now: datetime
+
+    @property
+    def state(self) -> StartState:
+        """What has to be said first."""
+        if self.principal.employee is None:
+            return StartState.NO_RECORD
+        return StartState.HR_AWAY if self.waiting.away or self.requests.away else StartState.READY
+
+    @property
+    def things(self) -> tuple[str, ...]:
+        """The three things this person may do now."""
+        return tuple(name for name in self.may if name in self.titles)[:THINGS]
+
+
+def draft(beginning: Beginning, reader: Voice) -> Draft:
+    """The card."""
+    state, say = beginning.state, reader.say
+    facts = (
+        _glance(reader, "start.waiting", beginning.waiting),
+        _glance(reader, "start.requests", beginning.requests),
+        Fact(label=say("start.session.label"), value=_session(beginning, reader)),
+        Fact(label=say("start.factors.label"), value=_factors(beginning, reader)),
+    )
+    card = Card(
+        headline=say("start.hello", name=beginning.principal.display_name),
+        body=say(f"start.{state}"),
+        facts=tuple(fact for fact in facts if fact.value),
+        status=Status.PLAIN if state is StartState.READY else Status.BROKEN,
+    )
+    return Draft(card=card, buttons=_buttons(beginning, reader))
+
+
+def _glance(reader: Voice, key: str, glance: Glance) -> Fact:
+    label = reader.say(f"{key}.label")
+    if glance.away or glance.hidden:
+        return Fact(label=label, value="")
+    if not glance.count:
+        return Fact(label=label, value=reader.say(f"{key}.none"))
+    more = glance.count - len(glance.lines)
+    lines = (*glance.lines, reader.say("start.more", count=more)) if more > 0 else glance.lines
+    return Fact(label=label, value=" · ".join(lines))
+
+
+def _session(beginning: Beginning, reader: Voice) -> str:
+    zone = beginning.principal.timezone
+    return reader.say(
+        "start.session.line",
+        since=clock_time(beginning.session.opened_at, zone, reader.language),
+        until=clock_time(beginning.session.absolute_until, zone, reader.language),
+    )
+
+
+def _factors(beginning: Beginning, reader: Voice) -> str:
+    if not beginning.factors:
+        return reader.say("start.factors.none")
+    return ", ".join(reader.say(f"factors.methods.{method}") for method in beginning.factors)
+
+
+def _buttons(beginning: Beginning, reader: Voice) -> tuple[Button, ...]:
+    names = list(beginning.things)
+    if beginning.waiting.count and "waiting" in beginning.may and "waiting" not in names:
+        names.insert(0, "waiting")
+    buttons = [
+        Button(
+            label=reader.say(beginning.titles[name]),
+            intent=Intent(capability=name, arguments={}, origin=Origin.PRESS),
+            style=ActionStyle.PRIMARY if at == 0 else ActionStyle.PLAIN,
+        )
+        for at, name in enumerate(names)
+    ]
+    return (*buttons, _press(reader.say("start.everything"), "help"))
+
+
+def _press(label: str, capability: str) -> Button:
+    return Button(label=label, intent=Intent(capability=capability, arguments={}, origin=Origin.PRESS))
+
+
+def not_signed_in(reader: Voice) -> Draft:
+    """The card of somebody whom nobody knows here yet; the press is answered with a sign-in offer."""
+    card = Card(headline=reader.say("start.welcome"), body=reader.say("start.not_signed_in"), status=Status.NEEDS_PROOF)
+    button = replace(_press(reader.say("sign_in.button"), "sign_in"), style=ActionStyle.PRIMARY)
+    return Draft(card=card, buttons=(button,))
+
+
+def not_in_pilot(reader: Voice) -> Draft:
+    """The one polite sentence for those who are not in the pilot."""
+    card = Card(headline=reader.say("start.not_yet"), body=reader.say("start.not_in_pilot"), status=Status.PLAIN)
+    return Draft(card=card)
+
+
+def prompts(beginning: Beginning, reader: Voice) -> tuple[Prompt, ...]:
+    """The same three things as an assistant's suggested prompts."""
+    return tuple(
+        Prompt(title=reader.say(beginning.titles[name]), message=reader.say(beginning.titles[name]))
+        for name in beginning.things
+    )

@@ -20,7 +20,7 @@ from bot.domain.start import Prompt, StartState
 from bot.services.authorization import Authorizer, Circumstances
 from bot.texts.formats import clock_time
 from bot.texts.sentences import Voice
-from policy.model import Deny
+from policy.model import Deny, Reason
 
 THINGS = 3
 SOMETHING = "?"
@@ -59,7 +59,9 @@ def allowed(
 
     def may(action: str, resource: str) -> bool:
         facts = _thought_of(resource, principal, other=action in _OF_OTHERS)
-        return not isinstance(authorizer.decide(principal, action, facts, fresh, proof=None, now=now), Deny)
+        decision = authorizer.decide(principal, action, facts, fresh, proof=None, now=now)
+        # Whoever lacks only the second factor is told how to get it when they press.
+        return not isinstance(decision, Deny) or decision.reason is Reason.SECOND_FACTOR_UNAVAILABLE
 
     return tuple(
         offered.capability

@@ -15,15 +15,21 @@ CONTRACT = (
     *("correlation", "code"),
 )
 """What others rely on (DESIGN §6)."""
-FIELDS = (*CONTRACT, "previous", "hash")
-"""The same with the record's place in the chain."""
+FIELDS = (*CONTRACT, "state", "previous", "hash")
+"""The same with what it changed of rows that carry authority, and the record's place in the chain."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula (OWASP: CSV injection)."""
 
 
 def to_export(record: AuditRecord) -> dict[str, object]:
     """One record with its place in the chain."""
-    return {"seq": record.seq, **to_fields(record.event), "previous": record.previous, "hash": record.hash}
+    return {
+        "seq": record.seq,
+        **to_fields(record.event),
+        "state": dict(record.state),
+        "previous": record.previous,
+        "hash": record.hash,
+    }
 
 
 def to_json_lines(records: Iterable[AuditRecord], fields: Sequence[str] = FIELDS) -> Iterator[str]:
@@ -39,6 +45,7 @@ def to_csv(records: Iterable[AuditRecord], fields: Sequence[str] = FIELDS) -> It
     for record in records:
         export = to_export(record)
         export["rules"] = " ".join(record.event.rules)
+        export["state"] = to_json(record.state)
         yield _line([_harmless(str(export[field])) for field in fields])
 
 

@@ -7,22 +7,25 @@ may rewrite the whole table: that takes a checkpoint kept elsewhere (`storage.me
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, bindparam, func, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Table, bindparam, func, literal, select
 
 from bot.domain.audit import AuditEvent, AuditRecord, EventType
 from storage.codec import to_json, to_micros, to_moment, words, words_to_json
+from storage.journal import fingerprinted, name_of
 from storage.statement import Connection, Row, Statement, inserting
 from storage.tables.audit import audit
+from storage.tables.everything import metadata
 
 GENESIS = hashlib.sha256(b"doorward audit log 1").hexdigest()
 """What the first record follows."""
 CHUNK = 500
 
 _INSERT = inserting(audit)
-_HEAD = Statement(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
+_HEAD = Statement(select(audit.c.seq, audit.c.hash, audit.c.time).order_by(audit.c.seq.desc()).limit(1))
 # Held until the end of the transaction: appending transactions commit one after the other, so that no two follow the
 # same record. Sound and simple; an elected sequencer behind plain inserts would carry some four times as many.
 _HOLD_HEAD = Statement(select(func.pg_advisory_xact_lock(literal(0x0D00_A0D1_7061, BigInteger))))
@@ -48,14 +51,17 @@ def to_fields(event: AuditEvent) -> dict[str, str | list[str]]:
     }
 
 
-def canonical(event: AuditEvent) -> bytes:
-    """The event in the JSON Canonicalization Scheme (RFC 8785)."""
-    return to_json(to_fields(event)).encode()
+def canonical(event: AuditEvent, state: Mapping[str, str] | None = None) -> bytes:
+    """The event, and the state written with it, in the JSON Canonicalization Scheme (RFC 8785)."""
+    fields: dict[str, object] = {**to_fields(event)}
+    if state:
+        fields["state"] = dict(state)
+    return to_json(fields).encode()
 
 
-def chained(previous: str, event: AuditEvent) -> str:
-    """The hash of a record that holds `event` and follows `previous`."""
-    return hashlib.sha256(bytes.fromhex(previous) + canonical(event)).hexdigest()
+def chained(previous: str, event: AuditEvent, state: Mapping[str, str] | None = None) -> str:
+    """The hash of a record that holds `event` and `state` and follows `previous`."""
+    return hashlib.sha256(bytes.fromhex(previous) + canonical(event, state)).hexdigest()
 
 
 class AuditLog:
@@ -67,8 +73,11 @@ class AuditLog:
     def append(self, event: AuditEvent) -> AuditRecord:
         if self._connection.concurrent:
             self._connection.row(_HOLD_HEAD)
-        seq, previous = self._connection.row(_HEAD) or (0, GENESIS)
-        record = AuditRecord(seq=seq + 1, event=event, previous=previous, hash=chained(previous, event))
+        seq, previous, _ = self._connection.row(_HEAD) or (0, GENESIS, 0)
+        state = self._connection.journal.take()
+        record = AuditRecord(
+            seq=seq + 1, event=event, previous=previous, hash=chained(previous, event, state), state=state
+        )
         self._connection.change(
             _INSERT,
             seq=record.seq,
@@ -85,8 +94,33 @@ class AuditLog:
             code=event.code,
             previous=previous,
             hash=record.hash,
+            state=to_json(state) if state else "",
         )
         return record
+
+    def settle(self) -> None:
+        """Tell what changed with no event of its own. The time is that of the record before: storage has no clock."""
+        if self._connection.concurrent:
+            self._connection.row(_HOLD_HEAD)
+        _, _, time = self._connection.row(_HEAD) or (0, GENESIS, 0)
+        self.append(AuditEvent(time=to_moment(time), type=EventType.STATE_CHANGED, channel="storage"))
+
+    def state(self) -> Iterator[tuple[str, str]]:
+        """Every row that carries authority as it stands there: its name in the log, and its fingerprint."""
+        for table in metadata.sorted_tables:
+            if "mac" in table.c:
+                yield from self._rows_of(table)
+
+    def _rows_of(self, table: Table) -> Iterator[tuple[str, str]]:
+        (key,) = table.primary_key
+        names, of, after = table.c.keys(), fingerprinted(table), ""
+        following = Statement(
+            select(table).where(key > bindparam("after")).order_by(key).limit(bindparam("limit", type_=Integer))
+        )
+        at = names.index(key.name)
+        while rows := self._connection.rows(following, after=after, limit=CHUNK):
+            yield from ((name_of(table, row[at]), of(dict(zip(names, row, strict=True)))) for row in rows)
+            after = rows[-1][at]
 
     def search(
         self,
@@ -139,6 +173,7 @@ def to_record(row: Row) -> AuditRecord:
         code,
         previous,
         hash_,
+        state,
     ) = row
     event = AuditEvent(
         time=to_moment(time),
@@ -153,4 +188,6 @@ def to_record(row: Row) -> AuditRecord:
         correlation=correlation,
         code=code,
     )
-    return AuditRecord(seq=seq, event=event, previous=previous, hash=hash_)
+    return AuditRecord(
+        seq=seq, event=event, previous=previous, hash=hash_, state=dict(json.loads(state)) if state else {}
+    )

@@ -60,6 +60,6 @@ def verify(records: Iterable[AuditRecord], *, after: AuditRecord | None = None) 
 
 def _intact(record: AuditRecord) -> bool:
     try:
-        return hmac.compare_digest(chained(record.previous, record.event), record.hash)
+        return hmac.compare_digest(chained(record.previous, record.event, record.state), record.hash)
     except (ValueError, TypeError):  # not hexadecimal, or not ASCII
         return False

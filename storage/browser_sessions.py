@@ -43,8 +43,14 @@ def parse(values: Mapping[str, Any]) -> BrowserSession:
 _OPEN = inserting(browser_sessions)
 _FIND = finding(browser_sessions)
 _END = deleting(browser_sessions)
-_END_ALL = Statement(delete(browser_sessions).where(browser_sessions.c.identity == bindparam("identity")))
-_LATE = Statement(delete(browser_sessions).where(browser_sessions.c.until <= bindparam("now")))
+_END_ALL = Statement(
+    delete(browser_sessions)
+    .where(browser_sessions.c.identity == bindparam("identity"))
+    .returning(browser_sessions.c.id)
+)
+_LATE = Statement(
+    delete(browser_sessions).where(browser_sessions.c.until <= bindparam("now")).returning(browser_sessions.c.id)
+)
 
 
 class BrowserSessions:
@@ -68,7 +74,7 @@ class BrowserSessions:
                 "version": 1,
             }
         )
-        self._connection.change(_LATE, now=to_micros(session.opened_at))
+        self._connection.rows(_LATE, now=to_micros(session.opened_at))
         self._connection.change(_OPEN, **row)
 
     def find(self, session_id: str, now: datetime) -> BrowserSession | None:
@@ -84,4 +90,4 @@ class BrowserSessions:
             self._connection.change(_END, row=stored_id)
 
     def end_all(self, identity: LinkedIdentity) -> int:
-        return self._connection.change(_END_ALL, identity=identity.key)
+        return len(self._connection.rows(_END_ALL, identity=identity.key))

@@ -65,6 +65,7 @@ _HOLD = holding(persons)
 _LOCK = locking(persons)
 _INSERT = inserting_once(persons)
 _REPLACE = replacing(persons)
+_RECHECKED = replacing(persons, journaled=False)
 _BY_EMPLOYEE = Statement(select(persons).where(persons.c.employee == bindparam("employee")).limit(2))
 _BY_USERNAME = Statement(select(persons).where(persons.c.username == bindparam("username")).limit(2))
 _granted = select(role_grants.c.identity).where(role_grants.c.role == bindparam("role"))
@@ -118,7 +119,9 @@ class Persons:
         elif person.version and person.version != present.version:
             raise Stale("the person has changed")
         stored = replace(person, version=present.version + 1)
-        self._connection.change(_REPLACE, row=person.identity.key, **self._rows.signed(_to_values(stored)))
+        as_before = replace(present, idp_checked_at=stored.idp_checked_at, version=stored.version) == stored
+        statement = _RECHECKED if as_before else _REPLACE
+        self._connection.change(statement, row=person.identity.key, **self._rows.signed(_to_values(stored)))
         return stored
 
     def _only(self, statement: Statement, **values: str) -> Person | None:

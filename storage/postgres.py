@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from bot.errors import Stale, StorageUnavailable
 from bot.ports.database import Transaction
 from storage.crypto import Keyring
+from storage.journal import Journal
 from storage.statement import Row, Statement, Value
 from storage.transaction import StoreTransaction, Vault
 
@@ -45,16 +46,23 @@ class PostgresConnection:
         self._connection = connection
         self.read_only = read_only
         self.concurrent = True
+        self.journal = Journal()
 
     def row(self, statement: Statement, **values: Value) -> Row | None:
         row = self._run(statement, values).fetchone()
         return None if row is None else tuple(row)
 
     def rows(self, statement: Statement, **values: Value) -> list[Row]:
-        return [tuple(row) for row in self._run(statement, values).fetchall()]
+        rows = [tuple(row) for row in self._run(statement, values).fetchall()]
+        if statement.mark is not None:
+            self.journal.note(statement.mark.deleted(rows))
+        return rows
 
     def change(self, statement: Statement, **values: Value) -> int:
-        return self._run(statement, values).rowcount
+        count = self._run(statement, values).rowcount
+        if statement.mark is not None and count:
+            self.journal.note(statement.mark.changes(values))
+        return count
 
     def _run(self, statement: Statement, values: dict[str, Value]) -> CursorResult[*tuple[Value, ...]]:
         compiled = statement.postgresql
@@ -118,7 +126,10 @@ class PostgresDatabase:
 
     async def _once(self, engine: AsyncEngine, work: Callable[[Transaction], T], *, read_only: bool) -> T:
         def run(connection: CoreConnection) -> T:
-            return work(StoreTransaction(PostgresConnection(connection, read_only=read_only), self._vault))
+            transaction = StoreTransaction(PostgresConnection(connection, read_only=read_only), self._vault)
+            result = work(transaction)
+            transaction.settle()
+            return result
 
         async with AsyncExitStack() as stack:
             try:

@@ -53,7 +53,9 @@ _INSERT = inserting(recovery_codes)
 _LOCK = locking(recovery_codes)
 _REPLACE = replacing(recovery_codes)
 _OF_IDENTITY = Statement(select(recovery_codes).where(recovery_codes.c.identity == bindparam("identity")))
-_FORGET = Statement(delete(recovery_codes).where(recovery_codes.c.identity == bindparam("identity")))
+_FORGET = Statement(
+    delete(recovery_codes).where(recovery_codes.c.identity == bindparam("identity")).returning(recovery_codes.c.id)
+)
 
 
 class RecoveryCodes:
@@ -83,7 +85,7 @@ class RecoveryCodes:
         return False
 
     def forget(self, identity: LinkedIdentity) -> int:
-        return self._connection.change(_FORGET, identity=identity.key)
+        return len(self._connection.rows(_FORGET, identity=identity.key))
 
     def _use(self, stored: StoredRecoveryCode, identity: LinkedIdentity, now: datetime) -> bool:
         if stored.used_at is not None or stored.identity != identity:

@@ -86,7 +86,7 @@ _LINKED = Statement(
     .where(links.c.channel == bindparam("channel"))
 )
 _OPEN = upserting(sessions)
-_TOUCH = replacing(sessions)
+_TOUCH = replacing(sessions, journaled=False)
 _OF_IDENTITY = Statement(
     select(sessions).where(sessions.c.identity == bindparam("identity")).order_by(sessions.c.last_used_at.desc())
 )
@@ -94,7 +94,7 @@ _EVERYONE = Statement(
     select(sessions).order_by(sessions.c.last_used_at.desc()).limit(bindparam("limit", type_=Integer))
 )
 _END = deleting(sessions)
-_END_ALL = Statement(delete(sessions).where(sessions.c.identity == bindparam("identity")))
+_END_ALL = Statement(delete(sessions).where(sessions.c.identity == bindparam("identity")).returning(sessions.c.channel))
 _late = (
     select(sessions.c.channel)
     .where(or_(sessions.c.last_used_at <= bindparam("idle_since"), sessions.c.absolute_until <= bindparam("now")))
@@ -159,7 +159,7 @@ class Sessions:
         return self._connection.change(_END, row=channel.key) == 1
 
     def end_all(self, identity: LinkedIdentity) -> int:
-        return self._connection.change(_END_ALL, identity=identity.key)
+        return len(self._connection.rows(_END_ALL, identity=identity.key))
 
     def sweep(self, *, now: datetime, limits: SessionLimits, limit: int) -> Sequence[Session]:
         """End late sessions. A forged one is ended like any other: it must not hold up the sweep."""

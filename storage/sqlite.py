@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from bot.errors import DoorwardError, Stale, StorageUnavailable
 from bot.ports.database import Transaction
 from storage.crypto import Keyring
+from storage.journal import Journal
 from storage.statement import Row, Statement, Value
 from storage.transaction import StoreTransaction, Vault
 
@@ -48,6 +49,7 @@ class SqliteConnection:
         self._execute = raw.execute
         self.read_only = read_only
         self.concurrent = False
+        self.journal = Journal()
 
     def row(self, statement: Statement, **values: Value) -> Row | None:
         compiled = statement.sqlite
@@ -56,11 +58,17 @@ class SqliteConnection:
 
     def rows(self, statement: Statement, **values: Value) -> list[Row]:
         compiled = statement.sqlite
-        return self._execute(compiled.text, compiled.arguments(values)).fetchall()
+        rows = self._execute(compiled.text, compiled.arguments(values)).fetchall()
+        if statement.mark is not None:
+            self.journal.note(statement.mark.deleted(rows))
+        return rows
 
     def change(self, statement: Statement, **values: Value) -> int:
         compiled = statement.sqlite
-        return self._execute(compiled.text, compiled.arguments(values)).rowcount
+        count = self._execute(compiled.text, compiled.arguments(values)).rowcount
+        if statement.mark is not None and count:
+            self.journal.note(statement.mark.changes(values))
+        return count
 
 
 @dataclass(slots=True)
@@ -129,7 +137,7 @@ class _Worker(Thread):
         self._vault = vault
         self._queue = queue
         self._raw: sqlite3.Connection | None = None
-        self._transaction: Transaction | None = None
+        self._transaction: StoreTransaction | None = None
 
     def run(self) -> None:
         while (job := self._queue.get()) is not None:
@@ -150,7 +158,7 @@ class _Worker(Thread):
             self._queue.put(None)
         return job
 
-    def _open(self) -> tuple[sqlite3.Connection, Transaction]:
+    def _open(self) -> tuple[sqlite3.Connection, StoreTransaction]:
         if self._raw is None or self._transaction is None:
             raw = self._connect()
             self._transaction = StoreTransaction(
@@ -263,14 +271,16 @@ class _Reader(_Worker):
             job.error = _translated(exc)
 
 
-def _run(raw: sqlite3.Connection, transaction: Transaction, job: Job, *, first: bool) -> None:
+def _run(raw: sqlite3.Connection, transaction: StoreTransaction, job: Job, *, first: bool) -> None:
     """Do one job of a group; when it fails, only its own changes are undone. The first needs no savepoint for that."""
     if job.future.cancelled():
         return
     if not first:
         raw.execute("SAVEPOINT job")
+    transaction.begin()
     try:
         job.result = job.work(transaction)
+        transaction.settle()
     except BaseException as exc:  # noqa: BLE001 - whoever waits gets it
         job.error = _translated(exc)
         if first:

@@ -17,6 +17,8 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
+from storage.journal import Journal, mark_of
+
 Value = str | int | bytes | None
 Row = tuple[Any, ...]
 Arguments = Callable[[Mapping[str, Value]], Sequence[Value]]
@@ -54,9 +56,11 @@ def _arranged(names: tuple[str, ...], constants: Mapping[str, Value]) -> Argumen
 class Statement:
     """One statement, made at import, compiled for an engine when it first runs there."""
 
-    def __init__(self, construct: Executable, *, columns: Sequence[str] | None = None) -> None:
+    def __init__(self, construct: Executable, *, columns: Sequence[str] | None = None, journaled: bool = True) -> None:
         if not isinstance(construct, ClauseElement):
             raise TypeError("not a statement")
+        self.mark = mark_of(construct) if journaled else None
+        """What the audit log has to say of it; None where it touches no authority, or only what mere use changes."""
         self._construct = construct
         self._columns = columns
 
@@ -77,6 +81,8 @@ class Connection(Protocol):
     read_only: bool
     concurrent: bool
     """Whether others write at the same time, so that rows and the log's head must be locked (PostgreSQL)."""
+    journal: Journal
+    """What this transaction changed of rows that carry authority, and no record has told yet."""
 
     def row(self, statement: Statement, **values: Value) -> Row | None:
         """The first row, or None."""
@@ -117,11 +123,11 @@ def noting_again(table: Table, column: str) -> Statement:
     return Statement(again, columns=_given(table))
 
 
-def replacing(table: Table) -> Statement:
-    """Set every column of the row whose key is `row`."""
+def replacing(table: Table, *, journaled: bool = True) -> Statement:
+    """Set every column of the row whose key is `row`; not `journaled` where only `LIVELY` ones differ."""
     (key,) = table.primary_key
     others = [name for name in _names(table) if name != key.name]
-    return Statement(update(table).where(key == bindparam("row")), columns=others)
+    return Statement(update(table).where(key == bindparam("row")), columns=others, journaled=journaled)
 
 
 def locking(table: Table) -> Statement:

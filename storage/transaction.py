@@ -109,6 +109,8 @@ class StoreTransaction:
 
     def __init__(self, connection: Connection, vault: Vault) -> None:
         keys, sealer = vault.keys, vault.sealer
+        self._journal = connection.journal
+        self._log = AuditLog(connection)
         granted = roles.Roles(connection, vault.roles)
         self.inbox: InboxStore = Inbox(connection, keys, sealer)
         self.links: LinkStore = links.Links(connection, vault.links)
@@ -128,7 +130,7 @@ class StoreTransaction:
         self.passkeys: PasskeyStore = passkeys.Passkeys(connection, vault.passkeys)
         self.recovery_codes: RecoveryCodeStore = recovery_codes.RecoveryCodes(connection, keys, vault.recovery_codes)
         self.effects: EffectStore = effects.Effects(connection, sealer, vault.grants)
-        self.audit: AuditStore = AuditLog(connection)
+        self.audit: AuditStore = self._log
         self.outbox: OutboxStore = Outbox(connection, sealer)
         self.posted: PostedStore = Posted(connection)
         self.tokens: TokenStore = Tokens(connection, sealer)
@@ -136,3 +138,12 @@ class StoreTransaction:
         self.jobs: JobStore = Jobs(connection)
         self.signals: SignalStore = Signals(connection)
         self.provisioned: ProvisionedStore = provisioned.ProvisionedResources(connection, sealer, vault.provisioned)
+
+    def begin(self) -> None:
+        """Forget what an undone transaction on the same connection left."""
+        self._journal.take()
+
+    def settle(self) -> None:
+        """Write what changed since the last record into one of its own: no change of authority without a record."""
+        if self._journal:
+            self._log.settle()

@@ -19,6 +19,7 @@ from storage.audit_export import CONTRACT, FIELDS, to_csv, to_export, to_json_li
 from storage.audit_log import CHUNK
 from storage.audit_verification import Fault, FaultKind, verify
 from storage.crypto import Keyring
+from storage.state_verification import StateFault, StateFaultKind, ToldState
 
 LOWEST = -(2**63)
 """No number is too small to be looked at: what stands before the first record does not belong there."""
@@ -28,6 +29,11 @@ SAID = {
     FaultKind.MISSING: "is missing",
     FaultKind.REPEATED: "has a number that was there before, or that no record has",
     FaultKind.MISPLACED: "does not follow the record before it",
+}
+STATE_SAID = {
+    StateFaultKind.INSERTED: "was put in: the log knows of no such row",
+    StateFaultKind.MISSING: "is missing: the log says it is there",
+    StateFaultKind.DIFFERENT: "is not what the log says: an older one was put back, or it was edited",
 }
 
 
@@ -120,6 +126,20 @@ def verify_log(settings: Settings, advance: Advance) -> Verification:
         return Verification(records=count, head=head.hash if head else "", fault=None)
 
     return on_database(settings, Keyring.generate(), work)
+
+
+def verify_state(settings: Settings, advance: Advance) -> list[StateFault]:
+    """Rows that carry authority and are not as the log says, log and rows read in one snapshot."""
+
+    def read(tx: Transaction) -> list[StateFault]:
+        told, seq, last = ToldState(), 0, _last(tx)
+        while records := tuple(islice(tx.audit.records(from_seq=seq + 1), CHUNK)):
+            told.follow(records)
+            seq = records[-1].seq
+            advance(seq, last)
+        return sorted(told.compare(tx.audit.state()), key=lambda fault: (fault.table, fault.row))
+
+    return looked_up(settings, Keyring.generate(), read)
 
 
 async def pieces(database: Database, from_seq: int) -> AsyncGenerator[Piece]:

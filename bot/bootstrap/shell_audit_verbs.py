@@ -86,21 +86,40 @@ def audit_export(
 
 
 @audit.command("verify")
-def audit_verify(as_json: Json = False) -> None:
+def audit_verify(
+    state: Annotated[
+        bool, typer.Option("--state", help="Also every link, role, session, lock, factor and consent of today.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Prove that no record was edited, dropped, put in or moved, or name the first bad one and exit with 1.
+
+    With --state, also rebuild from the log which rows carry authority, and name each that was put in, is missing, or
+    is an older one put back: what somebody with access to the database alone can still do.
 
     Needs no keys. What was cut off at the end shows in no chain: compare head with one you kept.
     """
-    from bot.bootstrap.shell_audit import SAID, verify_log
+    from bot.bootstrap.shell_audit import SAID, STATE_SAID, verify_log, verify_state
     from bot.bootstrap.shell_output import progress, show_one
 
     with telling(), progress("Verifying", "records") as advance:
         result = verify_log(load(), advance)
+    rows = []
+    if state and result.fault is None:  # a log that is not as it was written says nothing about anything else
+        with telling(), progress("Comparing", "records") as advance:
+            rows = verify_state(load(), advance)
     bad = None if result.fault is None else {"seq": result.fault.seq, "kind": result.fault.kind.value}
     if as_json:
-        show_one({"records": result.records, "head": result.head, "fault": bad}, as_json=True)
+        named = [{"table": row.table, "row": row.row, "kind": row.kind.value, "seq": row.seq} for row in rows]
+        shown = {"state": named} if state and bad is None else {}
+        show_one({"records": result.records, "head": result.head, "fault": bad, **shown}, as_json=True)
     elif result.fault is not None:
         typer.echo(f"record {result.fault.seq} {SAID[result.fault.kind]}")
     else:
         typer.echo(f"{result.records} records, all as they were written; head {result.head or 'none'}")
-    raise typer.Exit(0 if result.fault is None else 1)
+        for row in rows:
+            since = f" (record {row.seq})" if row.seq is not None else ""
+            typer.echo(f"{row.table} {row.row} {STATE_SAID[row.kind]}{since}")
+        if state and not rows:
+            typer.echo("every row that carries authority is as the log says")
+    raise typer.Exit(0 if result.fault is None and not rows else 1)

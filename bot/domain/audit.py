@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -40,6 +41,7 @@ class EventType(StrEnum):
     SIGNAL_RECEIVED = "signal.received"
     SIGN_IN_OFFERED = "sign_in.offered"
     SIGN_IN_REFUSED = "sign_in.refused"
+    STATE_CHANGED = "state.changed"
     SYSTEM_STARTED = "system.started"
     VIEW_OPENED = "view.opened"
 
@@ -74,3 +76,5 @@ class AuditRecord:
     previous: str
     """Hexadecimal hash of the record before."""
     hash: str
+    state: Mapping[str, str] = field(default_factory=dict)
+    """Rows that carry authority and were changed with it, each with a fingerprint; empty for one that is gone."""

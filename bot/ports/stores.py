@@ -206,6 +206,10 @@ class AuditStore(Protocol):
         """All records in order."""
         ...
 
+    def state(self) -> Iterator[tuple[str, str]]:
+        """Every row that carries authority as it stands there: its name in the log, and its fingerprint."""
+        ...
+
 
 class OutboxStore(Protocol):
     """Replies waiting to be posted; sealed."""

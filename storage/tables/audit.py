@@ -24,6 +24,7 @@ audit = Table(
     text("code"),
     text("previous"),
     text("hash"),
+    text("state"),
 )
 Index("ix_audit_principal", audit.c.principal)
 Index("ix_audit_resource", audit.c.resource)

@@ -9,8 +9,9 @@ import json
 import pytest
 
 from bot.domain.audit import EventType
+from bot.domain.identity import Link
 from storage.audit_log import CHUNK
-from tests.fakes.shell import Shell, event, record
+from tests.fakes.shell import CHANNEL, JOHN, NOON, Shell, event, record
 
 CONTRACT = [
     *("seq", "time", "type", "principal", "channel", "action", "resource", "decision", "rules", "policy_hash"),
@@ -47,13 +48,35 @@ class TestAudit:
         assert header == CONTRACT
         assert [row[0] for row in rows] == [str(line["seq"]) for line in lines]
         (last,) = shell("audit", "export", "--from", str(CHUNK + 2), "--chain").stdout.splitlines()
-        assert set(json.loads(last)) == {*CONTRACT, "previous", "hash"}
+        assert set(json.loads(last)) == {*CONTRACT, "state", "previous", "hash"}
 
     def test_a_log_as_it_was_written_is_verified(self, shell: Shell) -> None:
         record(shell, CHUNK + 2)
         told = shell.json("audit", "verify")
         head = json.loads(shell("audit", "export", "--chain").stdout.splitlines()[-1])["hash"]
         assert told == {"records": CHUNK + 2, "head": head, "fault": None}
+
+    def test_the_state_is_what_the_log_says_until_somebody_changes_it_by_hand(self, shell: Shell) -> None:
+        link = Link(channel=CHANNEL, identity=JOHN, provider="company", linked_at=NOON)
+        shell.write(lambda tx: tx.links.insert(link))
+        told = shell("audit", "verify", "--state")
+        assert told.exit_code == 0
+        assert told.stdout.splitlines()[-1] == "every row that carries authority is as the log says"
+        assert shell.json("audit", "verify", "--state")["state"] == []
+        shell.sql("DELETE FROM links")
+        told = shell("audit", "verify", "--state")
+        assert told.exit_code == 1
+        assert f"links {CHANNEL.key} is missing: the log says it is there (record 1)" in told.stdout
+        named = json.loads(shell("audit", "verify", "--state", "--json").stdout)["state"]
+        assert named == [{"table": "links", "row": CHANNEL.key, "kind": "missing", "seq": 1}]
+        assert shell("audit", "verify").exit_code == 0, "the log itself is as it was written"
+
+    def test_a_log_that_is_not_as_it_was_written_says_nothing_of_the_state(self, shell: Shell) -> None:
+        record(shell, 3)
+        shell.sql('UPDATE audit SET state = \'{"links x":"7"}\' WHERE seq = 2')
+        told = shell("audit", "verify", "--state")
+        assert told.exit_code == 1
+        assert told.stdout == "record 2 was changed after it was written: it does not fit its own hash\n"
 
     def test_an_empty_log_is_verified(self, shell: Shell) -> None:
         assert shell.json("audit", "verify") == {"records": 0, "head": "", "fault": None}

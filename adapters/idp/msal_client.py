@@ -79,6 +79,11 @@ class MsalClient:
         result: dict[str, Any] = self._application.acquire_token_by_auth_code_flow(flow, dict(response))
         return result
 
+    def on_behalf_of(self, assertion: str) -> dict[str, Any]:
+        """The response to an exchange of somebody's token for us (RFC 7523), or one with `error`."""
+        result: dict[str, Any] = self._application.acquire_token_on_behalf_of(assertion, self._scopes)
+        return result
+
     def refresh(self) -> dict[str, Any] | None:
         """The response to a forced refresh, one with `error`, or None when there is no grant to refresh."""
         accounts = self._application.get_accounts()

@@ -159,6 +159,29 @@ class OidcProvider:
             claims = await self._verified(result, expected, now)
         return SignIn(claims=self._mapping.read(claims), token_cache=client.saved_cache())
 
+    async def on_behalf_of(
+        self,
+        *,
+        assertion: str,
+        check: Callable[[Claims, ProviderMetadata], None],
+        check_response: Callable[[Mapping[str, Any]], None],
+        now: datetime,
+    ) -> tuple[Claims, SignIn]:
+        """Exchange a token that `check` lets through, its signature proven first; the verified ID token's claims.
+
+        Raises `SignInRefused`, `ProviderUnavailable`, and what the checks raise.
+        """
+        header = read_header(assertion, self._algorithms)
+        async with self._in_time():
+            metadata = await self._metadata.get()
+            key = await self._keys.find(algorithm=header.algorithm, key_id=header.key_id)
+            check(signed_claims(assertion, header, key), metadata)
+            client, result = await self._in_thread(lambda post: _on_behalf_of(self._client(metadata, post), assertion))
+            check_response(result)
+            expected = Expectation(metadata=metadata, client_id=self._client_id, tenants=self._tenants)
+            claims = await self._verified(result, expected, now)
+        return claims, SignIn(claims=self._mapping.read(claims), token_cache=client.saved_cache())
+
     async def revalidate(self, *, subject: str, token_cache: bytes, now: datetime) -> Revalidation:
         """Ask the provider now, over the network. Raises `AccountRevoked`, `ProviderUnavailable`.
 
@@ -320,6 +343,15 @@ def _redeem(client: MsalClient, flow: dict[str, Any], response: Mapping[str, str
         # MSAL's own look at the nonce; its text has the token in it, so it goes no further
         raise SignInRefused("the token belongs to another sign-in", code="idp.nonce") from None
     except Exception:  # noqa: BLE001 - MSAL reads the token before we do, and breaks on one that is none
+        raise SignInRefused("the token response cannot be read", code="idp.bad_token") from None
+
+
+def _on_behalf_of(client: MsalClient, assertion: str) -> tuple[MsalClient, dict[str, Any]]:
+    try:
+        return client, client.on_behalf_of(assertion)
+    except DoorwardError:
+        raise
+    except Exception:  # noqa: BLE001 - as above
         raise SignInRefused("the token response cannot be read", code="idp.bad_token") from None
 
 

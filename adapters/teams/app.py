@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from adapters.teams import translate
 from adapters.teams.config import Phrases, TeamsConfig
 from adapters.teams.guard import Admitted
-from adapters.teams.parsing import Payload, text_of
+from adapters.teams.parsing import Payload, part, text_of
 from adapters.teams.people import People, is_a_bot
 from adapters.teams.platform import TeamsPlatform
 from adapters.teams.render import dialog_task, message_task
@@ -125,9 +125,22 @@ class TeamsApp(ActivityHandler):
             return _ok(await self._submit(admitted))
         if name in _ACKNOWLEDGED:
             return _ok({})
-        if name == _TOKEN_EXCHANGE:  # by contract "I can not", upon which the client shows the sign-in card
-            return InvokeResponse(status=412, body={})
+        if name == _TOKEN_EXCHANGE:
+            return await self._exchange(admitted)
         raise Malformed("invoke")
+
+    async def _exchange(self, admitted: Admitted) -> InvokeResponse:
+        """200 takes the sign-in card away; 412 is by contract "I can not", upon which the client shows its button."""
+        signed_in, value = False, part(admitted.activity, "value")
+        try:
+            async with asyncio.timeout(INVOKE_SECONDS):
+                who = await self._people.identify(admitted)
+                message = translate.from_exchange(admitted, who, self._clock.now())
+                signed_in = await self._ingress.sign_in_silently(message, translate.token_in(admitted))
+        except (Unavailable, TimeoutError) as away:
+            _log.info("teams_exchange_failed error=%s", getattr(away, "code", type(away).__name__))
+        named = {"id": text_of(value, "id"), "connectionName": text_of(value, "connectionName")}
+        return InvokeResponse(status=200, body=named) if signed_in else InvokeResponse(status=412, body=named)
 
     async def _press(self, admitted: Admitted) -> Payload:
         async def taken() -> Payload:

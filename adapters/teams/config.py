@@ -50,6 +50,8 @@ class TeamsConfig:
     service_url: str = ""
     """For people and conversations that were named to us and never wrote; by default the public cloud's, or the one at
     the first host of another cloud."""
+    sso_resource: str = ""
+    """The Application ID URI that Teams' client gets tokens for; empty where it does not sign people in."""
     loopback: bool = False
     """Tests only: plain http to 127.0.0.1 is an address too."""
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from adapters.teams.config import TeamsConfig
 from adapters.teams.connector import Connector
-from adapters.teams.render import card_activity
+from adapters.teams.render import card_activity, sign_in_activity
 from bot.domain.cards import Audience, Dialog, Reply
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import Place, PlaceKind
@@ -66,9 +66,16 @@ class TeamsPlatform:
         if reply.audience is Audience.PERSON and place.kind is not PlaceKind.DIRECT:
             target = await self._personal(place, to)
         conversation = _conversation(target)
-        answer = await self._connector.create_activity(self._service(target), conversation, card_activity(reply.card))
+        content = self._sign_in(target, reply) or card_activity(reply.card)
+        answer = await self._connector.create_activity(self._service(target), conversation, content)
         message = answer.get("id")
         return message_id(conversation, message) if isinstance(message, str) and message else None
+
+    def _sign_in(self, target: Place, reply: Reply) -> dict[str, Any] | None:
+        """Only in the personal chat: nobody else's client may answer for whoever is offered to sign in."""
+        if not self._config.sso_resource or target.kind is not PlaceKind.DIRECT:
+            return None
+        return sign_in_activity(reply.card, self._config.sso_resource)
 
     async def update(self, place: Place, message: str, reply: Reply) -> None:
         """Replace a message; `message` is what `post` gave or `IncomingMessage.source` said."""

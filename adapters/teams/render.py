@@ -8,6 +8,7 @@ See: https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/
 from __future__ import annotations
 
 import json
+import secrets
 from typing import Any
 
 from adapters.teams.wording import escaped, plain, spoken
@@ -26,6 +27,9 @@ from bot.domain.cards import (
 from bot.errors import PlatformRefused
 
 CONTENT_TYPE = "application/vnd.microsoft.card.adaptive"
+SIGN_IN_TYPE = "application/vnd.microsoft.card.oauth"
+CONNECTION = "doorward"
+"""What a sign-in card calls itself; no connection of that name has to exist, since we exchange tokens ourselves."""
 MAX_CARD_BYTES = 26_000
 """Of the 28 KB a message may have, what leaves room for the rest of it."""
 MAX_HEADLINE = 300
@@ -63,6 +67,30 @@ def card_activity(card: Card) -> Element:
         "type": "message",
         "summary": plain(_cut(card.headline, MAX_HEADLINE)),
         "attachments": [attachment(card_content(card))],
+    }
+
+
+def sign_in_activity(card: Card, resource: str) -> Element | None:
+    """The message that has Teams' client sign its user in, and shows the button where that fails; None for other cards.
+
+    See: https://learn.microsoft.com/microsoftteams/platform/bots/how-to/authentication/bot-sso-code
+    """
+    button = next((action for action in card.actions if action.signs_in), None)
+    if button is None:
+        return None
+    content = {
+        "text": plain(_cut("\n\n".join(text for text in (card.headline, card.body) if text), MAX_TEXT)),
+        "connectionName": CONNECTION,
+        "tokenExchangeResource": {"id": secrets.token_urlsafe(16), "uri": resource, "providerId": None},
+        "buttons": [
+            {"type": "signin", "title": plain(_cut(button.label, MAX_LABEL)), "value": _address(button.url)},
+        ],
+    }
+    summary = plain(_cut(card.headline, MAX_HEADLINE))
+    return {
+        "type": "message",
+        "summary": summary,
+        "attachments": [{"contentType": SIGN_IN_TYPE, "content": content}],
     }
 
 

@@ -17,6 +17,8 @@ from bot.domain.secret import Secret
 from bot.errors import Malformed
 
 MAX_HANDLE = 512
+MAX_EVENT_ID = 1100
+MAX_TOKEN = 16 * 1024
 
 _KINDS = {"personal": PlaceKind.DIRECT, "groupchat": PlaceKind.GROUP}
 _THREAD = ";messageid="
@@ -63,6 +65,26 @@ def code_in(admitted: Admitted) -> Secret | None:
     data = part(part(admitted.activity, "value"), "data")
     codes = [text_of(data, name) for name in data if name.startswith(CODE_FIELD)]
     return Secret(codes[0].strip()) if codes else None
+
+
+def from_exchange(admitted: Admitted, who: ChannelIdentity, now: datetime) -> IncomingMessage:
+    """`signin/tokenExchange`: each of the person's clients sends it once, all under the card's own id.
+
+    Raises `Malformed`, also outside the personal chat: no sign-in is taken from where others are.
+    """
+    exchange = _required(part(admitted.activity, "value"), "id")
+    message = _message(admitted, who, now, EventKind.COMMAND)
+    if message.place.kind is not PlaceKind.DIRECT:
+        raise Malformed("sign-in outside the personal chat")
+    return replace(message, event_id=f"exchange:{message.place.conversation}:{exchange}"[:MAX_EVENT_ID])
+
+
+def token_in(admitted: Admitted) -> Secret:
+    """The token of an exchange. Raises `Malformed`."""
+    token = text_of(part(admitted.activity, "value"), "token")
+    if not 0 < len(token) <= MAX_TOKEN:
+        raise Malformed("token")
+    return Secret(token)
 
 
 def with_error(dialog: Dialog, field: str, text: str) -> Dialog:

@@ -137,6 +137,7 @@ def teams_chat(settings: Teams, clock: Clock) -> Chat:
         openid_metadata_url=settings.openid_metadata_url,
         token_url=settings.token_url or TOKEN_URL,
         service_hosts=frozenset(settings.allowed_service_hosts),
+        sso_resource=settings.sso_resource,
         loopback=urlsplit(settings.openid_metadata_url).hostname == "127.0.0.1",
     )
     platform = TeamsPlatform(config, clock=clock)

@@ -22,6 +22,7 @@ from bot.ports.database import Database
 from bot.ports.facts import FactsSource
 from bot.ports.identity_provider import IdentityProvider
 from bot.ports.mail import Mail, NullMail
+from bot.ports.silent_sign_in import SilentProvider
 from bot.ports.start import StartPage
 from bot.ports.trace import Tracer
 from bot.ports.webauthn import WebAuthn
@@ -37,6 +38,7 @@ from bot.services.ingress import InboxIngress
 from bot.services.linking import Linking
 from bot.services.people import OwnFacts
 from bot.services.revalidation import Revalidator
+from bot.services.silent_sign_in import SilentSignIn
 from bot.understanding.hearing import Hearing
 from bot.understanding.understand import Understanding
 from policy.engine import PolicyEngine
@@ -77,6 +79,8 @@ class Outside:
     """None where our address can be no relying party's (an IP address, plain http)."""
     mail: Mail = field(default_factory=NullMail)
     administrators: Administrators = field(default_factory=Administrators)
+    silent: SilentProvider | None = None
+    """Where a chat platform's client brings a token of its user: who proves it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +107,12 @@ def compose(outside: Outside) -> Core:
     delivery = Delivery(database=database, platforms=outside.platforms, clock=clock)
     pipeline = compose_pipeline(outside, delivery)
     ingress = InboxIngress(
-        database=database, clock=clock, limits=limits, handle=pipeline.handle, at_the_door=pipeline.arrival.at_the_door
+        database=database,
+        clock=clock,
+        limits=limits,
+        handle=pipeline.handle,
+        at_the_door=pipeline.arrival.at_the_door,
+        silent=_silent(outside, delivery),
     )
     linking = Linking(
         database=database,
@@ -141,6 +150,19 @@ def compose(outside: Outside) -> Core:
         linking=linking,
         reconciling=reconciling,
         jobs=jobs,
+    )
+
+
+def _silent(outside: Outside, delivery: Delivery) -> SilentSignIn | None:
+    if outside.silent is None:
+        return None
+    return SilentSignIn(
+        database=outside.database,
+        clock=outside.clock,
+        limits=outside.limits,
+        provider=outside.silent,
+        delivery=delivery,
+        mail=outside.mail,
     )
 
 

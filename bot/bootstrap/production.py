@@ -25,6 +25,7 @@ from bot.bootstrap.limits import session_limits
 from bot.bootstrap.pages import pages
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
 from bot.bootstrap.shell_setup import administrators
+from bot.bootstrap.single_sign_on import teams_single_sign_on
 from bot.capabilities.model import Systems
 from bot.domain.identity import ChannelIdentity
 from bot.errors import Misconfigured
@@ -125,6 +126,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         webauthn=relying_party(settings.public_url),
         mail=_mail(settings),
         administrators=administrators(settings),
+        silent=teams_single_sign_on(settings, providers),
     )
     return outside, chats
 

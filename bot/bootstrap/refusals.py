@@ -65,6 +65,7 @@ def problems(settings: Settings) -> Iterator[str]:
         yield from _slack(settings.slack)
     if settings.teams is not None:
         yield from _teams(settings.teams)
+        yield from _single_sign_on(settings)
     for name, idp in settings.idps.items():
         yield from _idp(name, idp)
     yield from directory_problems(settings)
@@ -98,6 +99,37 @@ def _teams(teams: Teams) -> Iterator[str]:
         yield "DOORWARD_TEAMS__TENANT_IDS is empty: list the directory (tenant) ids that may write"
     if not teams.allowed_service_hosts or not all(teams.allowed_service_hosts):
         yield "DOORWARD_TEAMS__ALLOWED_SERVICE_HOSTS is empty: answers could go nowhere; leave it out for Teams' own"
+
+
+def sso_provider(settings: Settings) -> str:
+    """The name of the provider whose registration the tokens are for. Raises `Misconfigured`."""
+    assert settings.teams is not None
+    entra = [name for name, idp in settings.idps.items() if idp.kind is IdpKind.ENTRA]
+    wanted = settings.teams.sso_provider
+    if wanted in entra:
+        return wanted
+    if not wanted and len(entra) == 1:
+        return entra[0]
+    raise Misconfigured(
+        "DOORWARD_TEAMS__SSO_RESOURCE is set, but not which provider it is for: name one of kind entra in "
+        f"DOORWARD_TEAMS__SSO_PROVIDER ({', '.join(entra) or 'there is none'}), or unset DOORWARD_TEAMS__SSO_RESOURCE"
+    )
+
+
+def _single_sign_on(settings: Settings) -> Iterator[str]:
+    assert settings.teams is not None
+    teams = settings.teams
+    if not teams.sso_resource:
+        return
+    if not teams.sso_resource.startswith("api://") or not all(teams.client_ids) or not teams.client_ids:
+        yield (
+            "DOORWARD_TEAMS__SSO_RESOURCE has to be the Application ID URI of the bot's registration (api://botid-…), "
+            "and DOORWARD_TEAMS__CLIENT_IDS the ids of Teams' own applications"
+        )
+    try:
+        sso_provider(settings)
+    except Misconfigured as unclear:
+        yield unclear.detail
 
 
 def _mail(mail: Mail) -> Iterator[str]:

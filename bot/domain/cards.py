@@ -60,6 +60,8 @@ class Action:
     style: ActionStyle = ActionStyle.PLAIN
     opens_dialog: bool = False
     """Pressing opens a dialog: the platform wants it at once (Slack: three seconds)."""
+    signs_in: bool = False
+    """The address begins a sign-in: a platform whose client can sign its user in by itself may try that first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,13 @@ class Ingress(Protocol):
         """Check a code inside the reply window; it is never stored. Raises as `accept`."""
         ...
 
+    async def sign_in_silently(self, message: IncomingMessage, token: Secret) -> bool:
+        """Sign in whoever the platform's own client brought a token of; False where they have to use the browser.
+
+        Raises as `accept`. The token is never stored.
+        """
+        ...
+
     async def rejected(self, *, platform: str, code: str) -> None:
         """Note a refusal at the way in (audit `ingress.rejected`); cheap, limited, and never raises."""
         ...

@@ -28,6 +28,7 @@ from bot.ports.database import Database, Transaction
 from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed, DialogUpdate, FieldError
 from bot.services import step_up
 from bot.services.audit_trail import Scribe
+from bot.services.silent_sign_in import SilentSignIn
 from bot.services.turns import Arrived
 from bot.texts.sentences import Voice, voice
 
@@ -77,6 +78,8 @@ class InboxIngress:
     handle: Handle
     at_the_door: Callable[[Transaction, IncomingMessage], Arrived | None]
     """`Arrival.at_the_door`: one transaction where two would do."""
+    silent: SilentSignIn | None = None
+    """None where no platform's client signs people in."""
     _running: set[asyncio.Task[Answer | None]] = field(default_factory=set)
     _rejections: _Rejections = field(default_factory=_Rejections)
 
@@ -201,6 +204,16 @@ class InboxIngress:
             )
         )
         return DialogClosed()
+
+    async def sign_in_silently(self, message: IncomingMessage, token: Secret) -> bool:
+        """See the port; what waited for the sign-in goes on, decided anew. Raises `StorageUnavailable`."""
+        signed = None if self.silent is None else await self.silent.sign_in(message, token)
+        if signed is None:
+            return False
+        if (waiting := signed.waiting) is not None:
+            again = f"resume:{secrets.token_hex(4)}:{waiting.event_id}"[:200]
+            await self.accept(replace(waiting, event_id=again, received_at=self.clock.now()))
+        return True
 
     async def _alarm(self, message: IncomingMessage, alarm: IntegrityAlarm) -> FieldError:
         """Fails closed: the code counts for nothing, and it is written down why."""

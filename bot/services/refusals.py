@@ -31,7 +31,7 @@ def session_ended(voice: Voice, reason: str, at: str) -> Draft:
 def sign_in_first(voice: Voice, path: str, public_url: str, state: SessionState, channel: ChannelIdentity) -> Answer:
     """An offer only this person sees."""
     key = "sign_in.first" if state is SessionState.NOT_LINKED else "sign_in.again"
-    link = Action(label=voice.say("sign_in.button"), url=public_url + path, style=ActionStyle.PRIMARY)
+    link = Action(label=voice.say("sign_in.button"), url=public_url + path, style=ActionStyle.PRIMARY, signs_in=True)
     card = Card(
         headline=voice.say(f"{key}.headline"),
         body=voice.say(f"{key}.body"),

@@ -19,6 +19,8 @@ class RecordingIngress:
     """Every message once, however often it was delivered."""
     deliveries: int = 0
     codes: list[tuple[IncomingMessage, str]] = field(default_factory=list)
+    exchanges: list[tuple[IncomingMessage, str]] = field(default_factory=list)
+    signs_in: bool = False
     rejections: list[str] = field(default_factory=list)
     failure: Exception | None = None
     """Raised instead of accepting: the database is away."""
@@ -45,6 +47,11 @@ class RecordingIngress:
         await self._available()
         self.codes.append((message, code.reveal()))
         return self.answer or DialogClosed()
+
+    async def sign_in_silently(self, message: IncomingMessage, token: Secret) -> bool:
+        await self._available()
+        self.exchanges.append((message, token.reveal()))
+        return self.signs_in
 
     async def rejected(self, *, platform: str, code: str) -> None:
         self.rejections.append(code)

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 
+from adapters.idp.demo.people import BY_USERNAME
 from adapters.teams.endpoint import PATH
 from bot.bootstrap.production import Running, running
 from bot.domain.audit import AuditRecord
@@ -161,6 +162,18 @@ class TeamsInstallation:
         """Close the browsers."""
         for client in self._open:
             await client.aclose()
+
+
+def company_record(person: Person) -> dict[str, Any]:
+    """What the company's directory says of somebody, as Entra puts it into ID tokens by a claims mapping."""
+    known = BY_USERNAME[person.name]
+    return {
+        "email": known.email,
+        "roles": list(known.roles),
+        "department": known.department,
+        "region": known.region,
+        "employee_number": known.employee_number,
+    }
 
 
 @asynccontextmanager

@@ -304,6 +304,12 @@ class FakeTeams:
     def _posted(self, conversation: Conversation, address: str, given: Activity) -> Answer:
         if not given.get("attachments") and not given.get("text"):
             return _refused(400, "BadSyntax")
+        if given.get("attachments") and given["attachments"][0]["contentType"].endswith("card.oauth"):
+            if not _is_sign_in(given["attachments"]) or conversation.kind != "personal":
+                return _refused(400, "BadArgument")
+            name = str(next(self._numbers))
+            conversation.activities[name] = given | {"id": name, "address": address}
+            return 201, {"id": name}, {}
         for content in (attached["content"] for attached in given.get("attachments", [])):
             if content["type"] != "AdaptiveCard" or not re.fullmatch(r"1\.[0-5]", content["version"]):
                 return _refused(400, "BadArgument")
@@ -339,6 +345,15 @@ class FakeTeams:
                 return
 
         return Handler
+
+
+def _is_sign_in(attachments: list[Activity]) -> bool:
+    """One card, what a client needs to get a token by itself, and one button of the kind that leads to a page."""
+    content = attachments[0]["content"]
+    resource, buttons = content.get("tokenExchangeResource", {}), content.get("buttons", [])
+    complete = bool(content.get("connectionName") and resource.get("id") and resource.get("uri"))
+    kinds = [(button.get("type"), str(button.get("value")).startswith("https://")) for button in buttons]
+    return len(attachments) == 1 and complete and kinds == [("signin", True)]
 
 
 def actions_of(content: Activity) -> list[Activity]:

@@ -217,7 +217,7 @@ class TestPress:
         assert answer.json() == {"task": {"type": "message", "value": PHRASES.gone}}
         assert side.ingress.rejections == []
 
-    @pytest.mark.parametrize(("name", "status"), [("signin/tokenExchange", 412), ("signin/failure", 200), ("x", 400)])
+    @pytest.mark.parametrize(("name", "status"), [("signin/tokenExchange", 400), ("signin/failure", 200), ("x", 400)])
     async def test_other_invokes_start_nothing(self, side: TeamsSide, name: str, status: int) -> None:
         answer = await side.send(side.teams.invoke(JOHN, side.teams.personal(JOHN), name, {}))
         assert answer.status_code == status

@@ -118,15 +118,16 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.requirement("22")
-@pytest.mark.parametrize("lie", LIES)
-async def test_a_token_that_does_not_hold_links_nothing(site: TeamsInstallation, lie: str) -> None:
-    changes, code = LIES[lie]
-    site.entra.manners.claims = lambda honest: {
-        name: value for name, value in (honest | changes).items() if value is not None
-    }
-    assert_refused(await site.chat_leg(site.browser(), await site.ask(VICTIM), VICTIM))
+async def test_a_token_that_does_not_hold_links_nothing(site: TeamsInstallation) -> None:
+    for lie, (changes, code) in LIES.items():
+
+        def told(honest: dict[str, Any], changes: dict[str, Any] = changes) -> dict[str, Any]:
+            return {name: value for name, value in (honest | changes).items() if value is not None}
+
+        site.entra.manners.claims = told
+        assert_refused(await site.chat_leg(site.browser(), await site.ask(VICTIM), VICTIM))
+        assert (await site.codes("ingress.rejected"))[-1] == code, lie
     await assert_nothing_happened(site)
-    assert (await site.codes("ingress.rejected"))[-1] == code
 
 
 FORGED: dict[str, Callable[[str], str]] = {
@@ -137,12 +138,12 @@ FORGED: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.requirement("22")
-@pytest.mark.parametrize("how", FORGED)
-async def test_a_forged_token_links_nothing(site: TeamsInstallation, how: str) -> None:
-    site.entra.manners.token = FORGED[how]
-    assert_refused(await site.chat_leg(site.browser(), await site.ask(VICTIM), VICTIM))
+async def test_a_forged_token_links_nothing(site: TeamsInstallation) -> None:
+    for how, forge in FORGED.items():
+        site.entra.manners.token = forge
+        assert_refused(await site.chat_leg(site.browser(), await site.ask(VICTIM), VICTIM))
+        assert (await site.codes("ingress.rejected"))[-1] == "chat.signature", how
     await assert_nothing_happened(site)
-    assert (await site.codes("ingress.rejected"))[-1] == "chat.signature"
 
 
 async def test_a_guest_is_not_even_offered_a_link(site: TeamsInstallation) -> None:

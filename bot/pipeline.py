@@ -212,8 +212,9 @@ class Pipeline:
     async def _denied(self, turn: Turn, decision: Deny) -> Ending:
         if decision.error:
             log.critical("policy_error", detail=decision.detail, correlation=turn.scribe.correlation)
-        if decision.reason is Reason.IDENTITY_CHECK_STALE and not turn.revalidated:
-            return await self._ask_provider(turn)
+        stale = decision.reason is Reason.IDENTITY_CHECK_STALE and not turn.revalidated
+        if stale and (ending := await self._ask_provider(turn)):
+            return ending
         return end(turn, EventType.ACCESS_DECIDED, "deny", self._told_why(turn, decision))
 
     def _told_why(self, turn: Turn, decision: Deny) -> Answer:
@@ -251,15 +252,19 @@ class Pipeline:
         return Ending(event=event(turn, EventType.ACCESS_DECIDED, wanted.decision), answer=answer)
 
     async def _revalidate(self, turn: Turn, decision: Decision) -> Ending | None:
-        """Step 8: what policy marks is asked of the provider now, and decided again on what it answers."""
+        """Step 8: what policy marks is asked of the provider now, anything else once a minute while it answers.
+
+        It is decided again on what the provider answers.
+        """
         marked = isinstance(decision, Permit) and decision.obligations.revalidate
-        if turn.revalidated or not marked:
+        assert turn.standing is not None
+        if turn.revalidated or not (marked or self.revalidator.is_due(turn.standing.person)):
             turn.trace(Step.REVALIDATE, StepOutcome.OK if turn.revalidated else StepOutcome.SKIPPED)
             return None
-        return await self._ask_provider(turn)
+        return await self._ask_provider(turn, or_else_go_on=not marked)
 
-    async def _ask_provider(self, turn: Turn) -> Ending:
-        """Raises `Stale` once the provider has answered."""
+    async def _ask_provider(self, turn: Turn, *, or_else_go_on: bool = False) -> Ending | None:
+        """Raises `Stale` once the provider has answered; None where it did not, and what policy allowed goes on."""
         assert turn.standing is not None
         assert turn.standing.person is not None
         turn.revalidated = True
@@ -268,6 +273,8 @@ class Pipeline:
         except (AccountRevoked, ProviderUnavailable) as error:
             outcome = StepOutcome.NO if isinstance(error, AccountRevoked) else StepOutcome.FAILED
             turn.trace(Step.REVALIDATE, outcome, code=error.code)
+            if or_else_go_on and isinstance(error, ProviderUnavailable):
+                return None
             answer = refusals.failed(turn.voice, error.code, turn.scribe.correlation)
             return end(turn, EventType.ACCESS_DECIDED, "deny", answer)
         raise Stale("decided before the provider was asked", code="revalidated")

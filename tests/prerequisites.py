@@ -8,7 +8,12 @@ import pytest
 
 def missing(program: str, package: str) -> NoReturn:
     """Skip the test, or fail it where CI=true."""
-    sentence = f"{program} is missing: sudo apt-get install {package}"
+    missing_part(program, f"sudo apt-get install {package}")
+
+
+def missing_part(part: str, mend: str) -> NoReturn:
+    """The same, for what is not installed by apt."""
+    sentence = f"{part} is missing: {mend}"
     if os.environ.get("CI") == "true":
         pytest.fail(sentence)
     pytest.skip(sentence)

@@ -51,7 +51,7 @@ EFFECTS = {
     SignalKind.LOGOUT: SignalEffect.END,
     SignalKind.PROVISIONED_CHANGE: SignalEffect.RECHECK,
     SignalKind.SESSION_REVOKED: SignalEffect.END,
-    SignalKind.TOKEN_CLAIMS_CHANGE: SignalEffect.RECHECK,
+    SignalKind.TOKEN_CLAIMS_CHANGE: SignalEffect.END,
     SignalKind.VERIFICATION: SignalEffect.NONE,
 }
 

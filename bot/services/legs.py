@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import ConfigDict, TypeAdapter
 
@@ -41,6 +42,8 @@ class Leg:
     flow: bytes = b""
     sign_in: SignIn | None = None
     next_path: str = ""
+    begun_at: datetime | None = None
+    """When the browser was sent to the provider: what a signal ended since is not opened again by this sign-in."""
 
 
 LEG: TypeAdapter[Leg] = TypeAdapter(Leg)

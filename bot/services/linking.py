@@ -8,9 +8,10 @@ A link is made only when all of this holds (invariant 2: a forwarded link never 
 (4) the company sign-in, in that browser, passed every check of the provider's adapter;
 (5) the person confirmed the page that names both accounts, by a POST;
 (6) the chat account is not linked, and the person is not locked;
-(7) where the person has another chat account already, a code of their authenticator came with that POST.
+(7) where the person has another chat account already, a code of their authenticator came with that POST;
+(8) since the browser was sent to the provider, no signal of the directory ended this person's sessions.
 
-Renewing a session needs (1), (2), (4) and that the identity is the linked one: no chat leg, no naming page.
+Renewing a session needs (1), (2), (4), (8) and that the identity is the linked one: no chat leg, no naming page.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from bot.services.first_administrator import Administrators, appoint
 from bot.services.further_accounts import WrongCode
 from bot.services.legs import LEG, LEG_SECONDS, TICKET, TICKET_SECONDS, Leg, Ticket
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
+from bot.services.signals import ended_since
 from bot.texts.sentences import voice
 
 
@@ -184,10 +186,11 @@ class Linking:
         return await self._company(state, replace(leg, stage="company"))
 
     async def _company(self, state: str, leg: Leg, *, max_age: int | None = None) -> str:
+        begun_at = self._clock.now()
         attempt = await self._providers[leg.provider].begin_sign_in(
             redirect_uri=self._company_redirect(leg.provider), state=state, max_age=max_age
         )
-        moved = replace(leg, stage="company", flow=attempt.flow)
+        moved = replace(leg, stage="company", flow=attempt.flow, begun_at=begun_at)
         await self._database.write(lambda tx: self._move(tx, state, moved))
         return attempt.authorize_url
 
@@ -315,6 +318,9 @@ class Linking:
         if tx.interactions.take(state, now=now) is None:
             raise HandleSpent(code="leg.spent")
         identity = identity_of(sign_in.claims)
+        # Condition 8 of the list above.
+        if leg.begun_at is None or ended_since(tx, identity, leg.begun_at):
+            raise SignInRefused("the directory ended what this began", code="link.ended_meanwhile")
         person = remember_person(tx, leg.provider, sign_in.claims, now)
         scribe = self._scribe(leg, identity)
         if leg.channel is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from bot.domain.audit import EventType
@@ -25,6 +25,12 @@ POLLS = 60
 """Three seconds: people are told by then that the provider does not answer."""
 
 
+FRESH_SECONDS = 60
+"""While the provider answers, nobody is believed on an older answer than this."""
+AWAY_SECONDS = 15
+"""How long after it did not answer a provider is left alone by what does not depend on it: nobody waits twice."""
+
+
 class Revalidator:
     """One for all providers."""
 
@@ -41,6 +47,15 @@ class Revalidator:
         self._clock = clock
         self._administrators = administrators
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._away_until: dict[str, datetime] = {}
+
+    def is_due(self, person: Person | None) -> bool:
+        """Whether the provider is to be asked about this person even where policy does not demand it."""
+        if person is None:
+            return False
+        now = self._clock.now()
+        away_until = self._away_until.get(person.provider, now)
+        return now >= away_until and now - person.idp_checked_at > timedelta(seconds=FRESH_SECONDS)
 
     async def check(self, person: Person, scribe: Scribe) -> Person:
         """The person as the provider describes them now, stored.
@@ -72,6 +87,7 @@ class Revalidator:
         try:
             return await self._ask(person, scribe)
         except ProviderUnavailable:
+            self._away_until[person.provider] = self._clock.now() + timedelta(seconds=AWAY_SECONDS)
             await self._database.write(lambda tx: tx.tokens.release(person.identity))
             raise
 

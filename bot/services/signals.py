@@ -38,6 +38,9 @@ KEPT = timedelta(days=14)
 """How long an id is remembered: longer than the oldest signal that is taken."""
 DISABLES_A_MINUTE = 20
 """More from one source than this is a mistake or an attack, until somebody has looked."""
+RECORDS = 100
+"""So many signals about one person within one sign-in are no time to sign in."""
+ENDS = frozenset({SignalEffect.END, SignalEffect.SUSPEND})
 NEVER_CHECKED = datetime(NEVER_CHECKED_YEAR, 1, 1, tzinfo=UTC)
 
 log = structlog.get_logger("doorward.signals")
@@ -97,6 +100,18 @@ def happened(tx: Transaction, source: SignalSource, happening: Happening, scribe
             code=f"signal.{effect}" if known or kind is SignalKind.VERIFICATION else "signal.nobody",
         )
     )
+
+
+def ended_since(tx: Transaction, identity: LinkedIdentity, since: datetime) -> bool:
+    """Whether a signal from then on ended this person's sessions: a sign-in begun before it must not open one.
+
+    Read from the audit log, which has a record of everybody a source spoke of, known here or not, and from which none
+    can be taken out unseen.
+    """
+    told = tx.audit.search(
+        resource=f"Person::{identity.key}", type_prefix=EventType.SIGNAL_RECEIVED, since=since, limit=RECORDS
+    )
+    return any(EFFECTS[SignalKind(record.event.action)] in ENDS for record in told) or len(told) == RECORDS
 
 
 def _carry_out(

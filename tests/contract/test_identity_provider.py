@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 import pytest
 
-from adapters.idp.demo.people import BY_USERNAME, PEOPLE, subject_of
+from adapters.idp.demo.people import BY_USERNAME, subject_of
 from adapters.idp.demo_provider import DemoProvider
 from adapters.idp.oidc import OidcProvider
-from bot.errors import AccountRevoked, ProviderUnavailable, SignInRefused
+from bot.errors import AccountRevoked, SignInRefused
 from bot.ports.identity_provider import IdentityProvider, SignIn
 from tests.fakes.person_at_provider import PersonAtProvider, SignInFailed
+from tests.node_provider import node_provider
 
 REDIRECT_URI = "http://127.0.0.1:9/signin/callback/demo"
-ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def demo() -> Iterator[DemoProvider]:
-    with DemoProvider.start(redirect_uris=[REDIRECT_URI]) as provider:
-        yield provider
+class RealProvider(Protocol):
+    """A provider in a process of its own, whose directory a test can change."""
+
+    issuer: str
+    transport_url: str
+    client_id: str
+    client_secret: str
+    ahead_seconds: float
+
+    def disable(self, username: str) -> None: ...
+
+    def enable(self, username: str) -> None: ...
+
+    def change(self, username: str, **fields: Any) -> None: ...
+
+    def advance(self, seconds: float) -> None: ...
+
+
+@pytest.fixture(scope="module", params=["Canaille", "oidc-provider"])
+def demo(request: pytest.FixtureRequest) -> Iterator[RealProvider]:
+    if request.param == "Canaille":
+        with DemoProvider.start(redirect_uris=[REDIRECT_URI]) as canaille:
+            yield canaille
+    else:
+        with node_provider([REDIRECT_URI]) as from_npm:
+            yield from_npm
 
 
 @pytest.fixture
-async def identity(demo: DemoProvider) -> AsyncIterator[OidcProvider]:
+async def identity(demo: RealProvider) -> AsyncIterator[OidcProvider]:
     provider = adapter(demo)
     yield provider
     await provider.close()
@@ -39,11 +58,11 @@ async def identity(demo: DemoProvider) -> AsyncIterator[OidcProvider]:
 
 @pytest.fixture
 def person() -> Iterator[PersonAtProvider]:
-    with PersonAtProvider() as at_provider:
+    with PersonAtProvider(one_each=True) as at_provider:
         yield at_provider
 
 
-def adapter(demo: DemoProvider) -> OidcProvider:
+def adapter(demo: RealProvider) -> OidcProvider:
     return OidcProvider(
         name="demo",
         kind="oidc",
@@ -54,14 +73,14 @@ def adapter(demo: DemoProvider) -> OidcProvider:
     )
 
 
-def provider_time(demo: DemoProvider) -> datetime:
+def provider_time(demo: RealProvider) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=demo.ahead_seconds)
 
 
 async def signed_in(
     identity: IdentityProvider,
     person: PersonAtProvider,
-    demo: DemoProvider,
+    demo: RealProvider,
     username: str,
     *,
     max_age: int | None = None,
@@ -76,7 +95,7 @@ async def signed_in(
 
 @pytest.mark.parametrize("username", sorted(BY_USERNAME))
 async def test_everybody_signs_in_and_is_who_the_directory_says(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider, username: str
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider, username: str
 ) -> None:
     claims = (await signed_in(identity, person, demo, username)).claims
     known = BY_USERNAME[username]
@@ -89,11 +108,6 @@ async def test_everybody_signs_in_and_is_who_the_directory_says(
     assert claims.amr == ("pwd",)
     assert claims.auth_time is not None
     assert abs(claims.auth_time - provider_time(demo)) < timedelta(seconds=20)
-
-
-def test_there_are_two_departments_and_two_regions() -> None:
-    assert {person.department for person in PEOPLE} == {"sales", "support"}
-    assert {person.region for person in PEOPLE} == {"eu", "us"}
 
 
 @pytest.mark.requirement("18")
@@ -110,7 +124,7 @@ async def test_the_authorization_request_carries_state_nonce_and_a_hashed_verifi
 
 
 @pytest.mark.requirement("18")
-async def test_a_code_is_redeemed_once(identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider) -> None:
+async def test_a_code_is_redeemed_once(identity: OidcProvider, person: PersonAtProvider, demo: RealProvider) -> None:
     attempt = await identity.begin_sign_in(redirect_uri=REDIRECT_URI, state="once", login_hint="john")
     response = await asyncio.to_thread(person.sign_in, attempt.authorize_url, REDIRECT_URI)
     await identity.complete_sign_in(flow=attempt.flow, response=response, now=provider_time(demo))
@@ -121,7 +135,7 @@ async def test_a_code_is_redeemed_once(identity: OidcProvider, person: PersonAtP
 
 @pytest.mark.requirement("18")
 async def test_a_code_of_another_attempt_is_refused(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider
 ) -> None:
     theirs = await identity.begin_sign_in(redirect_uri=REDIRECT_URI, state="same", login_hint="john")
     ours = await identity.begin_sign_in(redirect_uri=REDIRECT_URI, state="same", login_hint="john")
@@ -132,7 +146,7 @@ async def test_a_code_of_another_attempt_is_refused(
 
 
 async def test_codes_that_nobody_redeemed_do_no_harm(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider
 ) -> None:
     """Canaille's memory backend took conditions for alternatives, and redeemed somebody else's code."""
     for username in ("john", "mia", "sarah", "sue"):
@@ -144,7 +158,7 @@ async def test_codes_that_nobody_redeemed_do_no_harm(
 
 
 async def test_a_wrong_password_signs_nobody_in(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider
 ) -> None:
     attempt = await identity.begin_sign_in(redirect_uri=REDIRECT_URI, state="wrong", login_hint="john")
     with pytest.raises(SignInFailed):
@@ -153,7 +167,7 @@ async def test_a_wrong_password_signs_nobody_in(
 
 
 async def test_revalidation_brings_changed_roles_and_keeps_the_authentication_time(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider
 ) -> None:
     signed = await signed_in(identity, person, demo, "sue")
     demo.change("sue", roles=["employee"], region="us")
@@ -173,7 +187,7 @@ async def test_revalidation_brings_changed_roles_and_keeps_the_authentication_ti
 
 
 async def test_a_disabled_account_is_revoked_at_the_next_revalidation_and_cannot_sign_in(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider
 ) -> None:
     signed = await signed_in(identity, person, demo, "john")
     demo.disable("john")
@@ -191,7 +205,7 @@ async def test_a_disabled_account_is_revoked_at_the_next_revalidation_and_cannot
 
 
 async def test_the_account_can_be_asked_about_again_and_again(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider
 ) -> None:
     """Refresh tokens rotate, and MSAL keeps HTTP 400 answers for a minute: neither may show."""
     signed = await signed_in(identity, person, demo, "mia")
@@ -207,7 +221,7 @@ async def test_the_account_can_be_asked_about_again_and_again(
 
 
 async def test_a_cache_of_somebody_else_is_no_revalidation(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider
 ) -> None:
     raj = await signed_in(identity, person, demo, "raj")
     with pytest.raises(AccountRevoked) as refused:
@@ -217,7 +231,7 @@ async def test_a_cache_of_somebody_else_is_no_revalidation(
 
 @pytest.mark.requirement("28")
 async def test_a_revoked_grant_is_dead_at_the_provider(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider
 ) -> None:
     signed = await signed_in(identity, person, demo, "ada")
     assert await identity.revoke(token_cache=signed.token_cache) is True
@@ -228,7 +242,7 @@ async def test_a_revoked_grant_is_dead_at_the_provider(
 
 
 async def test_an_hour_passes_on_both_sides(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider
 ) -> None:
     signed = await signed_in(identity, person, demo, "john")
     demo.advance(3600)
@@ -241,7 +255,7 @@ async def test_an_hour_passes_on_both_sides(
 
 
 async def test_a_maximum_age_asks_for_the_password_only_when_it_has_passed(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider
 ) -> None:
     await signed_in(identity, person, demo, "john")
     await signed_in(identity, person, demo, "john", max_age=300)
@@ -253,94 +267,5 @@ async def test_a_maximum_age_asks_for_the_password_only_when_it_has_passed(
     assert person.passwords_typed == 3
 
 
-async def test_two_people_have_two_sessions_in_one_browser(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider
-) -> None:
-    for username in ("john", "mia", "john", "mia"):
-        assert (await signed_in(identity, person, demo, username)).claims.username == username
-    assert person.passwords_typed == 2
-    names = {cookie.name for cookie in person.browser.cookies.jar}
-    assert {"idp_session_john", "idp_session_mia"} <= names
-    assert not {"session", "canaille", "provider_session"} & names
-
-
-async def test_opening_the_login_page_by_name_is_no_authentication(
-    identity: OidcProvider, person: PersonAtProvider, demo: DemoProvider
-) -> None:
-    """Canaille counts a switch between open sessions as a fresh login; the demo's provider does not."""
-    await signed_in(identity, person, demo, "john")
-    demo.advance(301)
-    page = person.browser.get(f"{demo.transport_url}/login/john")
-    assert page.headers["Location"].endswith("/auth/password")
-    await signed_in(identity, person, demo, "john", max_age=300)
-    assert person.passwords_typed == 2
-
-
-async def test_the_login_page_helps(identity: OidcProvider, person: PersonAtProvider) -> None:
-    attempt = await identity.begin_sign_in(redirect_uri=REDIRECT_URI, state="help", login_hint=None)
-    names = person.browser.get(attempt.authorize_url, follow_redirects=True)
-    assert 'data-testid="sign-in-as-raj"' in names.text
-    password = person.browser.get(names.url.join("/login/raj"), follow_redirects=True)
-    assert 'data-testid="demo-password"' in password.text
-    assert 'value="demo"' in password.text
-
-
-async def test_the_provider_says_where_a_browser_ends_its_session(identity: OidcProvider, demo: DemoProvider) -> None:
-    url = await identity.end_session_url()
-    assert url == f"{demo.transport_url}/oauth/end_session?client_id=doorward"
-
-
 async def test_ping_reaches_the_provider(identity: OidcProvider) -> None:
     await identity.ping()
-
-
-@pytest.mark.requirement("30")
-async def test_a_provider_that_has_gone_is_unavailable(person: PersonAtProvider) -> None:
-    with DemoProvider.start(redirect_uris=[REDIRECT_URI]) as gone:
-        identity = adapter(gone)
-        signed = await signed_in(identity, person, gone, "john")
-    with pytest.raises(ProviderUnavailable):
-        await identity.ping()
-    with pytest.raises(ProviderUnavailable):
-        await identity.revalidate(subject="s", token_cache=signed.token_cache, now=datetime.now(UTC))
-    await identity.close()
-
-
-def test_an_unknown_account_cannot_be_disabled(demo: DemoProvider) -> None:
-    with pytest.raises(ProviderUnavailable, match="KeyError"):
-        demo.disable("nobody")
-    demo.enable("john")
-
-
-def test_the_provider_answers_on_loopback_only(demo: DemoProvider) -> None:
-    table = Path(f"/proc/{demo.pid}/net/tcp").read_text().splitlines()[1:]
-    local = [line.split()[1] for line in table if int(line.split()[1].partition(":")[2], 16) == demo.port]
-    assert local
-    assert {address.partition(":")[0] for address in local} == {"0100007F"}
-
-
-def test_a_secret_is_in_no_argument_and_no_environment(demo: DemoProvider) -> None:
-    seen = Path(f"/proc/{demo.pid}/cmdline").read_bytes() + Path(f"/proc/{demo.pid}/environ").read_bytes()
-    assert demo.client_secret.encode() not in seen
-
-
-def test_the_provider_dies_with_whoever_started_it() -> None:
-    program = (
-        "import os, sys\n"
-        "from adapters.idp.demo_provider import DemoProvider\n"
-        "provider = DemoProvider.start(redirect_uris=[])\n"
-        "print(provider.port, flush=True)\n"
-        "os.kill(os.getpid(), 9)\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    port = int(killed.stdout)
-    assert killed.returncode == -9
-    with httpx2.Client(trust_env=False, timeout=3.0) as client:
-        for _ in range(200):
-            try:
-                client.get(f"http://127.0.0.1:{port}/.well-known/openid-configuration")
-            except httpx2.ConnectError:
-                return
-            except httpx2.TransportError:
-                continue  # going down while it was asked
-    pytest.fail("the provider still answers")

@@ -24,6 +24,8 @@ class FakeDirectory:
     name: str = "test"
     away: bool = False
     asked: int = 0
+    refused: int = 0
+    """How often it was asked for anything while it was away."""
     disabled: set[str] = field(default_factory=set)
     rotates: bool = False
     """Refresh tokens rotate, and a used one ends the grant (RFC 9700 §4.14.2)."""
@@ -104,4 +106,5 @@ class FakeDirectory:
 
     def _reach(self) -> None:
         if self.away:
+            self.refused += 1
             raise ProviderUnavailable("away")

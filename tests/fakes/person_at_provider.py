@@ -22,8 +22,11 @@ class SignInFailed(AssertionError):
 class PersonAtProvider:
     """One browser, with one cookie jar for everybody who uses it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_each: bool = False) -> None:
+        """With `one_each` everybody has a browser of their own."""
         self.browser = httpx2.Client(trust_env=False)
+        self._one_each = one_each
+        self._browsers = {"": self.browser}
         self.passwords_typed = 0
         self.last_page = ""
 
@@ -33,12 +36,18 @@ class PersonAtProvider:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.browser.close()
+        for browser in self._browsers.values():
+            browser.close()
 
     def show(self, username: str) -> None:
         """What the playground does when one switches to a person."""
-        # `http.cookiejar` calls a host without a dot so.
-        self.browser.cookies.set("demo_person", username, domain="localhost.local", path="/")
+        if self._one_each:
+            if username not in self._browsers:
+                self._browsers[username] = httpx2.Client(trust_env=False)
+            self.browser = self._browsers[username]
+        # The second is what `http.cookiejar` calls a host without a dot.
+        for domain in ("127.0.0.1", "localhost.local"):
+            self.browser.cookies.set("demo_person", username, domain=domain, path="/")
 
     def sign_in(self, authorize_url: str, redirect_uri: str, *, password: str = PASSWORD) -> dict[str, str]:
         """The authorization response; raises SignInFailed when the provider keeps asking."""

@@ -23,13 +23,14 @@ from bot.domain.totp import code_at
 from bot.ports.chat import ChatPlatform
 from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.database import Database, Transaction
+from bot.ports.identity_provider import IdentityProvider, SignIn
 from bot.ports.ingress import DialogAnswer
 from bot.ports.trace import NullTracer
 from bot.services import step_up
 from bot.services.approvals import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
-from bot.services.sessions import open_session, remember_person
+from bot.services.sessions import identity_of, open_session, remember_person
 from policy.cedar import load
 from storage.crypto import Keyring, Purpose
 from storage.database import open_database
@@ -66,6 +67,7 @@ class World:
     accounts: Mapping[str, ChannelIdentity] = field(default_factory=dict)
     """Chat accounts by name, where they are not the playground's."""
     seeds: dict[str, str] = field(default_factory=dict)
+    identities: dict[str, LinkedIdentity] = field(default_factory=dict)
     _events: count[int] = field(default_factory=lambda: count(1))
 
     def channel(self, name: str) -> ChannelIdentity:
@@ -73,17 +75,18 @@ class World:
         return known or ChannelIdentity(platform=Platform.PLAYGROUND, tenant="demo", account=name)
 
     def identity(self, name: str) -> LinkedIdentity:
-        return LinkedIdentity(issuer=Issuer(ISSUER), subject=Subject(name))
+        return self.identities.get(name) or LinkedIdentity(issuer=Issuer(ISSUER), subject=Subject(name))
 
-    async def sign_in(self, name: str) -> None:
+    async def sign_in(self, name: str, signed: SignIn | None = None, *, provider: str = "test") -> None:
         """Link and open a session, as the sign-in pages would."""
-        signed, now = self.directory.sign_in(name), self.clock.now()
+        signed, now = signed or self.directory.sign_in(name), self.clock.now()
+        self.identities[name] = identity_of(signed.claims)
 
         def work(tx: Transaction) -> None:
-            person = remember_person(tx, self.directory.name, signed.claims, now)
+            person = remember_person(tx, provider, signed.claims, now)
             if tx.links.find(self.channel(name)) is None:
                 tx.links.insert(
-                    Link(channel=self.channel(name), identity=person.identity, provider="test", linked_at=now)
+                    Link(channel=self.channel(name), identity=person.identity, provider=provider, linked_at=now)
                 )
             open_session(tx, self.channel(name), signed, LIMITS, now)
             tx.tokens.save(person.identity, signed.token_cache, expected_version=None, now=now)
@@ -214,6 +217,7 @@ async def world(
     platforms: Mapping[Platform, ChatPlatform] | None = None,
     accounts: Mapping[str, ChannelIdentity] | None = None,
     hr: Place = HR_CHANNEL,
+    providers: Mapping[str, IdentityProvider] | None = None,
 ) -> AsyncIterator[World]:
     """A fresh world on SQLite, or on the database at `url`; with the `keys` of another it is a replica of that one.
 
@@ -239,7 +243,7 @@ async def world(
             systems=Systems(hr=backend.hr, crm=backend.crm),
             hr_facts=backend.facts,
             crm_facts=backend.facts,
-            providers={"test": directory},
+            providers=providers or {"test": directory},
             platforms=platforms or {Platform.PLAYGROUND: chat},
             chat_sign_ins=dict.fromkeys(platforms or {Platform.PLAYGROUND: chat}, no_leg),
             limits=LIMITS,

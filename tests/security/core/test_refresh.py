@@ -7,7 +7,7 @@ import pytest
 
 from bot.errors import ProviderUnavailable
 from bot.services.audit_trail import Scribe
-from bot.services.revalidation import HOLD_SECONDS
+from bot.services.revalidation import AWAY_SECONDS, FRESH_SECONDS, HOLD_SECONDS
 from tests.fakes.world import World
 
 MESSAGES = 25
@@ -62,3 +62,33 @@ async def test_a_provider_that_is_away_gives_the_hold_back(here: World) -> None:
     here.directory.away = False
     await here.core.pipeline.revalidator.check(person, scribe)
     assert here.directory.asked == 1
+
+
+@pytest.mark.requirement("29", "45")
+async def test_what_is_not_sensitive_is_believed_for_a_minute(here: World) -> None:
+    await here.sign_in("sue")
+    here.clock.advance(timedelta(seconds=FRESH_SECONDS))
+    assert "Northwind" in await here.say("sue", "customer Northwind Traders")
+    assert here.directory.asked == 0
+    here.clock.advance(timedelta(seconds=1))
+    here.directory.roles["sue"] = frozenset({"employee"})
+    assert "Northwind Traders" not in await here.say("sue", "customer Northwind Traders"), "the role is gone at once"
+    assert here.directory.asked == 1
+    here.directory.disabled.add("sue")
+    here.clock.advance(timedelta(seconds=FRESH_SECONDS + 1))
+    assert "Northwind" not in await here.say("sue", "balance")
+    assert not await here.database.read(lambda tx: tx.sessions.of_identity(here.identity("sue")))
+
+
+@pytest.mark.requirement("30")
+async def test_a_provider_that_is_away_is_waited_for_once_and_low_risk_reading_goes_on(here: World) -> None:
+    await here.sign_in("john")
+    here.directory.away = True
+    here.clock.advance(timedelta(seconds=FRESH_SECONDS + 1))
+    for _ in range(3):
+        assert "14 days" in await here.say("john", "balance")
+    assert here.directory.refused == 1
+    here.clock.advance(timedelta(seconds=AWAY_SECONDS))
+    here.directory.away = False
+    await here.say("john", "balance")
+    assert (here.directory.refused, here.directory.asked) == (1, 1)

@@ -12,6 +12,7 @@ from bot.capabilities.performing import Performing
 from bot.capabilities.reconciling import Reconciling
 from bot.capabilities.starting import Starting
 from bot.domain.identity import Platform
+from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits
 from bot.jobs import Jobs
 from bot.pipeline import Pipeline
@@ -81,6 +82,7 @@ class Outside:
     administrators: Administrators = field(default_factory=Administrators)
     silent: SilentProvider | None = None
     """Where a chat platform's client brings a token of its user: who proves it."""
+    rollout: Rollout = field(default_factory=Rollout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +194,13 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         clock=clock,
         tracer=outside.tracer,
         catalogue=BY_NAME,
-        arrival=Arrival(database=database, clock=clock, limits=outside.limits, public_url=outside.public_url),
+        arrival=Arrival(
+            database=database,
+            clock=clock,
+            limits=outside.limits,
+            public_url=outside.public_url,
+            rollout=outside.rollout,
+        ),
         hearing=Hearing(understanding(), BY_NAME),
         facts=FactsDesk(authorizer=authorizer, mint=outside.mint, sources=sources),
         authorizer=authorizer,
@@ -207,6 +215,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
             limits=outside.limits,
             authorizer=authorizer,
             performing=performing,
+            rollout=outside.rollout,
         ),
         delivery=delivery,
         public_url=outside.public_url,

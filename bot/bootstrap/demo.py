@@ -31,6 +31,7 @@ from bot.bootstrap.core import Core, Outside, compose
 from bot.bootstrap.limits import session_limits
 from bot.bootstrap.pages import pages
 from bot.bootstrap.refusals import DEMO_MARK, refuse_real_parts
+from bot.bootstrap.shell_setup import rollout
 from bot.capabilities.model import Systems
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
@@ -150,6 +151,7 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
             public_url=origin,
             csrf_key=keys.newest(Purpose.CSRF).secret,
             webauthn=relying_party(origin),
+            rollout=rollout(settings),
         )
     )
     ticker = Ticker(core.jobs)

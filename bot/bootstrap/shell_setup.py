@@ -6,6 +6,7 @@ import secrets
 from datetime import datetime
 
 from bot.bootstrap.installation import keyring, on_database
+from bot.domain.rollout import Rollout
 from bot.errors import Misconfigured
 from bot.ports.database import Database
 from bot.services import first_administrator
@@ -20,6 +21,18 @@ def administrators(settings: Settings) -> Administrators:
     groups = [name.removeprefix("group:") for name in named if name.startswith("group:")]
     people = frozenset(name for name in named if not name.startswith("group:"))
     return Administrators(people=people, group=groups[0] if groups else "")
+
+
+def rollout(settings: Settings) -> Rollout:
+    """How far it is opened; whom the settings name as administrators is always in."""
+    given = settings.rollout
+    return Rollout(
+        mode=given.mode,
+        people=frozenset(given.people),
+        groups=frozenset(given.groups),
+        channels=frozenset(given.channels),
+        administrators=administrators(settings).people,
+    )
 
 
 def link(settings: Settings, now: datetime, kind: str) -> str:

@@ -15,6 +15,7 @@ from bot.domain.cards import Card, Fact
 from bot.domain.identity import ChannelIdentity, principal_of
 from bot.domain.intent import Intent, Origin
 from bot.domain.messages import EventKind, IncomingMessage, Place
+from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits, SessionState, Standing
 from bot.domain.start import Started, StartState
 from bot.ports.clock import Clock
@@ -66,6 +67,7 @@ class Starting:
     limits: SessionLimits
     authorizer: Authorizer
     performing: Performing
+    rollout: Rollout
 
     async def start(self, turn: Turn) -> Draft:
         """The start card of whoever a turn is of; `turn.circumstances` is filled in. Raises `StorageUnavailable`."""
@@ -99,8 +101,10 @@ class Starting:
             locale=locale,
             timezone=timezone,
         )
+        reader = voice(standing.person.locale if standing.person else locale)
+        if not self.rollout.admits(who, place, standing, now):
+            return await self._shown(message, start_card.not_in_pilot(reader), StartState.NOT_IN_PILOT)
         if standing.state is not SessionState.ALIVE or standing.person is None:
-            reader = voice(locale)
             return await self._shown(message, start_card.not_signed_in(reader), StartState.NOT_SIGNED_IN)
         turn = await self._turn(message, standing)
         beginning = await self._beginning(turn)

@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.answer import Answer
 from bot.domain.audit import EventType
 from bot.domain.identity import principal_of
 from bot.domain.messages import EventKind, IncomingMessage, ReplyWindow
 from bot.domain.proposal import ProposalState
+from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits, SessionState, Standing
 from bot.errors import IntegrityAlarm
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome
-from bot.services import linking, refusals
+from bot.services import linking, refusals, start_card
 from bot.services.buttons import PRESSED
 from bot.services.throttling import allows_message
 from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, end, is_slot
 from bot.services.unlinking import disowning
 
 TYPED = (EventKind.MESSAGE, EventKind.COMMAND)
+OUTSIDE = "rollout.outside"
+TOLD_SECONDS = 30 * 86_400
+"""Whoever is not in the pilot is told so once in this time."""
+SIGN_IN = frozenset({"sign-in", "signin", "sign in"})
 
 
 class Arrival:
     """Finds out who is there."""
 
-    def __init__(self, *, database: Database, clock: Clock, limits: SessionLimits, public_url: str) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        limits: SessionLimits,
+        public_url: str,
+        rollout: Rollout | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._limits = limits
         self._public_url = public_url
+        self._rollout = rollout or Rollout()
 
     def at_the_door(self, tx: Transaction, message: IncomingMessage) -> Arrived | None:
         """What these steps need, read in the transaction that makes the message durable.
@@ -55,6 +69,8 @@ class Arrival:
             turn.trace(Step.THROTTLE, StepOutcome.NO)
             return end(turn, EventType.MESSAGE_THROTTLED, "deny", refusals.failed(turn.voice, "throttled", ""))
         turn.trace(Step.THROTTLE, StepOutcome.OK)
+        if arrived.outside:
+            return self._outside(turn, told=arrived.told)
         standing = turn.standing = arrived.standing
         turn.slot, turn.pressed, turn.proposal = arrived.slot, arrived.pressed, arrived.proposal
         if ending := disowning(turn):
@@ -78,6 +94,9 @@ class Arrival:
         if not counted and not allows_message(tx, message, now):
             return replace(known, within=False)
         standing = tx.sessions.use(message.who, now=now, limits=self._limits)
+        if not self._admits(tx, message, standing, now):
+            first = tx.throttle.hit(f"rollout|{message.who.key}", limit=1, window_seconds=TOLD_SECONDS, now=now)
+            return replace(known, standing=standing, outside=True, told=not first)
         slot, pressed = known.slot, known.pressed
         if message.kind in TYPED and slot is None and standing.state is SessionState.ALIVE:
             waiting = tx.pending.take(message.who, now=now)
@@ -88,6 +107,23 @@ class Arrival:
         proposal = message.fields.get("proposal") if message.kind is EventKind.RESUME else named
         found = tx.proposals.find(str(proposal)) if proposal else None
         return Arrived(within=True, standing=standing, slot=slot, pressed=pressed, proposal=found)
+
+    def _admits(self, tx: Transaction, message: IncomingMessage, standing: Standing, now: datetime) -> bool:
+        """Whether the rollout lets this account in. A session that is over was read without roles: they are read now."""
+        who, place = message.who, message.place
+        if self._rollout.admits(who, place, standing, now):
+            return True
+        if standing.person is None:
+            return _comes_to_sign_in(message)
+        grants = tuple(tx.roles.of_identity(standing.person.identity))
+        return self._rollout.admits(who, place, replace(standing, grants=grants), now)
+
+    def _outside(self, turn: Turn, *, told: bool) -> Ending:
+        """One polite sentence, once; afterwards only where a platform waits for an answer."""
+        turn.trace(Step.WHO, StepOutcome.NO, code=OUTSIDE)
+        asked = turn.message.kind is not EventKind.MESSAGE
+        draft = start_card.not_in_pilot(turn.voice) if asked or not told else None
+        return end(turn, EventType.ACCESS_DECIDED, "deny", Answer(draft=draft, code=OUTSIDE))
 
     def _recognise(self, turn: Turn, standing: Standing) -> None:
         assert standing.person is not None
@@ -109,6 +145,12 @@ class Arrival:
 
         event = turn.scribe.event(EventType.SIGN_IN_OFFERED, decision="sign_in", code=state, time=turn.now)
         return Ending(event=event, answer=answer)
+
+
+def _comes_to_sign_in(message: IncomingMessage) -> bool:
+    """An account nobody knows asks for sign-in in so many words: it may be an administrator's, who is always in."""
+    words = message.text.casefold().strip().removeprefix("/doorward").lstrip("/ ")
+    return message.kind in TYPED and words in SIGN_IN
 
 
 def _check_handle(turn: Turn) -> Ending | None:

@@ -61,6 +61,10 @@ class Arrived:
     slot: IncomingMessage | None = None
     pressed: Interaction | None = None
     proposal: Proposal | None = None
+    outside: bool = False
+    """Not in the pilot: nothing else was looked at."""
+    told: bool = False
+    """They were told so before."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from bot.settings.values import Group, listed
+from bot.domain.rollout import RolloutMode
+from bot.settings.values import Group, Listed, listed
 
 
 class SessionSettings(Group):
@@ -37,3 +38,30 @@ class Bootstrap(Group):
     """Who are administrators from the start, and only while they are named here."""
 
     administrators: Annotated[tuple[str, ...], BeforeValidator(_named)] = ()
+
+
+class Rollout(Group):
+    """Who may use it while it is introduced; administrators always may."""
+
+    mode: RolloutMode = RolloutMode.EVERYBODY
+    people: Listed = ()
+    """`issuer#subject`, or a chat account `platform:tenant:account`."""
+    groups: Listed = ()
+    """`role:<role>` or `department:<department>`."""
+    channels: Listed = ()
+    """`platform:tenant:conversation`."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Rollout:
+        named = (*self.people, *self.groups, *self.channels)
+        if named and self.mode is not RolloutMode.PILOT:
+            raise ValueError("people, groups or channels are named, so __MODE has to be pilot")
+        if not named and self.mode is RolloutMode.PILOT:
+            raise ValueError("a pilot needs __PEOPLE, __GROUPS or __CHANNELS")
+        for name in self.groups:
+            kind, _, value = name.partition(":")
+            if kind not in {"role", "department"} or not value:
+                raise ValueError("__GROUPS: each is `role:` or `department:` and its name")
+        if any(name.count(":") < 2 for name in (*self.channels, *(one for one in self.people if "#" not in one))):
+            raise ValueError("__PEOPLE and __CHANNELS: each is `platform:tenant:id`; people also `issuer#subject`")
+        return self

@@ -17,6 +17,7 @@ from bot.domain.answer import Answer
 from bot.domain.audit import AuditRecord
 from bot.domain.identity import ChannelIdentity, Issuer, Link, LinkedIdentity, Platform, Subject
 from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind, ReplyWindow
+from bot.domain.rollout import Rollout
 from bot.domain.secret import Secret
 from bot.domain.session import SessionLimits
 from bot.domain.totp import code_at
@@ -218,6 +219,7 @@ async def world(
     accounts: Mapping[str, ChannelIdentity] | None = None,
     hr: Place = HR_CHANNEL,
     providers: Mapping[str, IdentityProvider] | None = None,
+    rollout: Rollout | None = None,
 ) -> AsyncIterator[World]:
     """A fresh world on SQLite, or on the database at `url`; with the `keys` of another it is a replica of that one.
 
@@ -250,6 +252,7 @@ async def world(
             routes=Routes(hr={hr.platform: hr}),
             public_url=PUBLIC_URL,
             csrf_key=keys.newest(Purpose.CSRF).secret,
+            rollout=rollout or Rollout(),
         )
     )
     try:

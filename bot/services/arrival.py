@@ -109,7 +109,7 @@ class Arrival:
         return Arrived(within=True, standing=standing, slot=slot, pressed=pressed, proposal=found)
 
     def _admits(self, tx: Transaction, message: IncomingMessage, standing: Standing, now: datetime) -> bool:
-        """Whether the rollout lets this account in. A session that is over was read without roles: they are read now."""
+        """Whether the rollout lets this account in. A session that is over was read without roles: they come now."""
         who, place = message.who, message.place
         if self._rollout.admits(who, place, standing, now):
             return True

@@ -19,7 +19,7 @@ from bot.services.ingress import InboxIngress
 from bot.texts.formats import clock_time
 from bot.texts.sentences import voice
 
-SWEEP_BATCH = 100
+SWEEP_BATCH = 50
 """Small enough that messages on SQLite's one writer hardly wait."""
 
 
@@ -98,10 +98,10 @@ class Jobs:
             tx.proofs.void_all(session.identity)
         scribe = Scribe(time=now, channel="scheduler", correlation="", principal=session.identity.key)
         tx.audit.append(scribe.event(EventType.SESSION_ENDED, resource=session.channel.key, code=f"session.{reason}"))
-        person = tx.persons.find(session.identity)
-        reader = voice(person.locale if person else None)
-        at = clock_time(now, person.timezone if person else "UTC", reader.language)
         for posted in tx.posted.about(refusals.session_card(session.channel))[-1:]:
+            person = tx.persons.find(session.identity)
+            reader = voice(person.locale if person else None)
+            at = clock_time(now, person.timezone if person else "UTC", reader.language)
             edit = edit_of(tx, posted, refusals.session_ended(reader, reason, at))
             return self._delivery.put(tx, edit, "") if edit else None
         return None

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.bench.candidates import CANDIDATES
 from tests.bench.measure import Measurement, Plan, measure
 from tests.bench.report import Extras, plain, table, write
+from tests.bench.sessions import session_costs
 from tests.bench.start import demo_start
 from tests.bench.step_up import step_up_cost
 
@@ -31,7 +32,7 @@ def bench(
     rounds: Annotated[int, typer.Option(help="Blocks of each candidate at each concurrency.")] = 12,
     block: Annotated[int, typer.Option(help="Requests a block.")] = 200,
     only: Annotated[list[str] | None, typer.Option(help="Only these candidates; may be repeated.")] = None,
-    extras: Annotated[bool, typer.Option(help="Measure the demo's start and a step-up too.")] = True,
+    extras: Annotated[bool, typer.Option(help="Measure the demo's start, a step-up and sessions too.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of the table.")] = False,
     write_to_docs: Annotated[bool, typer.Option("--write", help="Write docs/bench.md.")] = False,
 ) -> None:
@@ -42,7 +43,7 @@ def bench(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     plan = Plan(names=tuple(only or CANDIDATES), concurrencies=CONCURRENCIES, rounds=rounds, block=block)
-    total = len(plan.names) * (1 + rounds * len(CONCURRENCIES)) + (2 if extras else 0)
+    total = len(plan.names) * (1 + rounds * len(CONCURRENCIES)) + (3 if extras else 0)
     columns = (TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("starting", total=total, completed=-1)
@@ -65,8 +66,10 @@ def _run(plan: Plan, progress: Callable[[str], None], *, extras: bool) -> tuple[
             return measurement, None
         progress("a step-up")
         step_up = uvloop.run(step_up_cost(directory))
+        progress("sessions, a million of them")
+        sessions = uvloop.run(session_costs(directory))
         progress("the demo's start")
-        return measurement, Extras(start=demo_start(), step_up=step_up)
+        return measurement, Extras(start=demo_start(), step_up=step_up, sessions=sessions)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ class Sessions:
 
 async def session_costs(directory: Path, *, expired: int = EXPIRED, everyone: int = ALL) -> Sessions:
     """Measure all of it on one SQLite file."""
-    clock = FixedClock(START)
+    clock, directory = FixedClock(START), directory / "sessions"
+    directory.mkdir()
     async with world(directory, clock) as here:
         await here.sign_in("john")
         check, token = await _check(here), await _token(here)

@@ -149,6 +149,38 @@ def manifest_slack(
         show_json(slack_manifest(load().public_url if url is None else url))
 
 
+@manifest.command("teams")
+def manifest_teams(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The zip to write; never over another.")] = Path(
+        "doorward-teams.zip"
+    ),
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where Teams reaches us.", show_default="DOORWARD_PUBLIC_URL")
+    ] = None,
+    company: Annotated[str, typer.Option(help="Who offers the app, as Teams shows it.")] = "Doorward",
+    privacy_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Your privacy statement.", show_default="the same as --url")
+    ] = None,
+    terms_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Your terms of use.", show_default="the same as --url")
+    ] = None,
+) -> None:
+    """Write the app package to upload at https://admin.teams.microsoft.com under “Manage apps”.
+
+    It holds the manifest, checked against Microsoft's schema, and two icons. Upload a new one after changing
+    the address or the registration.
+    """
+    from bot.bootstrap.shell_output import talk
+    from bot.bootstrap.shell_teams import write_teams_package
+
+    with telling():
+        commands = write_teams_package(
+            load(), file, url=url, company=company, privacy_url=privacy_url, terms_url=terms_url
+        )
+    typer.echo(file)
+    talk(f"Good by Microsoft's schema. Teams will suggest: {', '.join(commands)}")
+
+
 @keys.command("init")
 def keys_init(
     file: Annotated[

@@ -16,6 +16,7 @@ from bot.services import refusals
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, edit_of
 from bot.services.ingress import InboxIngress
+from bot.services.letters import Letterbox
 from bot.texts.formats import clock_time
 from bot.texts.sentences import voice
 
@@ -45,6 +46,7 @@ class Jobs:
         delivery: Delivery,
         ingress: InboxIngress,
         reconciling: Reconciling,
+        letterbox: Letterbox,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -52,6 +54,7 @@ class Jobs:
         self._delivery = delivery
         self._ingress = ingress
         self._reconciling = reconciling
+        self._letterbox = letterbox
 
     def all(self) -> tuple[Job, ...]:
         """The list."""
@@ -61,6 +64,7 @@ class Jobs:
             Job(name="reconcile_effects", every_seconds=15, run=self._reconciling.run),
             Job(name="take_over_inbox", every_seconds=15, run=self._ingress.take_over, once=False),
             Job(name="take_over_outbox", every_seconds=5, run=self._delivery.take_over, once=False),
+            Job(name="take_over_letters", every_seconds=30, run=self._letterbox.take_over, once=False),
         )
 
     async def tick(self, job: Job) -> int:

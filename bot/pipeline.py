@@ -8,7 +8,7 @@ event and the end of the inbox row are written in one transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -31,7 +31,7 @@ from bot.services import consent, refusals, step_up
 from bot.services.arrival import Arrival
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import Authorizer, Circumstances
-from bot.services.deciding import Deciding
+from bot.services.deciding import USE_BOT, Deciding
 from bot.services.delivery import Delivery
 from bot.services.facts_desk import NOT_KNOWN, FactsDesk
 from bot.services.revalidation import Revalidator
@@ -40,6 +40,8 @@ from bot.understanding.hearing import BUILT_IN, Hearing
 from policy.model import Decision, Deny, EnrolRequired, Permit, Reason
 
 log = structlog.get_logger("doorward.pipeline")
+NOT_LET_IN = "use_bot"
+"""Stands for the capability where somebody may not use the bot at all: the words are their own."""
 MAX_ROUNDS = 4
 """A decision is made again once the provider was asked, or when T1 finds a change; then the person is told."""
 
@@ -102,6 +104,8 @@ class Pipeline:
         for _ in range(MAX_ROUNDS):
             if ending := await self.arrival.receive(turn):  # 1 throttle, 2 who, 3 session
                 return ending
+            if ending := self._admit(turn):  # who may use the bot at all
+                return ending
             if ending := self._understand(turn):  # 4
                 return ending
             try:
@@ -125,6 +129,23 @@ class Pipeline:
         if ending := await self._revalidate(turn, decision):  # 8 revalidate
             return ending
         return await self._perform(turn)  # 9 T1, the call, T2
+
+    def _admit(self, turn: Turn) -> Ending | None:
+        """Whether this person may use the bot at all, asked of policy before anything is done for them."""
+        decision = self.deciding.admit(turn, self._around(turn))
+        if isinstance(decision, Permit):
+            return None
+        turn.cedar_action, turn.rules, turn.policy_hash = USE_BOT, decision.rules, decision.policy_hash
+        if not isinstance(decision, Deny):
+            return self._refuse(turn, Reason.NOT_ALLOWED, capability=NOT_LET_IN)
+        return self._kept_out(turn, decision)
+
+    def _kept_out(self, turn: Turn, decision: Deny) -> Ending:
+        if decision.error:
+            log.critical("policy_error", detail=decision.detail, correlation=turn.scribe.correlation)
+        if decision.reason is Reason.SESSION_EXPIRED:
+            return self.arrival.ask_again(turn)
+        return self._refuse(turn, decision.reason, capability=NOT_LET_IN)
 
     def _understand(self, turn: Turn) -> Ending | None:
         """Step 4: a typed intent, or a question back."""
@@ -177,16 +198,22 @@ class Pipeline:
 
     async def _circumstances(self, turn: Turn) -> Circumstances:
         """What else the decision is made on; authenticators are read only where a proof could matter."""
-        assert turn.standing is not None
-        assert turn.standing.person is not None
         identity = turn.person.identity
         matters = any(rule.looks_at_proof for rule in self.authorizer.engine.rules_for(turn.cedar_action))
+        usable = await self.database.read(lambda tx: step_up.usable(tx, identity)) if matters else ()
+        return replace(self._around(turn), authenticators=usable)
+
+    def _around(self, turn: Turn) -> Circumstances:
+        """What is known of the circumstances without reading anything."""
+        assert turn.standing is not None
+        assert turn.standing.person is not None
         return Circumstances(
             session=turn.standing.session,
             idp_checked_at=turn.standing.person.idp_checked_at,
             platform=turn.message.place.platform,
+            workspace=turn.message.who.tenant,
             place=None if turn.in_browser else turn.message.place.kind,
-            authenticators=await self.database.read(lambda tx: step_up.usable(tx, identity)) if matters else (),
+            authenticators=(),
             src_ip=turn.src_ip,
         )
 
@@ -215,6 +242,8 @@ class Pipeline:
         stale = decision.reason is Reason.IDENTITY_CHECK_STALE and not turn.revalidated
         if stale and (ending := await self._ask_provider(turn)):
             return ending
+        if decision.reason in {Reason.SIGN_IN_AGAIN, Reason.SESSION_EXPIRED}:
+            return self.arrival.ask_again(turn)
         return end(turn, EventType.ACCESS_DECIDED, "deny", self._told_why(turn, decision))
 
     def _told_why(self, turn: Turn, decision: Deny) -> Answer:
@@ -288,8 +317,8 @@ class Pipeline:
         turn.traced(turn.effect.record)
         return answer
 
-    def _refuse(self, turn: Turn, reason: str, *, code: str = "") -> Ending:
-        return end(turn, EventType.ACCESS_DECIDED, "deny", refusals.denied(turn.voice, reason, ""), code=code)
+    def _refuse(self, turn: Turn, reason: str, *, code: str = "", capability: str = "") -> Ending:
+        return end(turn, EventType.ACCESS_DECIDED, "deny", refusals.denied(turn.voice, reason, capability), code=code)
 
     def _failed(self, turn: Turn, error: DoorwardError) -> Ending:
         """Fails closed: an alarm, an outage or a refused preview ends in a sentence and a record."""

@@ -82,7 +82,9 @@ def _session(session: SessionContext) -> Json:
     said: Json = {
         "age": session.age_seconds,
         "idp_checked_age": session.idp_checked_age_seconds,
+        "interactive": session.interactive,
         "platform": session.platform,
+        "workspace": session.workspace,
         "place": {"__entity": uid("Place", session.place)},
     }
     if session.acr is not None:

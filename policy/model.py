@@ -46,6 +46,7 @@ class Reason(StrEnum):
     LOCKED = "locked"
     IDENTITY_CHECK_STALE = "identity_check_stale"
     SESSION_EXPIRED = "session_expired"
+    SIGN_IN_AGAIN = "sign_in_again"
 
     SECOND_FACTOR_UNAVAILABLE = "second_factor_unavailable"
     NOT_ALLOWED = "not_allowed"
@@ -94,7 +95,11 @@ class SessionContext:
     age_seconds: int
     idp_checked_age_seconds: int
     """How long ago the identity provider last confirmed this person."""
+    interactive: bool = True
+    """Whether the person authenticated for this session; not so where the provider's own session answered for them."""
     platform: str
+    workspace: str = ""
+    """The chat's workspace or tenant."""
     place: Place
 
 

@@ -46,6 +46,7 @@ def parse(values: Mapping[str, Any]) -> Session:
         auth_time=optional_moment(values["auth_time"]),
         acr=values["acr"],
         amr=words(values["amr"]),
+        interactive=values["silent"] is None,
     )
 
 
@@ -60,6 +61,7 @@ def _to_values(session: Session, *, stored_id: str, version: int) -> Values:
         "auth_time": optional_micros(session.auth_time),
         "acr": session.acr,
         "amr": words_to_json(session.amr),
+        "silent": None if session.interactive else 1,
         "version": version,
     }
 

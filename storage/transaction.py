@@ -16,6 +16,7 @@ from bot.ports.consent_stores import (
     ProposalStore,
     RecoveryCodeStore,
 )
+from bot.ports.mail import LetterStore
 from bot.ports.provisioning import ProvisionedStore, SignalStore
 from bot.ports.stores import (
     AuditStore,
@@ -52,6 +53,7 @@ from storage.crypto import Keyring
 from storage.inbox import Inbox
 from storage.interactions import Interactions
 from storage.jobs import Jobs
+from storage.letters import Letters
 from storage.outbox import Outbox
 from storage.pending import Pending
 from storage.posted import Posted
@@ -132,6 +134,7 @@ class StoreTransaction:
         self.effects: EffectStore = effects.Effects(connection, sealer, vault.grants)
         self.audit: AuditStore = self._log
         self.outbox: OutboxStore = Outbox(connection, sealer)
+        self.letters: LetterStore = Letters(connection, sealer)
         self.posted: PostedStore = Posted(connection)
         self.tokens: TokenStore = Tokens(connection, sealer)
         self.throttle: ThrottleStore = Throttle(connection)

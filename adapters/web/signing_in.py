@@ -18,6 +18,7 @@ from bot.domain.answer import Answer
 from bot.domain.cards import Status
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import IncomingMessage
+from bot.domain.session import SessionState
 from bot.errors import DoorwardError, HandleSpent, Malformed, NotProven
 from bot.ports.database import Transaction
 from bot.services.linking import Named, SignedIn
@@ -27,6 +28,7 @@ MAX_TICKET = 128
 NEXT = re.compile(r"/(?:(?:consent|view|setup)/[A-Za-z0-9_-]{20,64}|enrol)")
 """Where a sign-in for our own pages may lead: nothing that comes from a browser is followed beyond these."""
 ACCOUNTS, CONTINUE, START, SIGN_OUT = "/signin/accounts", "/signin/continue", "/signin/start", "/signout"
+ASKED_AGAIN = f"sign_in.{SessionState.SILENT}"
 
 
 class SigningIn:
@@ -49,7 +51,8 @@ class SigningIn:
             chat_place=name.place,
             form_action=START,
             hidden_fields={"ticket": handle},
-            providers=self._choices(),
+            # Whoever is linked goes to the provider of the link: there is nothing to choose.
+            providers=[] if await self._linking.is_linked(ticket.channel) else self._choices(),
         )
 
     async def start(self, visit: Visit, form: dict[str, str]) -> Response:
@@ -180,6 +183,10 @@ class SigningIn:
         if signed.next_path:
             return go(signed.next_path)
         answer = None if waiting is None else await self._resume(visit, waiting)
+        if answer is not None and answer.code == ASKED_AGAIN and answer.continue_path is not None:
+            # The provider let its own session answer, and what waits takes a person: on to it, without another press.
+            ticket = answer.continue_path.partition("ticket=")[2]
+            return go(await self._linking.begin(ticket, signed.browser.id))
         if answer is not None and answer.continue_path is not None:
             return go(answer.continue_path)
         kind = "signed_in" if waiting is None else "signed_in_on" if answer is not None else "signed_in_later"

@@ -36,6 +36,7 @@ from bot.services.effects import Effects
 from bot.services.facts_desk import FactsDesk
 from bot.services.first_administrator import Administrators
 from bot.services.ingress import InboxIngress
+from bot.services.letters import Letterbox
 from bot.services.linking import Linking
 from bot.services.people import OwnFacts
 from bot.services.revalidation import Revalidator
@@ -94,6 +95,7 @@ class Core:
     ingress: InboxIngress
     delivery: Delivery
     linking: Linking
+    letterbox: Letterbox
     reconciling: Reconciling
     jobs: Jobs
 
@@ -116,6 +118,7 @@ def compose(outside: Outside) -> Core:
         at_the_door=pipeline.arrival.at_the_door,
         silent=_silent(outside, delivery),
     )
+    letterbox = Letterbox(database=database, mail=outside.mail, clock=clock)
     linking = Linking(
         database=database,
         providers=outside.providers,
@@ -124,7 +127,7 @@ def compose(outside: Outside) -> Core:
         limits=limits,
         public_url=outside.public_url,
         delivery=delivery,
-        mail=outside.mail,
+        letters=letterbox,
         administrators=outside.administrators,
     )
     reconciling = Reconciling(
@@ -143,6 +146,7 @@ def compose(outside: Outside) -> Core:
         delivery=delivery,
         ingress=ingress,
         reconciling=reconciling,
+        letterbox=letterbox,
     )
     return Core(
         outside=outside,
@@ -150,6 +154,7 @@ def compose(outside: Outside) -> Core:
         ingress=ingress,
         delivery=delivery,
         linking=linking,
+        letterbox=letterbox,
         reconciling=reconciling,
         jobs=jobs,
     )

@@ -38,7 +38,7 @@ def pages(
             providers=providers,
             resume=core.ingress.resume,
             rejected=rejected,
-            mail=outside.mail,
+            mail=core.letterbox,
             sign_in_origins=sign_in_origins,
             chat_name=_demo_name if demo is not None else chat_name,
             checks=_checks(core),

@@ -44,6 +44,8 @@ class Session:
     auth_time: datetime | None
     acr: str | None
     amr: tuple[str, ...]
+    interactive: bool = True
+    """Whether the person authenticated for it; not so where the provider's own session answered for them."""
 
     def over(self, now: datetime, limits: SessionLimits) -> bool:
         """Whether the overall time-out has come: the one of its opening, or a shorter one of today."""
@@ -61,6 +63,8 @@ class SessionState(StrEnum):
     NO_SESSION = "no_session"
     IDLE = "idle"
     EXPIRED = "expired"
+    SILENT = "silent"
+    """Alive, but nobody was asked who they are, and what is wanted takes that; said by policy, never by a look-up."""
     ALIVE = "alive"
 
 

@@ -14,6 +14,7 @@ from bot.ports.consent_stores import (
     ProposalStore,
     RecoveryCodeStore,
 )
+from bot.ports.mail import LetterStore
 from bot.ports.provisioning import ProvisionedStore, SignalStore
 from bot.ports.stores import (
     AuditStore,
@@ -53,6 +54,7 @@ class Transaction(Protocol):
     effects: EffectStore
     audit: AuditStore
     outbox: OutboxStore
+    letters: LetterStore
     posted: PostedStore
     tokens: TokenStore
     throttle: ThrottleStore

@@ -134,16 +134,29 @@ class Arrival:
         age = int((turn.now - standing.session.opened_at).total_seconds())
         turn.trace(Step.SESSION, StepOutcome.OK, session_age_seconds=age)
 
+    def ask_again(self, turn: Turn) -> Ending:
+        """The session is there, and was opened without anybody being asked: this takes a sign-in that asks."""
+        return self._offer(turn, SessionState.SILENT)
+
     def _offer(self, turn: Turn, state: SessionState) -> Ending:
         """An offer only this person sees; the message waits, and is decided anew afterwards."""
         waiting = replace(turn.message, window=ReplyWindow.NONE, trigger=None)
 
         def answer(tx: Transaction) -> Answer:
             tx.pending.put(waiting.who, waiting, until=turn.now + timedelta(seconds=PENDING_SECONDS))
-            path = linking.offer(tx, waiting.who, waiting.place, at=self._clock)
+            afresh = state is SessionState.SILENT
+            path = linking.offer(tx, waiting.who, waiting.place, at=self._clock, afresh=afresh)
             return refusals.sign_in_first(turn.voice, path, self._public_url, state, waiting.who)
 
-        event = turn.scribe.event(EventType.SIGN_IN_OFFERED, decision="sign_in", code=state, time=turn.now)
+        event = turn.scribe.event(
+            EventType.SIGN_IN_OFFERED,
+            decision="sign_in",
+            code=state,
+            action=turn.cedar_action,
+            rules=turn.rules,
+            policy_hash=turn.policy_hash,
+            time=turn.now,
+        )
         return Ending(event=event, answer=answer)
 
 

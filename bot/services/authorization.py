@@ -135,6 +135,7 @@ class Circumstances:
     session: Session | None
     idp_checked_at: datetime
     platform: str
+    workspace: str = ""
     place: PlaceKind | None
     """None on our own pages."""
     authenticators: tuple[Factor, ...]
@@ -168,6 +169,14 @@ class Authorizer:
             proof=None if proof is None else proof_context(proof, now),
             now=now,
         )
+        decision = self._decided(request, circumstances)
+        if isinstance(decision, model.Deny) and decision.reason is model.Reason.SIGN_IN_AGAIN:
+            # Whoever may not do it after signing in either is told so before they are asked to.
+            after = self._decided(replace(request, session=replace(request.session, interactive=True)), circumstances)
+            return after if isinstance(after, model.Deny) else decision
+        return decision
+
+    def _decided(self, request: model.DecisionRequest, circumstances: Circumstances) -> model.Decision:
         return decide(
             self.engine,
             request,
@@ -244,11 +253,14 @@ def proof_context(proof: Proof, now: datetime) -> model.ProofContext:
 
 def _session_context(circumstances: Circumstances, now: datetime) -> model.SessionContext:
     session = circumstances.session
-    opened = now if session is None or session.auth_time is None else session.auth_time
+    # A provider that does not say when the person authenticated leaves the moment the session was opened.
+    opened = now if session is None else session.auth_time or session.opened_at
     return model.SessionContext(
         acr=None if session is None else session.acr,
         age_seconds=max(0, int((now - opened).total_seconds())),
         idp_checked_age_seconds=max(0, int((now - circumstances.idp_checked_at).total_seconds())),
+        interactive=session is None or session.interactive,
         platform=circumstances.platform,
+        workspace=circumstances.workspace,
         place=model.Place.WEB if circumstances.place is None else model.Place(circumstances.place),
     )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from bot.domain.action import ResourceFacts, ResourceRef
 from bot.domain.proof import Proof
 from bot.ports.database import Database
 from bot.ports.trace import Step, StepOutcome
-from bot.services.authorization import Authorizer
+from bot.services.authorization import Authorizer, Circumstances
 from bot.services.step_up import reading_binding
 from bot.services.turns import Turn
 from policy.model import Consent, Decision, Deny, Permit, StepUpRequired
+
+USE_BOT = "UseBot"
+DOORWARD = ResourceFacts(ref=ResourceRef(type="System", id="doorward"), version="1")
 
 
 class Deciding:
@@ -17,6 +21,10 @@ class Deciding:
     def __init__(self, *, database: Database, authorizer: Authorizer) -> None:
         self._database = database
         self._authorizer = authorizer
+
+    def admit(self, turn: Turn, circumstances: Circumstances) -> Decision:
+        """Whether this person may use the bot at all; asked on every message, with nothing kept from the one before."""
+        return self._authorizer.decide(turn.person, USE_BOT, DOORWARD, circumstances, proof=None, now=turn.now)
 
     async def decide(self, turn: Turn) -> Decision:
         """The decision; the turn keeps its rules and, where one counted, the proof."""

@@ -21,6 +21,8 @@ class Ticket:
 
     channel: ChannelIdentity
     place: Place
+    afresh: bool = False
+    """The provider is to ask who it is, past any session of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +35,14 @@ class Leg:
     """`chat`, `company` or `named`."""
     browser: str
     provider: str
+    begun_at: datetime
+    """Whoever authenticated before did so for something else."""
     channel: ChannelIdentity | None = None
     place: Place | None = None
     renewal: bool = False
+    afresh: bool = False
+    login_hint: str | None = None
+    """Whose account it is, where the link says so: the provider need not ask for the name."""
     proven: bool = False
     """A code came with the confirmation; never stored so."""
     nonce: str = ""

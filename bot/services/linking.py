@@ -36,13 +36,14 @@ from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, SignIn
-from bot.ports.mail import Mail
+from bot.ports.mail import WaitingLetter
 from bot.services import announcing, further_accounts, refusals
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, direct_place, edit_of
 from bot.services.first_administrator import Administrators, appoint
 from bot.services.further_accounts import WrongCode
 from bot.services.legs import LEG, LEG_SECONDS, TICKET, TICKET_SECONDS, Leg, Ticket
+from bot.services.letters import Letterbox
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
 from bot.services.signals import ended_since
 from bot.texts.sentences import voice
@@ -74,9 +75,9 @@ class SignedIn:
     linked: bool
 
 
-def offer(tx: Transaction, channel: ChannelIdentity, place: Place, *, at: Clock) -> str:
-    """A ticket for this chat account; the path of the page that takes it."""
-    ticket: dict[str, Any] = TICKET.dump_python(Ticket(channel=channel, place=place), mode="json")
+def offer(tx: Transaction, channel: ChannelIdentity, place: Place, *, at: Clock, afresh: bool = False) -> str:
+    """A ticket for this chat account; the path of the page that takes it. With `afresh` the provider asks who it is."""
+    ticket: dict[str, Any] = TICKET.dump_python(Ticket(channel=channel, place=place, afresh=afresh), mode="json")
     handle = tx.interactions.create(
         Interaction(
             kind="ticket", payload=ticket, audience=channel.key, until=at.now() + timedelta(seconds=TICKET_SECONDS)
@@ -102,7 +103,7 @@ class Linking:
         limits: SessionLimits,
         public_url: str,
         delivery: Delivery,
-        mail: Mail,
+        letters: Letterbox,
         administrators: Administrators,
     ) -> None:
         self._database = database
@@ -112,7 +113,7 @@ class Linking:
         self._limits = limits
         self._public_url = public_url.rstrip("/")
         self._delivery = delivery
-        self._mail = mail
+        self._letters = letters
         self._administrators = administrators
 
     async def look(self, ticket: str) -> Ticket:
@@ -123,6 +124,10 @@ class Linking:
             raise HandleSpent(code="ticket.spent")
         return TICKET.validate_python(found.payload)
 
+    async def is_linked(self, channel: ChannelIdentity) -> bool:
+        """Whether a sign-in of this chat account renews a session."""
+        return await self._database.read(lambda tx: tx.links.find(channel)) is not None
+
     async def begin(self, ticket: str, browser_id: str, provider: str | None = None) -> str:
         """Take the ticket; where the browser goes. Raises `HandleSpent`, `SignInRefused`, `ProviderUnavailable`."""
         name = provider or next(iter(self._providers))
@@ -130,7 +135,7 @@ class Linking:
             raise SignInRefused(code="idp.unknown")
         leg, state = await self._database.write(lambda tx: self._take(tx, ticket, browser_id, name))
         if leg.stage == "company":
-            return await self._company(state, leg)
+            return await self._company(state, leg, max_age=0 if leg.afresh else None)
         assert leg.channel is not None
         return self._chats[leg.channel.platform].authorize_url(
             state=state, nonce=leg.nonce, redirect_uri=self._chat_redirect(leg.channel.platform)
@@ -142,16 +147,21 @@ class Linking:
         if found is None or found.kind != "ticket":
             raise HandleSpent(code="ticket.spent")
         offered = TICKET.validate_python(found.payload)
-        renewal = tx.links.find(offered.channel) is not None
+        link = tx.links.find(offered.channel)
+        renewal = link is not None
+        person = None if link is None else tx.persons.find(link.identity)
         if not renewal and offered.channel.platform not in self._chats:
             raise SignInRefused(code="link.no_chat_sign_in")
         leg = Leg(
             stage="company" if renewal else "chat",
             browser=_hash(browser_id),
-            provider=provider,
+            provider=link.provider if link is not None and link.provider in self._providers else provider,
             channel=offered.channel,
             place=offered.place,
             renewal=renewal,
+            begun_at=self._clock.now(),
+            afresh=offered.afresh,
+            login_hint=None if person is None else person.username,
             nonce=secrets.token_urlsafe(24),
         )
         return leg, self._keep(tx, leg)
@@ -169,7 +179,13 @@ class Linking:
     ) -> str:
         """A company sign-in alone, for our own pages; where the browser goes next."""
         name = provider or next(iter(self._providers))
-        leg = Leg(stage="company", browser=_hash(browser_id), provider=name, next_path=next_path)
+        leg = Leg(
+            stage="company",
+            browser=_hash(browser_id),
+            provider=name,
+            next_path=next_path,
+            begun_at=self._clock.now(),
+        )
         state = await self._database.write(lambda tx: self._keep(tx, leg))
         return await self._company(state, leg, max_age=max_age)
 
@@ -188,7 +204,10 @@ class Linking:
     async def _company(self, state: str, leg: Leg, *, max_age: int | None = None) -> str:
         begun_at = self._clock.now()
         attempt = await self._providers[leg.provider].begin_sign_in(
-            redirect_uri=self._company_redirect(leg.provider), state=state, max_age=max_age
+            redirect_uri=self._company_redirect(leg.provider),
+            state=state,
+            login_hint=leg.login_hint,
+            max_age=max_age,
         )
         moved = replace(leg, stage="company", flow=attempt.flow, begun_at=begun_at)
         await self._database.write(lambda tx: self._move(tx, state, moved))
@@ -266,15 +285,16 @@ class Linking:
 
     async def _done(self, state: str, leg: Leg, sign_in: SignIn) -> SignedIn:
         shown: list[OutboxItem] = []
-        made: list[Link] = []
+        written: list[WaitingLetter] = []
 
         def work(tx: Transaction) -> SignedIn:
             shown.clear()
+            written.clear()
             signed_in = self._finish(tx, state, leg, sign_in)
             shown.extend(self._show(tx, leg, sign_in))
-            made[:] = self._made(tx, signed_in)
-            for link in made:
+            for link in self._made(tx, signed_in):
                 shown.extend(self._delivery.put(tx, card, "") for card in announcing.cards(tx, link, sign_in.claims))
+                written.extend(self._letters.put(tx, announcing.letter(link, sign_in.claims)))
             return signed_in
 
         try:
@@ -284,8 +304,7 @@ class Linking:
             await self._refused(leg, error.code)
             raise
         await self._delivery.send(shown)
-        for link in made:
-            await announcing.post(self._mail, announcing.letter(link, sign_in.claims))
+        await self._letters.post(written)
         return signed_in
 
     def _made(self, tx: Transaction, signed_in: SignedIn) -> list[Link]:
@@ -325,7 +344,7 @@ class Linking:
         scribe = self._scribe(leg, identity)
         if leg.channel is not None:
             self._link(tx, leg, identity, scribe, locked=person.locked)
-            open_session(tx, leg.channel, sign_in, self._limits, now)
+            open_session(tx, leg.channel, sign_in, self._limits, now, begun_at=leg.begun_at)
         elif person.locked:
             raise SignInRefused(code="person.locked")
         appoint(tx, self._administrators, person, sign_in.claims.groups, scribe)

@@ -31,6 +31,7 @@ def session_ended(voice: Voice, reason: str, at: str) -> Draft:
 def sign_in_first(voice: Voice, path: str, public_url: str, state: SessionState, channel: ChannelIdentity) -> Answer:
     """An offer only this person sees."""
     key = "sign_in.first" if state is SessionState.NOT_LINKED else "sign_in.again"
+    key = "sign_in.afresh" if state is SessionState.SILENT else key
     link = Action(label=voice.say("sign_in.button"), url=public_url + path, style=ActionStyle.PRIMARY, signs_in=True)
     card = Card(
         headline=voice.say(f"{key}.headline"),

@@ -15,6 +15,8 @@ from bot.ports.identity_provider import SignIn, VerifiedClaims
 
 SESSION_ID_BYTES = 24
 BROWSER_SESSION_SECONDS = 1800
+AUTH_TIME_LEEWAY = timedelta(seconds=60)
+"""The provider's clock is not ours."""
 PROVIDER_SESSION_SECONDS = 86_400
 """How long it is kept whose the provider's session is: as long as one of ours may last."""
 
@@ -85,10 +87,28 @@ def _barred(tx: Transaction, identity: LinkedIdentity) -> str:
     return suspension(SignalSource(channel=off[0].client, issuer=identity.issuer)) if off else ""
 
 
+def is_interactive(claims: VerifiedClaims, begun_at: datetime) -> bool:
+    """Whether the person authenticated for the sign-in that began then (OIDC Core §2, `auth_time`).
+
+    A provider that does not say when they did, or that let them in on a session of its own, proves who it was and not
+    who is there.
+    """
+    return claims.auth_time is not None and claims.auth_time >= begun_at - AUTH_TIME_LEEWAY
+
+
 def open_session(
-    tx: Transaction, channel: ChannelIdentity, sign_in: SignIn, limits: SessionLimits, now: datetime
+    tx: Transaction,
+    channel: ChannelIdentity,
+    sign_in: SignIn,
+    limits: SessionLimits,
+    now: datetime,
+    *,
+    begun_at: datetime | None = None,
 ) -> Session:
-    """Open a chat session under a new id (ASVS 7.2.4), ending any earlier one of this chat account."""
+    """Open a chat session under a new id (ASVS 7.2.4), ending any earlier one of this chat account.
+
+    `begun_at` is when the sign-in began, where that was not just now.
+    """
     claims = sign_in.claims
     session = Session(
         id=secrets.token_urlsafe(SESSION_ID_BYTES),
@@ -97,9 +117,10 @@ def open_session(
         opened_at=now,
         last_used_at=now,
         absolute_until=now + limits.absolute,
-        auth_time=claims.auth_time or claims.issued_at,
+        auth_time=claims.auth_time,
         acr=claims.acr,
         amr=claims.amr,
+        interactive=is_interactive(claims, begun_at or now),
     )
     tx.sessions.open(session)
     return session
@@ -112,7 +133,7 @@ def open_browser(tx: Transaction, claims: VerifiedClaims | None, now: datetime) 
         identity=None if claims is None else identity_of(claims),
         opened_at=now,
         until=now + timedelta(seconds=BROWSER_SESSION_SECONDS),
-        auth_time=None if claims is None else (claims.auth_time or claims.issued_at),
+        auth_time=None if claims is None else claims.auth_time,
         amr=() if claims is None else claims.amr,
     )
     tx.browsers.open(session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Table
+from sqlalchemy import BigInteger, Column, Index, SmallInteger, Table
 
 from storage.tables.metadata import (
     authority,
@@ -79,6 +79,7 @@ sessions = Table(
     optional_moment("auth_time"),
     optional_text("acr"),
     text("amr"),
+    Column("silent", SmallInteger),  # 1 where the provider's own session answered; part of the MAC, as NULL is not
     *authority(),
     sqlite_with_rowid=False,
 )

@@ -136,7 +136,7 @@ REQUIRED: dict[str, set[str]] = {
 ALLOWED: set[str] = {
     *_each("arguments.{}", _arguments(CATALOGUE)),
     *_each("consent.{}.{}", ("verbs", "why"), _names(CATALOGUE)),
-    *_each("deny.{}.{}.{}", _names(CATALOGUE), Reason, CARD),
+    *_each("deny.{}.{}.{}", {*_names(CATALOGUE), "use_bot"}, Reason, CARD),
     *_each("web.error.{}.{}", KNOWN_CODES | {"404", "405"}, PAGE),
     *(f"{entry.group}.{entry.name}.{form}" for entry in CATALOGUE for form in ("own", "shown")),
 }

@@ -33,6 +33,7 @@ from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
 from bot.services.sessions import identity_of, open_session, remember_person
 from policy.cedar import load
+from policy.sources import POLICIES
 from storage.crypto import Keyring, Purpose
 from storage.database import open_database
 from storage.migration import migrate
@@ -78,8 +79,10 @@ class World:
     def identity(self, name: str) -> LinkedIdentity:
         return self.identities.get(name) or LinkedIdentity(issuer=Issuer(ISSUER), subject=Subject(name))
 
-    async def sign_in(self, name: str, signed: SignIn | None = None, *, provider: str = "test") -> None:
-        """Link and open a session, as the sign-in pages would."""
+    async def sign_in(
+        self, name: str, signed: SignIn | None = None, *, provider: str = "test", silent: bool = False
+    ) -> None:
+        """Link and open a session, as the sign-in pages would; `silent` where the provider asked nobody."""
         signed, now = signed or self.directory.sign_in(name), self.clock.now()
         self.identities[name] = identity_of(signed.claims)
 
@@ -89,7 +92,8 @@ class World:
                 tx.links.insert(
                     Link(channel=self.channel(name), identity=person.identity, provider=provider, linked_at=now)
                 )
-            open_session(tx, self.channel(name), signed, LIMITS, now)
+            begun_at = now + timedelta(hours=1) if silent else now
+            open_session(tx, self.channel(name), signed, LIMITS, now, begun_at=begun_at)
             tx.tokens.save(person.identity, signed.token_cache, expected_version=None, now=now)
 
         await self.database.write(work)
@@ -220,6 +224,7 @@ async def world(
     hr: Place = HR_CHANNEL,
     providers: Mapping[str, IdentityProvider] | None = None,
     rollout: Rollout | None = None,
+    policies: Path = POLICIES,
 ) -> AsyncIterator[World]:
     """A fresh world on SQLite, or on the database at `url`; with the `keys` of another it is a replica of that one.
 
@@ -240,7 +245,7 @@ async def world(
             database=database,
             clock=clock,
             tracer=NullTracer(),
-            engine=load(),
+            engine=load(policies),
             mint=mint,
             systems=Systems(hr=backend.hr, crm=backend.crm),
             hr_facts=backend.facts,

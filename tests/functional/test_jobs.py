@@ -79,6 +79,7 @@ def _replica(here: World) -> Jobs:
         delivery=here.core.delivery,
         ingress=here.core.ingress,
         reconciling=here.core.reconciling,
+        letterbox=here.core.letterbox,
     )
 
 

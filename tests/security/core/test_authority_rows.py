@@ -86,7 +86,7 @@ async def test_a_session_made_by_hand_from_mias_is_no_session_of_john(here: Worl
     await here.database.write(lambda tx: tx.sessions.end(here.channel("john")))
     sql(
         "INSERT INTO sessions SELECT (SELECT channel FROM links WHERE channel LIKE '%john'), id, ?, opened_at,"
-        " last_used_at, absolute_until, auth_time, acr, amr, version, mac_key, mac FROM sessions",
+        " last_used_at, absolute_until, auth_time, acr, amr, version, mac_key, mac, silent FROM sessions",
         JOHN,
     )
     await _is_denied_with_an_alarm(here, "john")

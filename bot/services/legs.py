@@ -35,8 +35,6 @@ class Leg:
     """`chat`, `company` or `named`."""
     browser: str
     provider: str
-    begun_at: datetime
-    """Whoever authenticated before did so for something else."""
     channel: ChannelIdentity | None = None
     place: Place | None = None
     renewal: bool = False

@@ -159,7 +159,6 @@ class Linking:
             channel=offered.channel,
             place=offered.place,
             renewal=renewal,
-            begun_at=self._clock.now(),
             afresh=offered.afresh,
             login_hint=None if person is None else person.username,
             nonce=secrets.token_urlsafe(24),
@@ -184,7 +183,6 @@ class Linking:
             browser=_hash(browser_id),
             provider=name,
             next_path=next_path,
-            begun_at=self._clock.now(),
         )
         state = await self._database.write(lambda tx: self._keep(tx, leg))
         return await self._company(state, leg, max_age=max_age)

@@ -21,7 +21,7 @@ from bot.domain.messages import IncomingMessage
 from bot.domain.session import SessionState
 from bot.errors import DoorwardError, HandleSpent, Malformed, NotProven
 from bot.ports.database import Transaction
-from bot.services.linking import Named, SignedIn
+from bot.services.legs import Named, SignedIn
 
 log = structlog.get_logger("doorward.web")
 MAX_TICKET = 128

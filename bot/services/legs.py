@@ -7,9 +7,11 @@ from datetime import datetime
 
 from pydantic import ConfigDict, TypeAdapter
 
-from bot.domain.identity import ChannelIdentity
+from bot.domain.identity import ChannelIdentity, LinkedIdentity
 from bot.domain.messages import Place
+from bot.domain.session import BrowserSession
 from bot.ports.identity_provider import SignIn
+from bot.services.further_accounts import WrongCode
 
 TICKET_SECONDS = 600
 LEG_SECONDS = 600
@@ -49,6 +51,32 @@ class Leg:
     next_path: str = ""
     begun_at: datetime | None = None
     """When the browser was sent to the provider: what a signal ended since is not opened again by this sign-in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """Both accounts are known; the page that names them comes next."""
+
+    leg: str
+    channel: ChannelIdentity
+    provider: str
+    sign_in: SignIn
+    with_code: bool = False
+    """The person has another chat account: the page asks for a code too."""
+    wrong: WrongCode | None = None
+    """Why the code that was given did not count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """A sign-in is through. The browser gets a new session id (session fixation)."""
+
+    browser: BrowserSession
+    identity: LinkedIdentity
+    display_name: str
+    channel: ChannelIdentity | None
+    next_path: str
+    linked: bool
 
 
 LEG: TypeAdapter[Leg] = TypeAdapter(Leg)

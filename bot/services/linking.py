@@ -20,7 +20,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,7 +30,7 @@ from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Platform
 from bot.domain.interaction import Interaction
 from bot.domain.messages import Place
 from bot.domain.outbound import OutboxItem
-from bot.domain.session import BrowserSession, SessionLimits
+from bot.domain.session import SessionLimits
 from bot.errors import AlreadyLinked, HandleSpent, NotAllowed, Refusal, SignInRefused
 from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.clock import Clock
@@ -41,38 +41,11 @@ from bot.services import announcing, further_accounts, refusals
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, direct_place, edit_of
 from bot.services.first_administrator import Administrators, appoint
-from bot.services.further_accounts import WrongCode
-from bot.services.legs import LEG, LEG_SECONDS, TICKET, TICKET_SECONDS, Leg, Ticket
+from bot.services.legs import LEG, LEG_SECONDS, TICKET, TICKET_SECONDS, Leg, Named, SignedIn, Ticket
 from bot.services.letters import Letterbox
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
 from bot.services.signals import ended_since
 from bot.texts.sentences import voice
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """Both accounts are known; the page that names them comes next."""
-
-    leg: str
-    channel: ChannelIdentity
-    provider: str
-    sign_in: SignIn
-    with_code: bool = False
-    """The person has another chat account: the page asks for a code too."""
-    wrong: WrongCode | None = None
-    """Why the code that was given did not count."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedIn:
-    """A sign-in is through. The browser gets a new session id (session fixation)."""
-
-    browser: BrowserSession
-    identity: LinkedIdentity
-    display_name: str
-    channel: ChannelIdentity | None
-    next_path: str
-    linked: bool
 
 
 def offer(tx: Transaction, channel: ChannelIdentity, place: Place, *, at: Clock, afresh: bool = False) -> str:

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from bot.capabilities.reconciling import Reconciling
 from bot.domain.audit import EventType
+from bot.domain.identity import ChannelIdentity
+from bot.domain.notice import KEPT_FOR
 from bot.domain.outbound import OutboxItem
 from bot.domain.session import Session, SessionLimits
 from bot.ports.clock import Clock
@@ -17,9 +19,11 @@ from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, edit_of
 from bot.services.ingress import InboxIngress
 from bot.services.letters import Letterbox
+from bot.services.notices import Notices
 from bot.texts.formats import clock_time
 from bot.texts.sentences import voice
 
+MOST_CALLED = 10_000
 SWEEP_BATCH = 50
 """Small enough that messages on SQLite's one writer hardly wait."""
 
@@ -47,6 +51,7 @@ class Jobs:
         ingress: InboxIngress,
         reconciling: Reconciling,
         letterbox: Letterbox,
+        notices: Notices | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -55,12 +60,14 @@ class Jobs:
         self._ingress = ingress
         self._reconciling = reconciling
         self._letterbox = letterbox
+        self._notices = notices or Notices()
 
     def all(self) -> tuple[Job, ...]:
         """The list."""
         return (
             Job(name="end_idle_sessions", every_seconds=30, run=self.end_idle_sessions),
             Job(name="sweep_leftovers", every_seconds=300, run=self.sweep_leftovers),
+            Job(name="release_notices", every_seconds=60, run=self.release_notices),
             Job(name="reconcile_effects", every_seconds=15, run=self._reconciling.run),
             Job(name="take_over_inbox", every_seconds=15, run=self._ingress.take_over, once=False),
             Job(name="take_over_outbox", every_seconds=5, run=self._delivery.take_over, once=False),
@@ -110,9 +117,29 @@ class Jobs:
             return self._delivery.put(tx, edit, "") if edit else None
         return None
 
+    async def release_notices(self) -> int:
+        """Post what waited for somebody's working hours, and remind of what was not done; how many were posted."""
+        people = await self._database.read(lambda tx: tx.notices.addressees(MOST_CALLED))
+        posted = 0
+        for to in people:
+            items = await self._database.write(lambda tx, to=to: self._release(tx, to))  # type: ignore[misc]  # a loop's own value
+            await self._delivery.send(items)
+            posted += len(items)
+        return posted
+
+    def _release(self, tx: Transaction, to: ChannelIdentity) -> list[OutboxItem]:
+        now = self._clock.now()
+        return [self._delivery.put(tx, posting, "") for posting in self._notices.release(tx, to, now)]
+
     async def sweep_leftovers(self) -> int:
         """Delete what is late: handles, dedupe hashes, windows of the limiter."""
         now = self._clock.now()
         return await self._database.write(
-            lambda tx: tx.interactions.sweep(now) + tx.inbox.sweep(now) + tx.throttle.sweep(now) + tx.signals.sweep(now)
+            lambda tx: (
+                tx.interactions.sweep(now)
+                + tx.inbox.sweep(now)
+                + tx.throttle.sweep(now)
+                + tx.signals.sweep(now)
+                + tx.notices.sweep(now - KEPT_FOR)
+            )
         )

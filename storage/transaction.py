@@ -17,6 +17,7 @@ from bot.ports.consent_stores import (
     RecoveryCodeStore,
 )
 from bot.ports.mail import LetterStore
+from bot.ports.notices import NoticeStore
 from bot.ports.provisioning import ProvisionedStore, SignalStore
 from bot.ports.stores import (
     AuditStore,
@@ -54,6 +55,7 @@ from storage.inbox import Inbox
 from storage.interactions import Interactions
 from storage.jobs import Jobs
 from storage.letters import Letters
+from storage.notices import Notices
 from storage.outbox import Outbox
 from storage.pending import Pending
 from storage.posted import Posted
@@ -140,6 +142,7 @@ class StoreTransaction:
         self.throttle: ThrottleStore = Throttle(connection)
         self.jobs: JobStore = Jobs(connection)
         self.signals: SignalStore = Signals(connection)
+        self.notices: NoticeStore = Notices(connection, sealer)
         self.provisioned: ProvisionedStore = provisioned.ProvisionedResources(connection, sealer, vault.provisioned)
 
     def begin(self) -> None:

@@ -12,6 +12,7 @@ from bot.capabilities.performing import Performing
 from bot.capabilities.reconciling import Reconciling
 from bot.capabilities.starting import Starting
 from bot.domain.identity import Platform
+from bot.domain.notice import WorkingHours
 from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits
 from bot.jobs import Jobs
@@ -38,6 +39,7 @@ from bot.services.first_administrator import Administrators
 from bot.services.ingress import InboxIngress
 from bot.services.letters import Letterbox
 from bot.services.linking import Linking
+from bot.services.notices import Notices
 from bot.services.people import OwnFacts
 from bot.services.revalidation import Revalidator
 from bot.services.silent_sign_in import SilentSignIn
@@ -84,6 +86,8 @@ class Outside:
     silent: SilentProvider | None = None
     """Where a chat platform's client brings a token of its user: who proves it."""
     rollout: Rollout = field(default_factory=Rollout)
+    hours: WorkingHours = field(default_factory=WorkingHours)
+    """When people may be called who have not chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +112,8 @@ class Core:
 def compose(outside: Outside) -> Core:
     """Join everything; nothing is started and nothing outside is touched."""
     clock, database, limits = outside.clock, outside.database, outside.limits
-    delivery = Delivery(database=database, platforms=outside.platforms, clock=clock)
+    notices = Notices(hours=outside.hours)
+    delivery = Delivery(database=database, platforms=outside.platforms, clock=clock, sift=notices.sift)
     pipeline = compose_pipeline(outside, delivery)
     ingress = InboxIngress(
         database=database,
@@ -147,6 +152,7 @@ def compose(outside: Outside) -> Core:
         ingress=ingress,
         reconciling=reconciling,
         letterbox=letterbox,
+        notices=notices,
     )
     return Core(
         outside=outside,

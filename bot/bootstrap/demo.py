@@ -35,6 +35,7 @@ from bot.bootstrap.shell_setup import rollout
 from bot.capabilities.model import Systems
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
+from bot.domain.notice import ALWAYS
 from bot.services.approvals import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
@@ -152,6 +153,7 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
             csrf_key=keys.newest(Purpose.CSRF).secret,
             webauthn=relying_party(origin),
             rollout=rollout(settings),
+            hours=ALWAYS,
         )
     )
     ticker = Ticker(core.jobs)

@@ -24,7 +24,7 @@ from bot.bootstrap.directories import directory_routes
 from bot.bootstrap.limits import session_limits
 from bot.bootstrap.pages import pages
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
-from bot.bootstrap.shell_setup import administrators, rollout
+from bot.bootstrap.shell_setup import administrators, rollout, working_hours
 from bot.bootstrap.single_sign_on import teams_single_sign_on
 from bot.capabilities.model import Systems
 from bot.domain.identity import ChannelIdentity
@@ -128,6 +128,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         administrators=administrators(settings),
         silent=teams_single_sign_on(settings, providers),
         rollout=rollout(settings),
+        hours=working_hours(settings),
     )
     return outside, chats
 

@@ -6,12 +6,14 @@ import secrets
 from datetime import datetime
 
 from bot.bootstrap.installation import keyring, on_database
+from bot.domain.notice import WorkingHours
 from bot.domain.rollout import Rollout
 from bot.errors import Misconfigured
 from bot.ports.database import Database
 from bot.services import first_administrator
 from bot.services.audit_trail import Scribe
 from bot.services.first_administrator import Administrators
+from bot.settings.people import WEEKDAYS
 from bot.settings.tree import Settings
 
 
@@ -33,6 +35,12 @@ def rollout(settings: Settings) -> Rollout:
         channels=frozenset(given.channels),
         administrators=administrators(settings).people,
     )
+
+
+def working_hours(settings: Settings) -> WorkingHours:
+    """When people may be called to what needs them, unless they chose otherwise."""
+    given = settings.notices
+    return WorkingHours(start=given.start, end=given.end, days=frozenset(WEEKDAYS.index(name) for name in given.days))
 
 
 def link(settings: Settings, now: datetime, kind: str) -> str:

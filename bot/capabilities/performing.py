@@ -182,6 +182,7 @@ class Performing:
             return ()
         postings: tuple[Posting, ...] = ()
         if result.decided is not None:
+            tx.notices.close(result.decided.about, turn.now)
             at = clock_time(turn.now, turn.person.timezone, turn.voice.language)
             postings += approvals.show_decision(tx, result.decided, at)
         if result.asks is not None:

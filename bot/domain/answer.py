@@ -9,6 +9,7 @@ from bot.domain.cards import ActionStyle, Audience, Card, Dialog
 from bot.domain.identity import ChannelIdentity
 from bot.domain.intent import Intent
 from bot.domain.messages import Place
+from bot.domain.notice import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,8 @@ class Posting:
     to: ChannelIdentity
     place: Place
     edits: str | None = None
+    notice: Notice | None = None
+    """Which line of the table of notices it is; None for an answer to what was just said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

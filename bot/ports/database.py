@@ -15,6 +15,7 @@ from bot.ports.consent_stores import (
     RecoveryCodeStore,
 )
 from bot.ports.mail import LetterStore
+from bot.ports.notices import NoticeStore
 from bot.ports.provisioning import ProvisionedStore, SignalStore
 from bot.ports.stores import (
     AuditStore,
@@ -61,6 +62,7 @@ class Transaction(Protocol):
     jobs: JobStore
     signals: SignalStore
     provisioned: ProvisionedStore
+    notices: NoticeStore
 
 
 class Database(Protocol):

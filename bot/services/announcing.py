@@ -8,6 +8,7 @@ from bot.domain.answer import Button, Draft, Posting
 from bot.domain.cards import ActionStyle, Card, Fact, Status
 from bot.domain.identity import Link
 from bot.domain.intent import Intent, Origin
+from bot.domain.notice import Notice
 from bot.errors import MailUnavailable
 from bot.ports.database import Transaction
 from bot.ports.identity_provider import VerifiedClaims
@@ -24,7 +25,10 @@ def cards(tx: Transaction, link: Link, claims: VerifiedClaims) -> list[Posting]:
     """A card for each chat account that was linked before, never for the new one."""
     earlier = [one for one in tx.links.of_identity(link.identity) if one.channel != link.channel]
     draft = _draft(link, claims)
-    return [Posting(draft=draft, to=one.channel, place=direct_place(one.channel)) for one in earlier]
+    return [
+        Posting(draft=draft, to=one.channel, place=direct_place(one.channel), notice=Notice.ACCOUNT_LINKED)
+        for one in earlier
+    ]
 
 
 def _draft(link: Link, claims: VerifiedClaims) -> Draft:

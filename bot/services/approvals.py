@@ -10,6 +10,7 @@ from bot.domain.cards import ActionStyle, Audience, Card, Fact, Quote, Status
 from bot.domain.identity import ChannelIdentity, Link, Platform
 from bot.domain.intent import Intent, Origin
 from bot.domain.messages import Place
+from bot.domain.notice import Notice
 from bot.ports.database import Transaction
 from bot.services.delivery import direct_place, edit_of
 from bot.texts.formats import days
@@ -33,11 +34,25 @@ def ask(
     postings: list[Posting] = []
     channel = routes.hr.get(platform)
     if channel is not None:
-        postings.append(Posting(draft=_question(request, voice(None), detailed=False), to=asked_by, place=channel))
+        postings.append(
+            Posting(
+                draft=_question(request, voice(None), detailed=False),
+                to=asked_by,
+                place=channel,
+                notice=Notice.APPROVAL_POSTED,
+            )
+        )
     for link in _approver_links(tx, request):
         person = tx.persons.find(link.identity)
         draft = _question(request, voice(person.locale if person else None), detailed=True)
-        postings.append(Posting(draft=draft, to=link.channel, place=direct_place(link.channel)))
+        postings.append(
+            Posting(
+                draft=draft,
+                to=link.channel,
+                place=direct_place(link.channel),
+                notice=Notice.APPROVAL_WANTED,
+            )
+        )
     return tuple(postings)
 
 
@@ -96,7 +111,14 @@ def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting
             if edit is not None:
                 postings.append(edit)
             if own and not made.withdrawn:
-                postings.append(Posting(draft=_told(made, reader, at), to=posted.to, place=posted.place))
+                postings.append(
+                    Posting(
+                        draft=_told(made, reader, at),
+                        to=posted.to,
+                        place=posted.place,
+                        notice=Notice.REQUEST_DECIDED,
+                    )
+                )
     return tuple(postings)
 
 

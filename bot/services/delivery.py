@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -27,13 +27,29 @@ PERSON_ADDRESS = "@"
 log = structlog.get_logger("doorward.delivery")
 
 
+Sift = Callable[[Transaction, Sequence[Posting], datetime], list[Posting]]
+
+
 class Delivery:
     """Between the outbox and the chat platforms."""
 
-    def __init__(self, *, database: Database, platforms: Mapping[Platform, ChatPlatform], clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        platforms: Mapping[Platform, ChatPlatform],
+        clock: Clock,
+        sift: Sift = lambda _tx, postings, _now: list(postings),
+    ) -> None:
+        """`sift` says what of several postings goes out now, and keeps the rest (`bot.services.notices`)."""
         self._database = database
         self._platforms = platforms
         self._clock = clock
+        self._sift = sift
+
+    def put_all(self, tx: Transaction, postings: Sequence[Posting], correlation: str) -> list[OutboxItem]:
+        """Queue what may go out now of these, as `put` does each; a notice may have to wait for its time."""
+        return [self.put(tx, posting, correlation) for posting in self._sift(tx, postings, self._clock.now())]
 
     def put(self, tx: Transaction, posting: Posting, correlation: str) -> OutboxItem:
         """Queue a posting in the transaction of what it tells; held for this process, which calls `send` next."""

@@ -264,7 +264,7 @@ class Linking:
             signed_in = self._finish(tx, state, leg, sign_in)
             shown.extend(self._show(tx, leg, sign_in))
             for link in self._made(tx, signed_in):
-                shown.extend(self._delivery.put(tx, card, "") for card in announcing.cards(tx, link, sign_in.claims))
+                shown.extend(self._delivery.put_all(tx, announcing.cards(tx, link, sign_in.claims), ""))
                 written.extend(self._letters.put(tx, announcing.letter(link, sign_in.claims)))
             return signed_in
 

@@ -141,7 +141,7 @@ def conclude(
 ) -> None:
     """Queue the answer and what follows from it, and end the inbox row: part of the transaction of what they tell."""
     postings = [*_own(tx, turn, answer), *follow()]
-    turn.outbox += [delivery.put(tx, posting, turn.scribe.correlation) for posting in postings]
+    turn.outbox += delivery.put_all(tx, postings, turn.scribe.correlation)
     if turn.row is not None:
         tx.inbox.complete(turn.row, turn.now)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -64,4 +65,23 @@ class Rollout(Group):
                 raise ValueError("__GROUPS: each is `role:` or `department:` and its name")
         if any(name.count(":") < 2 for name in (*self.channels, *(one for one in self.people if "#" not in one))):
             raise ValueError("__PEOPLE and __CHANNELS: each is `platform:tenant:id`; people also `issuer#subject`")
+        return self
+
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Notices(Group):
+    """When somebody may be called to something that needs them, in their own zone, unless they chose otherwise."""
+
+    start: time = time(8)
+    end: time = time(18)
+    days: Listed = WEEKDAYS[:5]
+
+    @model_validator(mode="after")
+    def _fits(self) -> Notices:
+        if unknown := set(self.days) - set(WEEKDAYS):
+            raise ValueError(f"__DAYS: {sorted(unknown)} are none of {', '.join(WEEKDAYS)}")
+        if not self.days or self.end <= self.start:
+            raise ValueError("__DAYS names one at least, and __END comes after __START")
         return self

@@ -97,7 +97,7 @@ class Pipeline:
             ended = self._failed(turn, error)
         answer = await self._close(turn, ended) if isinstance(ended, Ending) else ended
         await self._out(turn, answer)
-        return answer
+        return answer if turn.view is None else replace(answer, view=turn.view)
 
     async def _walk(self, turn: Turn) -> Ending | Answer:
         """The ten steps; 5 to 9 again on what holds then, when something changed under way."""

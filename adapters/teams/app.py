@@ -26,7 +26,7 @@ from adapters.teams.guard import Admitted
 from adapters.teams.parsing import Payload, part, text_of
 from adapters.teams.people import People, is_a_bot
 from adapters.teams.platform import TeamsPlatform
-from adapters.teams.render import dialog_task, message_task
+from adapters.teams.render import CONTENT_TYPE, dialog_task, message_task, view_content
 from bot.domain.cards import Dialog
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import IncomingMessage, PlaceKind
@@ -144,8 +144,13 @@ class TeamsApp(ActivityHandler):
 
     async def _press(self, admitted: Admitted) -> Payload:
         async def taken() -> Payload:
-            await self._take(admitted, translate.from_press)
-            return _card_message(self._phrases.working)
+            who = await self._people.identify(admitted)
+            message = translate.from_press(admitted, who, self._clock.now())
+            view = (await self._accept(message)).view
+            if view is not None:
+                account = text_of(part(admitted.activity, "from"), "id")
+                return {"statusCode": 200, "type": CONTENT_TYPE, "value": view_content(view, message.handle, account)}
+            return _card_message(self._phrases.gone if message.automatic else self._phrases.working)
 
         return await self._answered(
             taken(), busy=lambda: _card_message(self._phrases.busy), gone=lambda: _card_message(self._phrases.gone)

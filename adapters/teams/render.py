@@ -44,6 +44,7 @@ ACTIONS_A_ROW = 6
 MAX_URL = 2000
 
 PRESS = "press"
+REFRESH = "refresh"
 HANDLE = "handle"
 TEXT_FIELD = "text."
 CODE_FIELD = "code."
@@ -115,6 +116,15 @@ def card_content(card: Card) -> Element:
     if _size(content) > MAX_CARD_BYTES:
         raise PlatformRefused("card too large")
     return content
+
+
+def view_content(card: Card, handle: str, account: str) -> Element:
+    """A card that one person alone is shown; their client asks for it again by the same handle.
+
+    See: https://learn.microsoft.com/adaptive-cards/authoring-cards/universal-action-model (user-specific views)
+    """
+    again = {"type": "Action.Execute", "verb": REFRESH, "data": {HANDLE: handle}}
+    return card_content(card) | {"refresh": {"action": again, "userIds": [account]}}
 
 
 def dialog_content(dialog: Dialog) -> Element:

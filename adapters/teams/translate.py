@@ -8,7 +8,7 @@ from datetime import datetime
 from adapters.teams.guard import Admitted
 from adapters.teams.parsing import Payload, part, text_of
 from adapters.teams.platform import message_id
-from adapters.teams.render import CODE_FIELD, HANDLE, PRESS, TEXT_FIELD
+from adapters.teams.render import CODE_FIELD, HANDLE, PRESS, REFRESH, TEXT_FIELD
 from adapters.teams.wording import typed_text
 from bot.domain.cards import Dialog
 from bot.domain.identity import ChannelIdentity, Platform
@@ -38,13 +38,24 @@ def from_installation(admitted: Admitted, who: ChannelIdentity, now: datetime) -
 def from_press(admitted: Admitted, who: ChannelIdentity, now: datetime) -> IncomingMessage:
     """`adaptiveCard/action`: a pressed button. Raises `Malformed`.
 
-    A client also sends it by itself, to refresh a card; nobody pressed anything then.
+    In a channel or group chat what is read is shown on the card, to whoever pressed. Their client then sends it again
+    by itself (verb `refresh`), to show the card anew: nobody pressed anything, so it reads and does nothing else.
     """
     value = part(admitted.activity, "value")
     action = part(value, "action")
-    if text_of(value, "trigger") not in {"", "manual"} or text_of(action, "verb") != PRESS:
+    automatic = is_refresh(admitted)
+    if not automatic and (text_of(value, "trigger") not in {"", "manual"} or text_of(action, "verb") != PRESS):
         raise Malformed("action")
-    return _with_handle(admitted, who, now, EventKind.PRESS, part(action, "data"))
+    message = _with_handle(admitted, who, now, EventKind.PRESS, part(action, "data"))
+    shared = message.place.kind is not PlaceKind.DIRECT
+    if automatic and not shared:
+        raise Malformed("refresh")
+    return replace(message, in_place=shared, automatic=automatic)
+
+
+def is_refresh(admitted: Admitted) -> bool:
+    """Whether a client asks by itself for what only its own person may see on a card. Raises `Malformed`."""
+    return text_of(part(part(admitted.activity, "value"), "action"), "verb") == REFRESH
 
 
 def from_fetch(admitted: Admitted, who: ChannelIdentity, now: datetime) -> IncomingMessage:

@@ -75,5 +75,9 @@ class IncomingMessage:
     """What the platform wants back when a dialog is opened (Slack: trigger_id, three seconds, once)."""
     source: str | None = None
     """The message a button stood on."""
+    in_place: bool = False
+    """The platform shows what was asked for on the card itself, to this person alone."""
+    automatic: bool = False
+    """The person's client asked, to show a card anew: nobody pressed anything, so nothing is posted for it."""
     locale: str | None = None
     timezone: str | None = None

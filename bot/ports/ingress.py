@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.domain.cards import Dialog
+from bot.domain.cards import Card, Dialog
 from bot.domain.messages import IncomingMessage
 from bot.domain.secret import Secret
 
@@ -41,6 +41,8 @@ class Accepted:
     """It was delivered before: acknowledged again, and nothing runs."""
     answer: DialogAnswer | None = None
     """For the window `in_response`: what a submission is answered with when that is known in time."""
+    view: Card | None = None
+    """The same for a press: what its own person alone is shown on the card."""
 
 
 class Ingress(Protocol):

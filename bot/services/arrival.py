@@ -140,7 +140,9 @@ class Arrival:
 
     def _offer(self, turn: Turn, state: SessionState) -> Ending:
         """An offer only this person sees; the message waits, and is decided anew afterwards."""
-        waiting = replace(turn.message, window=ReplyWindow.NONE, trigger=None)
+        if turn.message.automatic:
+            return end(turn, EventType.SIGN_IN_OFFERED, "deny", Answer(code="view.not_signed_in"))
+        waiting = replace(turn.message, window=ReplyWindow.NONE, trigger=None, in_place=False)
 
         def answer(tx: Transaction) -> Answer:
             tx.pending.put(waiting.who, waiting, until=turn.now + timedelta(seconds=PENDING_SECONDS))
@@ -173,6 +175,8 @@ def _check_handle(turn: Turn) -> Ending | None:
     known = pressed is not None and pressed.kind in PRESSED and pressed.audience in {"*", message.who.key, person.key}
     if message.handle and not known:
         return _spent(turn)
+    if message.automatic and (pressed is None or pressed.kind != "intent"):
+        return _spent(turn)  # nobody pressed, so nobody agreed to anything
     if proposal is None:
         return None if message.kind is not EventKind.RESUME or "proposal" not in message.fields else _spent(turn)
     ours = proposal.identity == person.identity and proposal.channel == message.who

@@ -92,19 +92,19 @@ class InboxIngress:
         task = self._start(message, row, arrived)
         if message.window is not ReplyWindow.IN_RESPONSE:
             return Accepted()
-        return Accepted(answer=await self._within_window(task))
+        return await self._within_window(task)
 
     def _accept(self, tx: Transaction, message: IncomingMessage) -> tuple[str | None, Arrived | None]:
         row = tx.inbox.accept(message, lease_seconds=LEASE_SECONDS)
         return row, None if row is None else self.at_the_door(tx, message)
 
-    async def _within_window(self, task: asyncio.Task[Answer | None]) -> DialogAnswer | None:
+    async def _within_window(self, task: asyncio.Task[Answer | None]) -> Accepted:
         """The answer when it is there in time; the work goes on either way."""
         done, _ = await asyncio.wait({task}, timeout=RESPONSE_SECONDS)
         answer = task.result() if done else None
-        if answer is None or answer.dialog is None:
-            return None
-        return DialogUpdate(dialog=answer.dialog)
+        if answer is None:
+            return Accepted()
+        return Accepted(answer=None if answer.dialog is None else DialogUpdate(dialog=answer.dialog), view=answer.view)
 
     def _start(self, message: IncomingMessage, row: str, arrived: Arrived | None) -> asyncio.Task[Answer | None]:
         task = asyncio.create_task(self._work(message, row, arrived))

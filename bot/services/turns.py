@@ -7,12 +7,13 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Unpack
 
 from bot.domain.action import SALT_BYTES, CanonicalAction, ResourceFacts
 from bot.domain.answer import Answer, Posting
 from bot.domain.audit import AuditEvent, AuditRecord, EventType
+from bot.domain.cards import Card
 from bot.domain.identity import Principal
 from bot.domain.intent import Intent, Origin
 from bot.domain.interaction import Interaction
@@ -26,12 +27,15 @@ from bot.ports.database import Transaction
 from bot.ports.trace import NullTracer, Step, StepOutcome, TraceDetails, TraceEntry, Tracer
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import Circumstances
+from bot.services.buttons import with_handles
 from bot.services.delivery import Delivery
 from bot.services.effects import Ran
 from bot.texts.sentences import Voice, voice
 from policy.model import Obligations
 
 SLOT = "partial"
+IN_PLACE_SECONDS = 1.8
+"""Later than this the platform has been answered "working on it" already."""
 PENDING_SECONDS = 600
 """What waits in a conversation waits ten minutes."""
 
@@ -99,6 +103,8 @@ class Turn:
     revalidated: bool = False
     effect: Ran | None = None
     outbox: list[OutboxItem] = field(default_factory=list)
+    view: Card | None = None
+    """The answer, where the platform shows it on the pressed card to this person alone."""
     _since: float = field(default_factory=time.perf_counter)
 
     @property
@@ -155,6 +161,11 @@ def _own(tx: Transaction, turn: Turn, answer: Answer) -> tuple[Posting, ...]:
     """The answer to the person; not in chat where an open dialog or the browser shows it."""
     if answer.draft is None or turn.dialog_open:
         return ()
+    if _shown_in_place(turn, answer):
+        turn.view = with_handles(tx, answer.draft, turn.message.who, turn.now)
+        return ()
+    if turn.message.automatic:
+        return ()
     place, who = turn.message.place, turn.message.who
     if turn.proposal is not None and answer.code in {"done", "dismissed"}:
         copies = tx.posted.about(proposal_card(turn.proposal.id))
@@ -165,6 +176,13 @@ def _own(tx: Transaction, turn: Turn, answer: Answer) -> tuple[Posting, ...]:
     if turn.in_browser and answer.continue_path is not None:
         return ()
     return (Posting(draft=answer.draft, to=who, place=place),)
+
+
+def _shown_in_place(turn: Turn, answer: Answer) -> bool:
+    """Only what was read for them: whatever asks for something else, or comes late, goes to the person's own chat."""
+    message = turn.message
+    in_time = turn.now - message.received_at < timedelta(seconds=IN_PLACE_SECONDS)
+    return message.in_place and in_time and turn.proposal is None and answer.code == "done"
 
 
 def slot_message(message: IncomingMessage, partial: Intent, missing: str) -> IncomingMessage:

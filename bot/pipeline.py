@@ -14,7 +14,7 @@ from datetime import timedelta
 import structlog
 
 from bot.capabilities.leave import is_own
-from bot.capabilities.model import Capability, Group
+from bot.capabilities.model import Capability, Effect, Group
 from bot.capabilities.performing import Performing
 from bot.capabilities.starting import Starting
 from bot.domain.action import CanonicalAction, ResourceRef
@@ -156,6 +156,9 @@ class Pipeline:
         turn.intent, turn.origin = heard, heard.origin
         turn.trace(Step.UNDERSTAND, StepOutcome.OK, capability=heard.capability, origin=heard.origin)
         turn.cedar_action = "Help" if heard.capability in BUILT_IN else self.catalogue[heard.capability].action
+        known = self.catalogue.get(heard.capability)
+        if turn.message.automatic and (known is None or known.effect is Effect.WRITE):
+            return self._refuse(turn, "handle_spent")
         return None
 
     async def _begin(self, turn: Turn) -> Ending:

@@ -70,7 +70,7 @@ async def test_after_a_time_out_it_says_who_it_is_and_proves_nothing(
     assert (await site.exchange(VICTIM, site.entra.sso_token(VICTIM))).status_code == 200
     session = await site.session(VICTIM)
     assert session is not None
-    assert (session.acr, session.amr) == (None, ())
+    assert (session.auth_time, session.acr, session.amr, session.interactive) == (None, None, (), False)
     assert await site.codes("link.made") == [""]
 
 

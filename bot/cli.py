@@ -13,6 +13,7 @@ import typer
 
 from bot.bootstrap.shell import Group, Json, Limit, fail, now, telling
 from bot.bootstrap.shell_audit_verbs import audit
+from bot.bootstrap.shell_keys_verbs import keys
 from bot.bootstrap.shell_policy_verbs import policy
 from bot.settings.tree import load
 
@@ -21,13 +22,13 @@ app = Group(
     pretty_exceptions_enable=False,
     epilog="Exit status: 0 done, 1 done and the answer is no, 2 it could not be done.",
 )
-config, manifest, keys = Group(), Group(), Group()
+config, manifest = Group(), Group()
 roles, links, sessions, effects, admin = Group(), Group(), Group(), Group(), Group()
 app.add_typer(config, name="config", help="The settings in force.")
 app.add_typer(manifest, name="manifest", help="What a chat platform is told about this app.")
 app.add_typer(policy, name="policy", help="Who may do what: check, test and compare policies before they are in force.")
 app.add_typer(audit, name="audit", help="The audit log: search it, take it out, prove that nothing was altered.")
-app.add_typer(keys, name="keys", help="The keys that seal data and authenticate rows; never in the database.")
+app.add_typer(keys, name="keys")
 app.add_typer(admin, name="admin", help="For whoever runs this host.")
 app.add_typer(roles, name="roles", help="Roles given inside Doorward.")
 app.add_typer(links, name="links", help="Which chat account belongs to which company account.")
@@ -179,25 +180,6 @@ def manifest_teams(
         )
     typer.echo(file)
     talk(f"Good by Microsoft's schema. Teams will suggest: {', '.join(commands)}")
-
-
-@keys.command("init")
-def keys_init(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="The file to write.", show_default="DOORWARD_KEYS__FILE")
-    ] = None,
-) -> None:
-    """Write a new file of keys, one for each purpose, that only this account may read; never over another.
-
-    Keep a copy where the database's backups are not: without its keys nothing can be read again.
-    """
-    from bot.bootstrap.installation import make_keys
-    from bot.bootstrap.shell_output import talk
-
-    with telling():
-        path = make_keys(load(), file)
-    typer.echo(path)
-    talk(f"Now set DOORWARD_KEYS__FILE={path.absolute()}")
 
 
 @roles.command("list")

@@ -14,7 +14,8 @@ DoorwardError
 │   ├── ProviderUnavailable      the identity provider does not answer
 │   ├── StorageUnavailable       the database refuses a write
 │   ├── PlatformUnavailable      a chat platform does not answer, or asks us to wait
-│   └── MailUnavailable          the mail server does not take a letter
+│   ├── MailUnavailable          the mail server does not take a letter
+│   └── KeysUnavailable          the key service does not give out the keys
 ├── PlatformRefused              a chat platform refuses for good
 ├── AccountRevoked               the provider no longer stands for this person
 ├── IntegrityAlarm               a row that carries authority fails its MAC: deny and alarm
@@ -105,9 +106,16 @@ class Unavailable(DoorwardError):
 
 
 class ProviderUnavailable(Unavailable):
-    """The identity provider does not answer, or not in a form we can trust."""
+    """The identity provider does not answer, or not in a form we can trust.
+
+    `retry_after_seconds` says how long it asked us to wait, if it did.
+    """
 
     code = "idp.unavailable"
+
+    def __init__(self, detail: str = "", *, code: str | None = None, retry_after_seconds: float | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class StorageUnavailable(Unavailable):
@@ -152,6 +160,12 @@ class PlatformUnavailable(Unavailable):
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
         self.outcome_unknown = outcome_unknown
+
+
+class KeysUnavailable(Unavailable):
+    """The key service does not answer, or does not give us our keys: nothing can be read or written."""
+
+    code = "keys.unavailable"
 
 
 class MailUnavailable(Unavailable):

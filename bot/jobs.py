@@ -18,8 +18,10 @@ from bot.services import refusals
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, edit_of
 from bot.services.ingress import InboxIngress
+from bot.services.key_keeping import KeyKeeper
 from bot.services.letters import Letterbox
 from bot.services.notices import Notices
+from bot.services.token_revocation import TokenRevocation, retire
 from bot.texts.formats import clock_time
 from bot.texts.sentences import voice
 
@@ -52,6 +54,8 @@ class Jobs:
         reconciling: Reconciling,
         letterbox: Letterbox,
         notices: Notices | None = None,
+        revocation: TokenRevocation,
+        key_keeper: KeyKeeper | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -61,6 +65,8 @@ class Jobs:
         self._reconciling = reconciling
         self._letterbox = letterbox
         self._notices = notices or Notices()
+        self._revocation = revocation
+        self._key_keeper = key_keeper
 
     def all(self) -> tuple[Job, ...]:
         """The list."""
@@ -72,6 +78,8 @@ class Jobs:
             Job(name="take_over_inbox", every_seconds=15, run=self._ingress.take_over, once=False),
             Job(name="take_over_outbox", every_seconds=5, run=self._delivery.take_over, once=False),
             Job(name="take_over_letters", every_seconds=30, run=self._letterbox.take_over, once=False),
+            Job(name="revoke_tokens", every_seconds=5, run=self._revocation.run, once=False),
+            *_keeping(self._key_keeper),
         )
 
     async def tick(self, job: Job) -> int:
@@ -104,7 +112,7 @@ class Jobs:
     def _end(self, tx: Transaction, session: Session, now: datetime) -> OutboxItem | None:
         reason = "absolute" if session.absolute_until <= now else "idle"
         if not tx.sessions.of_identity(session.identity):
-            tx.tokens.destroy(session.identity)
+            retire(tx, session.identity)
             tx.proposals.void_all(session.identity)
             tx.proofs.void_all(session.identity)
         scribe = Scribe(time=now, channel="scheduler", correlation="", principal=session.identity.key)
@@ -143,3 +151,9 @@ class Jobs:
                 + tx.notices.sweep(now - KEPT_FOR)
             )
         )
+
+
+def _keeping(keeper: KeyKeeper | None) -> tuple[Job, ...]:
+    if keeper is None:
+        return ()
+    return (Job(name="keep_keys", every_seconds=keeper.every_seconds, run=keeper.run, once=False),)

@@ -129,6 +129,11 @@ class Authenticators:
         return authenticator
 
 
+def bound(values: Mapping[str, Any]) -> str:
+    """What a row's seed is bound to."""
+    return f"{values['id']}|{values['identity']}"
+
+
 def _bound(authenticator: Authenticator) -> str:
     """The seed opens for this person's authenticator only."""
     return f"{authenticator.id}|{identity_key(authenticator.identity)}"

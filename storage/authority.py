@@ -33,7 +33,8 @@ class AuthorityRows(Generic[T]):
         self._names = tuple(table.c.keys())
         self._keys = keys
         self._parse = parse
-        self.load: Callable[[Row], T] = lru_cache(maxsize=remember)(self._verified) if remember else self._verified
+        self._memo = lru_cache(maxsize=remember)(self._remembered) if remember else self._remembered
+        self.load: Callable[[Row], T] = self._known if remember else self._verified
         """The value of a row, in the order of the table's columns. Raises `IntegrityAlarm`."""
 
     @property
@@ -49,6 +50,17 @@ class AuthorityRows(Generic[T]):
     def unverified(self, row: Row) -> T:
         """The value of a row that is only taken out of use: nothing may be granted on it."""
         return self._parse(dict(zip(self._names, row, strict=True)))
+
+    def check(self, values: Values) -> None:
+        """Return if the row holds under the key it names. Raises `IntegrityAlarm`."""
+        self._verified(tuple([values[name] for name in self._names]))
+
+    def _known(self, row: Row) -> T:
+        return self._memo(self._keys.generation, row)
+
+    def _remembered(self, generation: int, row: Row) -> T:
+        """A row is remembered for one generation of keys: one whose key was taken away holds no longer."""
+        return self._verified(row)
 
     def _verified(self, row: Row) -> T:
         values: dict[str, Any] = dict(zip(self._names, row, strict=True))

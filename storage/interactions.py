@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 
@@ -87,6 +89,11 @@ class Interactions:
         return Interaction(
             kind=kind, payload=json.loads(plaintext), audience=audience, until=to_moment(until), version=version
         )
+
+
+def bound(values: Mapping[str, Any]) -> str:
+    """What a row's payload is bound to."""
+    return _bound(values["id"], values["kind"], values["audience"], values["until"], values["version"])
 
 
 def _bound(row: str, kind: str, audience: str, until: int, version: int) -> str:

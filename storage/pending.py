@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 
@@ -20,6 +22,11 @@ _PUT = upserting(pending)
 _TAKE = Statement(delete(pending).where(pending.c.channel == bindparam("row")).returning(*pending.c))
 _linked = select(links.c.channel).where(links.c.identity == bindparam("identity"))
 _DROP_ALL = Statement(delete(pending).where(pending.c.channel.in_(_linked)))
+
+
+def bound(values: Mapping[str, Any]) -> str:
+    """What a row's payload is bound to."""
+    return f"{values['until']}|{values['channel']}"
 
 
 class Pending:

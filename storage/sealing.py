@@ -39,6 +39,7 @@ class Sealer:
         self._wrapping = lru_cache(maxsize=64)(_aes)
         self._derived = lru_cache(maxsize=256)(_derived)
         self._brief_left = 0
+        self._brief_key: Key | None = None
         self._brief_head = b""
         self._brief_prefix = ""
         self._brief_aes = AESGCM(bytes(KEY_BYTES))
@@ -57,7 +58,7 @@ class Sealer:
 
     def seal_briefly(self, plaintext: bytes, *, table: str, row: str, purpose: str) -> bytes:
         """As `seal`, under this process's own data key."""
-        if not self._brief_left:
+        if not self._brief_left or self._brief_key is not self._keys.newest(Purpose.SEAL):
             self._renew()
         self._brief_left -= 1
         nonce = os.urandom(NONCE_BYTES)
@@ -79,6 +80,12 @@ class Sealer:
             raise IntegrityAlarm(f"a sealed value of {table} does not open") from None
         raise IntegrityAlarm(f"a sealed value of {table} is of an unknown form")
 
+    def reseal(self, sealed: bytes, *, table: str, row: str, purpose: str) -> bytes:
+        """The same plaintext in the same form under the present key. Raises `IntegrityAlarm`."""
+        plaintext = self.open(sealed, table=table, row=row, purpose=purpose)
+        again = self.seal if sealed[0] == ENVELOPE else self.seal_briefly
+        return again(plaintext, table=table, row=row, purpose=purpose)
+
     def _open_envelope(self, key: Key, rest: bytes, bound: bytes) -> bytes:
         wrapped, content = rest[:WRAPPED_BYTES], rest[WRAPPED_BYTES:]
         data_key = self._wrapping(key).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], bound)
@@ -90,10 +97,16 @@ class Sealer:
 
     def _renew(self) -> None:
         key, salt = self._keys.newest(Purpose.SEAL), os.urandom(SALT_BYTES)
+        self._brief_key = key
         self._brief_aes = self._derived(key, salt)
         self._brief_head = _head(BRIEF, key.id) + salt
         self._brief_prefix = f"{BRIEF}|{key.id}|"
         self._brief_left = MESSAGES_A_KEY
+
+
+def head_of(key_id: str) -> bytes:
+    """What follows the first byte of everything sealed under this key."""
+    return bytes((len(key_id),)) + key_id.encode()
 
 
 def _head(form: int, key_id: str) -> bytes:

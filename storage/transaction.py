@@ -16,6 +16,7 @@ from bot.ports.consent_stores import (
     ProposalStore,
     RecoveryCodeStore,
 )
+from bot.ports.keys import KeyUseStore, RevocationStore
 from bot.ports.mail import LetterStore
 from bot.ports.notices import NoticeStore
 from bot.ports.provisioning import ProvisionedStore, SignalStore
@@ -54,11 +55,13 @@ from storage.crypto import Keyring
 from storage.inbox import Inbox
 from storage.interactions import Interactions
 from storage.jobs import Jobs
+from storage.key_use import KeyUse
 from storage.letters import Letters
 from storage.notices import Notices
 from storage.outbox import Outbox
 from storage.pending import Pending
 from storage.posted import Posted
+from storage.revocations import Revocations
 from storage.sealing import Sealer
 from storage.signals import Signals
 from storage.statement import Connection
@@ -139,6 +142,8 @@ class StoreTransaction:
         self.letters: LetterStore = Letters(connection, sealer)
         self.posted: PostedStore = Posted(connection)
         self.tokens: TokenStore = Tokens(connection, sealer)
+        self.revocations: RevocationStore = Revocations(connection, sealer)
+        self.keys: KeyUseStore = KeyUse(connection, keys, sealer)
         self.throttle: ThrottleStore = Throttle(connection)
         self.jobs: JobStore = Jobs(connection)
         self.signals: SignalStore = Signals(connection)

@@ -35,6 +35,7 @@ from adapters.idp.responses import (
     authorize_url,
     check_authorization_response,
     check_refresh_response,
+    check_revocation_response,
     check_same_person,
     check_token_response,
 )
@@ -203,7 +204,10 @@ class OidcProvider:
         )
 
     async def revoke(self, *, token_cache: bytes) -> bool:
-        """Revoke at the provider (RFC 7009) where it can; False where it cannot. Raises `ProviderUnavailable`."""
+        """Revoke at the provider (RFC 7009) where it can; False where it cannot. Raises `ProviderUnavailable`.
+
+        A token that the provider does not know is revoked (§2.2): it answers 200.
+        """
         async with self._in_time():
             metadata = await self._metadata.get()
             if metadata.revocation_endpoint is None or self._secret is None:
@@ -212,7 +216,7 @@ class OidcProvider:
                 await self._revoke(metadata.revocation_endpoint, metadata.revocation_auth_methods, token)
                 for token in refresh_tokens(token_cache)
             ]
-        return bool(answers) and all(answer.status == 200 for answer in answers)
+        return bool(answers) and all(check_revocation_response(answer) for answer in answers)
 
     async def verify_logout_token(self, *, token: str, now: datetime) -> LogoutToken:
         """Prove a logout token (Back-Channel Logout 1.0 §2.6). Raises `SignInRefused`, `ProviderUnavailable`."""

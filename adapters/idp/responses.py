@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from adapters.idp.id_token import Claims
 from adapters.idp.metadata import ProviderMetadata
+from adapters.idp.transport import Answer, parsed_object
 from bot.errors import AccountRevoked, ProviderUnavailable, SignInRefused
 
 GRANT_ENDED = frozenset({"invalid_grant", "interaction_required", "login_required", "consent_required"})
@@ -79,6 +80,22 @@ def check_refresh_response(result: Mapping[str, Any] | None) -> None:
         raise AccountRevoked("the provider ended the grant")
     if error is not None:
         raise ProviderUnavailable("the provider refused this client", code="idp.client_refused")
+
+
+def check_revocation_response(answer: Answer) -> bool:
+    """Whether the token is revoked; False where the provider does not revoke its kind (RFC 7009 §2.2.1).
+
+    Raises `ProviderUnavailable` when the provider refused us, which may pass.
+    """
+    if answer.status == 200:
+        return True
+    try:
+        error = parsed_object(answer.text).get("error")
+    except ProviderUnavailable:
+        error = None
+    if answer.status == 400 and error == "unsupported_token_type":
+        return False
+    raise ProviderUnavailable("the provider refused to revoke", code="idp.client_refused")
 
 
 def check_same_person(claims: Claims, subject: str) -> None:

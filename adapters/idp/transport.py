@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -76,7 +77,9 @@ class Transport:
         """A form by POST, whatever the status below 500 except 429; raises ProviderUnavailable."""
         answer = await self._exchange("POST", url, data=dict(data), headers=dict(headers))
         if answer.status >= 500 or answer.status == 429 or 300 <= answer.status < 400:
-            raise ProviderUnavailable(f"the provider answered {answer.status}")
+            raise ProviderUnavailable(
+                f"the provider answered {answer.status}", retry_after_seconds=_retry_after(answer.headers)
+            )
         return answer
 
     async def close(self) -> None:
@@ -92,6 +95,18 @@ class Transport:
                 )
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError) as failed:
             raise ProviderUnavailable(f"no answer from the provider: {type(failed).__name__}") from failed
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds of Retry-After (RFC 9110 §10.2.3), as a number or as a date against the provider's own clock."""
+    told = headers.get("retry-after", "")
+    if told.isascii() and told.isdigit():
+        return float(told[:9])
+    try:
+        until, asked = parsedate_to_datetime(told), parsedate_to_datetime(headers.get("date", ""))
+        return max(0.0, (until - asked).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 async def _bounded(response: httpx2.Response) -> str:

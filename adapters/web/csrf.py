@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -26,14 +27,15 @@ class Forged(NotAllowed):
 class CsrfGuard:
     """Makes and checks the tokens of our forms."""
 
-    def __init__(self, key: bytes, public_url: str) -> None:
-        self._key = key
+    def __init__(self, key: bytes | Callable[[], Sequence[bytes]], public_url: str) -> None:
+        """With a function for a key, what it gives at the moment: the first one makes, all of them check."""
+        self._keys = key if callable(key) else lambda: (key,)
         parts = urlsplit(public_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
 
     def token(self, browser_id: str) -> str:
         """The token for the forms of this browser."""
-        return hmac.new(self._key, f"form|{browser_id}".encode(), hashlib.sha256).hexdigest()
+        return _token(self._keys()[0], browser_id)
 
     def check(self, request: Request, browser_id: str | None, token: str) -> None:
         """Check conditions (1) and (2). Raises `Forged`."""
@@ -41,8 +43,8 @@ class CsrfGuard:
         if not self._from_ours(request):
             raise Forged("the form was sent from another site", code="csrf.origin")
         # (2): the token
-        expected = "" if browser_id is None else self.token(browser_id)
-        if not expected or not hmac.compare_digest(expected.encode(), token.encode()):
+        expected = [] if not browser_id else [_token(key, browser_id) for key in self._keys()]
+        if not any([hmac.compare_digest(one.encode(), token.encode()) for one in expected]):  # noqa: C419 - all compared
             raise Forged("the form has no token of this browser", code="csrf.token")
 
     def _from_ours(self, request: Request) -> bool:
@@ -51,3 +53,7 @@ class CsrfGuard:
         if origin not in {None, "null", self._origin}:
             return False
         return site == "same-origin" if site is not None else origin == self._origin
+
+
+def _token(key: bytes, browser_id: str) -> str:
+    return hmac.new(key, f"form|{browser_id}".encode(), hashlib.sha256).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.domain.answer import Answer
@@ -47,7 +47,7 @@ class Web:
     limits: SessionLimits
     public_url: str
     development: bool
-    csrf_key: bytes = field(repr=False)
+    csrf_key: bytes | Callable[[], Sequence[bytes]] = field(repr=False)
     providers: Mapping[str, str]
     """The identity providers: name in the callback's path -> name for people."""
     resume: Resume

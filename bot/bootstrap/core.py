@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
@@ -37,12 +37,14 @@ from bot.services.effects import Effects
 from bot.services.facts_desk import FactsDesk
 from bot.services.first_administrator import Administrators
 from bot.services.ingress import InboxIngress
+from bot.services.key_keeping import KeyKeeper
 from bot.services.letters import Letterbox
 from bot.services.linking import Linking
 from bot.services.notices import Notices
 from bot.services.people import OwnFacts
 from bot.services.revalidation import Revalidator
 from bot.services.silent_sign_in import SilentSignIn
+from bot.services.token_revocation import TokenRevocation
 from bot.understanding.hearing import Hearing
 from bot.understanding.understand import Understanding
 from policy.engine import PolicyEngine
@@ -78,7 +80,8 @@ class Outside:
     limits: SessionLimits
     routes: Routes
     public_url: str
-    csrf_key: bytes = field(repr=False)
+    csrf_key: bytes | Callable[[], Sequence[bytes]] = field(repr=False)
+    """One key, or whatever the keys are at the moment: the first one makes, all of them check."""
     webauthn: WebAuthn | None = None
     """None where our address can be no relying party's (an IP address, plain http)."""
     mail: Mail = field(default_factory=NullMail)
@@ -88,6 +91,8 @@ class Outside:
     rollout: Rollout = field(default_factory=Rollout)
     hours: WorkingHours = field(default_factory=WorkingHours)
     """When people may be called who have not chosen."""
+    key_keeper: KeyKeeper | None = None
+    """None where keys live in memory only (the demonstration)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +158,8 @@ def compose(outside: Outside) -> Core:
         reconciling=reconciling,
         letterbox=letterbox,
         notices=notices,
+        revocation=TokenRevocation(database=database, providers=outside.providers, clock=clock),
+        key_keeper=outside.key_keeper,
     )
     return Core(
         outside=outside,

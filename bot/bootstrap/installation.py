@@ -9,36 +9,30 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from bot.bootstrap.keys import loaded, wrapping
 from bot.errors import Misconfigured
 from bot.ports.database import Database, Transaction
 from bot.settings.tree import Settings
 from storage.crypto import Keyring
 from storage.database import open_database, parse_url, sqlite_path
+from storage.key_file import KeyFile
 
 T = TypeVar("T")
 
 
 def keyring(settings: Settings, now: datetime) -> Keyring:
-    """The keys of this installation. Raises `Misconfigured`, naming the setting."""
-    if settings.keys.file is None:
-        raise Misconfigured("DOORWARD_KEYS__FILE is empty: make one with `doorward keys init FILE`, and name it here")
-    try:
-        return Keyring.load(settings.keys.file, now=now)
-    except Misconfigured as refused:
-        raise Misconfigured(f"DOORWARD_KEYS__FILE: {refused.detail}") from None
+    """The keys of this installation. Raises `Misconfigured`, naming the setting; `KeysUnavailable`."""
+    return loaded(settings, now)
 
 
-def make_keys(settings: Settings, file: Path | None) -> Path:
-    """Write a new keys file that only this account may read, and never over another. Raises `Misconfigured`."""
+def make_keys(settings: Settings, file: Path | None, now: datetime) -> Path:
+    """Write a new keys file, never over another. Raises `Misconfigured`, `KeysUnavailable`."""
     path = file or settings.keys.file
     if path is None:
         raise Misconfigured("name the file to write: `doorward keys init FILE`, or set DOORWARD_KEYS__FILE")
     if path.exists() or path.is_symlink():
         raise Misconfigured(f"{path} is there already; without its keys nothing that they sealed can be read again")
-    try:
-        Keyring.generate().save(path)
-    except OSError as error:
-        raise Misconfigured(f"{path} cannot be written ({error.strerror})") from None
+    KeyFile(path, wrapping(settings), clock=lambda: now).save(Keyring.generate(now=now))
     return path
 
 

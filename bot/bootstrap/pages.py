@@ -55,7 +55,9 @@ def _checks(core: Core) -> dict[str, Check]:
         await outside.database.read(lambda tx: tx.jobs.mark("ready"))
 
     providers = {f"idp {name}": Check(run=idp.ping, required=False) for name, idp in outside.providers.items()}
-    return {"database": Check(run=database), **providers}
+    # Keys that are held already go on serving: only the next change or start would fail.
+    keys = {} if outside.key_keeper is None else {"keys": Check(run=outside.key_keeper.check, required=False)}
+    return {"database": Check(run=database), **keys, **providers}
 
 
 async def _demo_name(channel: ChannelIdentity) -> ChatName:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -21,6 +20,7 @@ from adapters.web.site import ChatName
 from bot.bootstrap.chats import Chat, slack_chat, teams_chat
 from bot.bootstrap.core import Core, Outside, SystemClock, compose
 from bot.bootstrap.directories import directory_routes
+from bot.bootstrap.keys import keeper, live_keys
 from bot.bootstrap.limits import session_limits
 from bot.bootstrap.pages import pages
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
@@ -28,7 +28,7 @@ from bot.bootstrap.shell_setup import administrators, rollout, working_hours
 from bot.bootstrap.single_sign_on import teams_single_sign_on
 from bot.capabilities.model import Systems
 from bot.domain.identity import ChannelIdentity
-from bot.errors import Misconfigured
+from bot.errors import Misconfigured, StorageUnavailable
 from bot.ports.clock import Clock
 from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import NullTracer
@@ -36,13 +36,14 @@ from bot.services.approvals import Routes
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import GrantMint
 from bot.services.first_administrator import retire
+from bot.services.key_keeping import KeyKeeper
 from bot.services.operations import verifier
 from bot.settings.directories import Idp
 from bot.settings.systems import SystemKind
 from bot.settings.tree import Environment, Settings
 from bot.texts.sentences import voice
 from policy.cedar import load as load_policy
-from storage.crypto import Keyring, Purpose
+from storage.crypto import Purpose
 from storage.database import open_database
 from storage.migration import is_current
 
@@ -93,14 +94,18 @@ def _application(settings: Settings, core: Core, chats: list[Chat]) -> Starlette
 
 
 async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Outside, list[Chat]]:
-    keys = _keys(settings)
+    live = await asyncio.to_thread(live_keys, settings, clock)
+    keys = live.ring
     url = settings.database_url.get_secret_value()
     if not await asyncio.to_thread(is_current, url):
         raise Misconfigured("the database does not have the newest schema: run `doorward migrate`")
     database = open_database(url, keys=keys)
     stack.push_async_callback(database.close)
     refuse_demo_database(settings, await database.read(lambda tx: tx.jobs.mark(DEMO_MARK)))
-    mint = GrantMint(keys.newest(Purpose.GRANT).secret)
+    keeping = keeper(settings, database, clock, live)
+    await keeping.run()  # a rotation that begins now waits for us
+    stack.push_async_callback(_leave, keeping)
+    mint = GrantMint(lambda: keys.secrets(Purpose.GRANT))
     backend = _systems(settings, clock, mint)
     stack.callback(backend.close)
     chats = _chats(settings, clock)
@@ -122,7 +127,8 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         limits=session_limits(settings.session),
         routes=Routes(hr={chat.name: chat.hr for chat in chats if chat.hr is not None}),
         public_url=settings.public_url,
-        csrf_key=keys.newest(Purpose.CSRF).secret,
+        csrf_key=lambda: keys.secrets(Purpose.CSRF),
+        key_keeper=keeping,
         webauthn=relying_party(settings.public_url),
         mail=_mail(settings),
         administrators=administrators(settings),
@@ -133,10 +139,10 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
     return outside, chats
 
 
-def _keys(settings: Settings) -> Keyring:
-    if settings.keys.file is None:
-        raise Misconfigured("DOORWARD_KEYS__FILE is empty: make one with `doorward keys init FILE`")
-    return Keyring.load(settings.keys.file, now=datetime.now(UTC))
+async def _leave(keeping: KeyKeeper) -> None:
+    """A rotation need not wait for who says that it goes; of who cannot say so, it is known soon enough."""
+    with suppress(StorageUnavailable):
+        await keeping.leave()
 
 
 def _mail(settings: Settings) -> Mail:

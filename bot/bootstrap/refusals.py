@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
 from bot.bootstrap.directory_refusals import directory_problems
+from bot.bootstrap.key_refusals import key_problems
 from bot.errors import Misconfigured
 from bot.settings.chats import Slack, Teams
 from bot.settings.directories import Idp, IdpKind
@@ -58,8 +59,7 @@ def problems(settings: Settings) -> Iterator[str]:
     # (1): told what only the company knows
     if not settings.public_url:
         yield "DOORWARD_PUBLIC_URL is empty: set the address that browsers reach this under, https://…"
-    if settings.keys.file is None:
-        yield "DOORWARD_KEYS__FILE is empty: make one with `doorward keys init FILE`, and name it here"
+    yield from key_problems(settings.keys, production=settings.environment is Environment.PRODUCTION)
     # (2): by part
     if settings.slack is not None:
         yield from _slack(settings.slack)

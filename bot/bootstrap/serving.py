@@ -7,13 +7,15 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from bot.bootstrap.refusals import refuse_real_parts
-from bot.errors import Misconfigured
+from bot.bootstrap.waiting import WaitingForKeys
+from bot.errors import KeysUnavailable, Misconfigured
 from bot.settings.tree import Settings
 
 DRAIN_SECONDS = 5
@@ -48,9 +50,38 @@ def run_serve(settings: Settings) -> None:
 async def _run_serve(settings: Settings) -> None:
     from bot.bootstrap.production import running  # noqa: PLC0415 - the demo needs none of it
 
-    async with running(settings) as doorward:
-        with listen(settings.host, settings.port) as listener:
-            await serve(doorward.app, listener, f"Doorward is ready at {settings.public_url}")
+    @asynccontextmanager
+    async def started() -> AsyncIterator[ASGIApp]:
+        async with running(settings) as doorward:
+            yield doorward.app
+
+    ready = f"Doorward is ready at {settings.public_url}"
+    async with AsyncExitStack() as stack:
+        try:
+            app = await stack.enter_async_context(started())
+        except KeysUnavailable as away:
+            waiting = WaitingForKeys(started)
+            sys.stderr.write(f"doorward: {away.detail}; nothing is served until it does, and /readyz says so\n")
+        else:
+            with listen(settings.host, settings.port) as listener:
+                await serve(app, listener, ready)
+            return
+    with listen(settings.host, settings.port) as listener:
+        await _serve_when_there_are_keys(waiting, listener, ready)
+
+
+async def _serve_when_there_are_keys(waiting: WaitingForKeys, listener: socket.socket, ready: str) -> None:
+    """Serve the refusals, then Doorward. Raises what keeps it from starting for good, which ends the refusals too."""
+    serving = asyncio.create_task(serve(waiting, listener, "Doorward waits for its keys"))
+    starting = asyncio.create_task(waiting.run(lambda: print(ready, flush=True)))  # noqa: T201 - as below
+    try:
+        await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.stop()
+        if starting.done():
+            serving.cancel()
+        await asyncio.gather(serving, starting, return_exceptions=True)
+    starting.result()
 
 
 def listen(host: str, port: int) -> socket.socket:

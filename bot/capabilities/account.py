@@ -7,6 +7,7 @@ from bot.domain.answer import Button, Draft, Result
 from bot.domain.cards import Card, Fact, Status
 from bot.domain.intent import Intent, Origin
 from bot.services.sessions import end_everything
+from bot.services.token_revocation import retire
 from bot.texts.formats import moment
 
 
@@ -59,6 +60,8 @@ def sign_out(local: Local, acting: Acting) -> Result:
         for session in local.tx.sessions.of_identity(identity):
             if session.channel.key == acting.channel.key:
                 local.tx.sessions.end(session.channel)
+        if not local.tx.sessions.of_identity(identity):
+            retire(local.tx, identity)
         local.tx.proposals.void_all(identity)
         local.tx.proofs.void_all(identity)
         headline = acting.voice.say("account.sign_out.here")

@@ -14,6 +14,7 @@ from bot.ports.consent_stores import (
     ProposalStore,
     RecoveryCodeStore,
 )
+from bot.ports.keys import KeyUseStore, RevocationStore
 from bot.ports.mail import LetterStore
 from bot.ports.notices import NoticeStore
 from bot.ports.provisioning import ProvisionedStore, SignalStore
@@ -58,6 +59,8 @@ class Transaction(Protocol):
     letters: LetterStore
     posted: PostedStore
     tokens: TokenStore
+    revocations: RevocationStore
+    keys: KeyUseStore
     throttle: ThrottleStore
     jobs: JobStore
     signals: SignalStore

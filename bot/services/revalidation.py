@@ -105,6 +105,7 @@ class Revalidator:
         return await self._database.write(lambda tx: self._store(tx, person, fresh, version, scribe))
 
     def _end(self, tx: Transaction, identity: LinkedIdentity, scribe: Scribe) -> None:
+        tx.tokens.destroy(identity)  # its provider has ended it already: there is nothing to revoke
         end_everything(tx, identity)
         tx.audit.append(scribe.event(EventType.SESSION_ENDED, code=AccountRevoked.code, time=self._clock.now()))
 

@@ -12,6 +12,7 @@ from bot.domain.signal import SignalSource, suspension
 from bot.errors import IntegrityAlarm
 from bot.ports.database import Transaction
 from bot.ports.identity_provider import SignIn, VerifiedClaims
+from bot.services.token_revocation import retire
 
 SESSION_ID_BYTES = 24
 BROWSER_SESSION_SECONDS = 1800
@@ -147,5 +148,5 @@ def end_everything(tx: Transaction, identity: LinkedIdentity) -> Ended:
     proposals = tx.proposals.void_all(identity)
     tx.proofs.void_all(identity)
     tx.pending.drop_all(identity)
-    tx.tokens.destroy(identity)
+    retire(tx, identity)
     return Ended(sessions=sessions, browsers=browsers, proposals=proposals)

@@ -11,6 +11,7 @@ from bot.ports.database import Transaction
 from bot.services.announcing import named
 from bot.services.audit_trail import Scribe
 from bot.services.buttons import DISOWN
+from bot.services.token_revocation import retire
 from bot.services.turns import Ending, Turn
 from bot.texts.sentences import voice
 
@@ -26,7 +27,7 @@ def unlink(tx: Transaction, link: Link, scribe: Scribe, *, code: str) -> None:
     tx.proofs.void_all(identity)
     tx.pending.take(link.channel, now=scribe.time)
     if not tx.sessions.of_identity(identity):
-        tx.tokens.destroy(identity)
+        retire(tx, identity)
     tx.audit.append(scribe.event(EventType.LINK_REMOVED, resource=link.channel.key, code=code, principal=identity.key))
 
 

@@ -172,7 +172,10 @@ def refuse_unknown(environ: Mapping[str, str]) -> None:
 
 def _unknown(name: str) -> str:
     near = difflib.get_close_matches(_general(name.upper()), sorted({*names(), CONFIG}), n=1, cutoff=0)
-    return f"{name} is not a setting; did you mean {near[0]}?"
+    told = f"{name} is not a setting; did you mean {near[0]}?"
+    if name.upper().startswith(f"{PREFIX}KEYS__"):
+        told += " Keys themselves are never taken from the environment, only from a file."
+    return told
 
 
 def _general(name: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from storage.tables import audit, consent, effects, identity, operations, provisioning, queues, sessions
+from storage.tables import audit, consent, effects, identity, keys, operations, provisioning, queues, sessions
 from storage.tables.metadata import metadata
 
-AREAS = (queues, identity, consent, effects, audit, operations, provisioning, sessions)
+AREAS = (queues, identity, keys, consent, effects, audit, operations, provisioning, sessions)
 
 __all__ = ["AREAS", "metadata"]

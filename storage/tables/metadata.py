@@ -17,6 +17,9 @@ metadata = MetaData(
     }
 )
 
+SEALED = "sealed"
+"""Marks a column of ciphertext, so that a rotation of keys finds it (see `storage.rekeying`)."""
+
 
 def key(name: str) -> Column[str]:
     """The text a row is found by."""
@@ -54,8 +57,13 @@ def optional_moment(name: str) -> Column[int | None]:
 
 
 def sealed(name: str) -> Column[bytes]:
-    """Ciphertext with its key id in front (see `storage.crypto`)."""
-    return Column(name, LargeBinary, nullable=False)
+    """Ciphertext with its key id in front (see `storage.sealing`); its purpose is the column's name."""
+    return Column(name, LargeBinary, nullable=False, info={SEALED: True})
+
+
+def optional_sealed(name: str) -> Column[bytes | None]:
+    """Ciphertext that is gone once it was dealt with."""
+    return Column(name, LargeBinary, info={SEALED: True})
 
 
 def authority() -> tuple[Column[int], Column[str], Column[bytes]]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, LargeBinary, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy import Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
-from storage.tables.metadata import metadata, moment, number, optional_moment, place, sealed, text
+from storage.tables.metadata import metadata, moment, number, optional_moment, optional_sealed, place, sealed, text
 
 inbox = Table(
     "inbox",
     metadata,
     place(),
     text("id"),
-    Column("payload", LargeBinary),  # NULL once the event is dealt with: only the keyed hash in `id` stays
+    optional_sealed("payload"),  # NULL once the event is dealt with: only the keyed hash in `id` stays
     number("attempts"),
     moment("received_at"),
     moment("lease_until"),

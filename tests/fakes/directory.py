@@ -32,6 +32,11 @@ class FakeDirectory:
     answers_after: float = 0.0
     """Seconds of real time a refresh takes, so that others can come in between."""
     reused: int = 0
+    revokes: bool = True
+    """Whether it has a revocation endpoint (Entra ID has none)."""
+    retry_after: float | None = None
+    """What it says while it is away."""
+    revoked: list[bytes] = field(default_factory=list)
     current: dict[str, int] = field(default_factory=dict)
     roles: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -99,7 +104,9 @@ class FakeDirectory:
 
     async def revoke(self, *, token_cache: bytes) -> bool:
         self._reach()
-        return True
+        if self.revokes:
+            self.revoked.append(token_cache)
+        return self.revokes
 
     async def ping(self) -> None:
         self._reach()
@@ -107,4 +114,4 @@ class FakeDirectory:
     def _reach(self) -> None:
         if self.away:
             self.refused += 1
-            raise ProviderUnavailable("away")
+            raise ProviderUnavailable("away", retry_after_seconds=self.retry_after)

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from adapters.scheduler import Ticker
 from bot.jobs import Job, Jobs
+from bot.services.token_revocation import TokenRevocation
 from tests.fakes.world import LIMITS, World
 
 READY_SECONDS = 30
@@ -80,6 +81,7 @@ def _replica(here: World) -> Jobs:
         ingress=here.core.ingress,
         reconciling=here.core.reconciling,
         letterbox=here.core.letterbox,
+        revocation=TokenRevocation(database=here.database, providers={}, clock=here.clock),
     )
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import structlog
-from sqlalchemy import Column, Integer, LargeBinary, Table, bindparam, func, or_, select, update
+from sqlalchemy import Column, Integer, LargeBinary, Table, bindparam, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.errors import IntegrityAlarm
@@ -19,8 +19,9 @@ from bot.ports.keys import Rewritten
 from storage import authenticators, interactions, pending, revocations
 from storage.authority import AuthorityRows
 from storage.crypto import Keyring, Purpose
+from storage.journal import LIVELY
 from storage.sealing import Sealer, head_of
-from storage.statement import Connection, Statement, Value
+from storage.statement import Connection, Statement, Value, replacing
 from storage.tables.everything import metadata
 from storage.tables.metadata import SEALED
 
@@ -73,7 +74,8 @@ class Rekeying:
         for row in rows:
             values = dict(zip(kept.c.keys(), row, strict=True))
             try:
-                self._connection.change(_changing(table), row=values[key.name], **self._renewed(kept, values))
+                renewed = self._renewed(kept, values)
+                self._connection.change(_changing(table), row=renewed.pop(key.name), **renewed)
             except IntegrityAlarm as alarm:
                 _log.error("integrity.alarm", table=table, detail=alarm.detail)
                 broken += 1
@@ -111,7 +113,7 @@ class Rekeying:
         return [(Purpose.ROW_MAC, key_id if key_id in known else "?", count) for key_id, count in rows]
 
     def _renewed(self, table: Table, values: dict[str, Any]) -> dict[str, Value]:
-        """The sealed columns and the MAC anew. What does not hold now is not made to hold: `IntegrityAlarm`."""
+        """The row with its sealed columns and its MAC anew. Raises `IntegrityAlarm`: what does not hold stays so."""
         rows = AuthorityRows(table, self._keys, dict) if "mac_key" in table.c else None
         if rows is not None:
             rows.check(values)
@@ -121,7 +123,7 @@ class Rekeying:
                 values[column] = self._sealer.reseal(values[column], table=table.name, row=bound, purpose=column)
         if rows is not None:
             values = rows.signed({name: value for name, value in values.items() if name not in ("mac_key", "mac")})
-        return {name: values[name] for name in _changed(table)}
+        return values
 
     def _length(self) -> int:
         return len(self._keys.newest(Purpose.SEAL).id)
@@ -141,10 +143,6 @@ def _bound(table: Table, values: Mapping[str, Any]) -> str:
         return BOUND[table.name](values)
     (key,) = table.primary_key
     return str(values["id" if table.name in BOUND_TO_ID else key.name])
-
-
-def _changed(table: Table) -> list[str]:
-    return [*sealed_columns(table), *(["mac_key", "mac"] if "mac_key" in table.c else [])]
 
 
 def _is_older(table: Table, length: int) -> ColumnElement[bool]:
@@ -201,6 +199,5 @@ def _by_mac_key(name: str) -> Statement:
 
 @cache
 def _changing(name: str) -> Statement:
-    table = metadata.tables[name]
-    (key,) = table.primary_key
-    return Statement(update(table).where(key == bindparam("row", type_=key.type)), columns=_changed(table))
+    """The whole row, so that the log can tell what it is now."""
+    return replacing(metadata.tables[name], journaled=name not in LIVELY)

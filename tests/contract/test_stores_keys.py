@@ -11,6 +11,7 @@ from bot.domain.interaction import Interaction
 from bot.errors import IntegrityAlarm
 from bot.ports.database import Transaction
 from bot.ports.keys import KeysHeld
+from bot.ports.mail import Letter, WaitingLetter
 from storage.crypto import Keyring, Purpose
 from storage.database import open_database
 from storage.rekeying import kept_tables, sealed_columns
@@ -32,6 +33,8 @@ def fill_all(tx: Transaction, now: datetime) -> str:
     tx.inbox.accept(a_message(now), lease_seconds=0)
     tx.outbox.put(an_item(now), lease_seconds=0)
     tx.pending.put(JOHNS_CHAT, a_message(now), until=now + timedelta(minutes=10))
+    letter = Letter(to="john@example.org", subject="s", text="t")
+    tx.letters.put(WaitingLetter(id="letter-1", letter=letter, written_at=now), lease_seconds=0)
     until = now + timedelta(hours=1)
     return tx.interactions.create(Interaction(kind="k", payload={"a": "b"}, audience="x", until=until, version=1))
 
@@ -107,6 +110,7 @@ async def test_every_row_goes_under_the_new_keys_and_the_old_ones_can_go(
     assert await database.write(lambda tx: tx.pending.take(JOHNS_CHAT, now=now)) is not None
     assert len(await database.write(lambda tx: tx.inbox.claim(now=later, lease_seconds=9, limit=9))) == 1
     assert len(await database.write(lambda tx: tx.outbox.claim(now=later, lease_seconds=9, limit=9))) == 1
+    assert len(await database.write(lambda tx: tx.letters.claim(now=later, lease_seconds=9, limit=9))) == 1
     (revocation,) = await database.write(lambda tx: tx.revocations.claim(now=now, lease_seconds=9, limit=9))
     assert revocation.token_cache == TOKENS
 

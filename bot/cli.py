@@ -141,13 +141,23 @@ def manifest_slack(
     url: Annotated[
         str | None, typer.Option(metavar="URL", help="Where Slack reaches us.", show_default="DOORWARD_PUBLIC_URL")
     ] = None,
+    socket_mode: Annotated[
+        bool, typer.Option("--socket-mode", help="We connect to Slack; Slack need not reach us. Browsers still must.")
+    ] = False,
+    several_workspaces: Annotated[
+        bool,
+        typer.Option(
+            "--several-workspaces", help="Installed at /slack/install in several, or in a whole organisation."
+        ),
+    ] = False,
 ) -> None:
     """Print the manifest to paste at https://api.slack.com/apps under “From a manifest”."""
     from bot.bootstrap.shell_output import show_json
     from bot.bootstrap.shell_settings import slack_manifest
 
     with telling():
-        show_json(slack_manifest(load().public_url if url is None else url))
+        address = load().public_url if url is None else url
+        show_json(slack_manifest(address, socket_mode=socket_mode, several_workspaces=several_workspaces))
 
 
 @manifest.command("teams")

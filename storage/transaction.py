@@ -16,6 +16,7 @@ from bot.ports.consent_stores import (
     ProposalStore,
     RecoveryCodeStore,
 )
+from bot.ports.installations import InstallationStore
 from bot.ports.keys import KeyUseStore, RevocationStore
 from bot.ports.mail import LetterStore
 from bot.ports.notices import NoticeStore
@@ -39,6 +40,7 @@ from storage import (
     authenticators,
     browser_sessions,
     effects,
+    installations,
     links,
     passkeys,
     persons,
@@ -66,6 +68,7 @@ from storage.sealing import Sealer
 from storage.signals import Signals
 from storage.statement import Connection
 from storage.tables import consent, identity
+from storage.tables import installations as installation_tables
 from storage.tables import provisioning as provisioning_tables
 from storage.tables.effects import grants
 from storage.throttle import Throttle
@@ -109,6 +112,9 @@ class Vault:
         self.provisioned: AuthorityRows[provisioned.StoredResource] = AuthorityRows(
             provisioning_tables.provisioned, keys, provisioned.parse
         )
+        self.installations: AuthorityRows[installations.StoredInstallation] = AuthorityRows(
+            installation_tables.installations, keys, installations.parse
+        )
 
 
 class StoreTransaction:
@@ -149,6 +155,7 @@ class StoreTransaction:
         self.signals: SignalStore = Signals(connection)
         self.notices: NoticeStore = Notices(connection, sealer)
         self.provisioned: ProvisionedStore = provisioned.ProvisionedResources(connection, sealer, vault.provisioned)
+        self.installations: InstallationStore = installations.Installations(connection, sealer, vault.installations)
 
     def begin(self) -> None:
         """Forget what an undone transaction on the same connection left."""

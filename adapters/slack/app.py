@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from slack_bolt import BoltResponse
@@ -20,16 +21,19 @@ from starlette.responses import Response
 
 from adapters.slack import translate
 from adapters.slack.config import Phrases, SlackConfig
+from adapters.slack.leaving import LEFT_ON, Leaving
 from adapters.slack.parsing import Payload
-from adapters.slack.people import People, actor_of
-from adapters.slack.platform import SlackPlatform, sdk_log
+from adapters.slack.people import EXTERNAL, NOT_A_MEMBER, People, actor_of
+from adapters.slack.platform import SlackPlatform
 from adapters.slack.render import dialog_view
+from adapters.slack.surfaces import SHOWN_ON, HomeCard, Surfaces
 from adapters.slack.translate import Skip
+from adapters.slack.web_api import sdk_log
 from adapters.slack.wording import escaped
 from adapters.slack.workspaces import text_of, workspace_of
 from bot.domain.cards import Audience, Card, Dialog, Reply
 from bot.domain.identity import ChannelIdentity, Platform
-from bot.domain.messages import IncomingMessage
+from bot.domain.messages import IncomingMessage, PlaceKind
 from bot.errors import Malformed, NotAllowed, PlatformRefused, Unavailable
 from bot.ports.clock import Clock
 from bot.ports.ingress import Accepted, DialogAnswer, DialogUpdate, FieldError, Ingress
@@ -38,6 +42,9 @@ ANSWER_SECONDS = 0.95
 """Whatever waits, Slack is answered within this; it would wait three seconds."""
 CODE_SECONDS = 2.5
 """A code is checked inside the reply window, or not at all."""
+
+TOLD_AGAIN = timedelta(hours=1)
+MAX_TOLD = 5_000
 
 _ANY = re.compile("")
 _HEADERS: dict[str, str | Sequence[str]] = {"content-type": ["application/json;charset=utf-8"]}
@@ -73,12 +80,24 @@ class _Admitted(AsyncAuthorize):
 class SlackApp:
     """Hands every authentic payload to the core and says what Slack is answered."""
 
-    def __init__(self, config: SlackConfig, *, ingress: Ingress, platform: SlackPlatform, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: SlackConfig,
+        *,
+        ingress: Ingress,
+        platform: SlackPlatform,
+        clock: Clock,
+        leaving: Leaving | None = None,
+        home: HomeCard | None = None,
+    ) -> None:
         self._phrases: Phrases = config.phrases
         self._ingress = ingress
         self._platform = platform
         self._clock = clock
         self._people = People(platform, config.workspaces, clock)
+        self._surfaces = Surfaces(platform, self._people, config.phrases, home)
+        self._leaving = leaving
+        self._told_off: OrderedDict[str, datetime] = OrderedDict()
         self._bolt = self._build()
 
     def _build(self) -> AsyncApp:
@@ -126,15 +145,52 @@ class SlackApp:
 
     async def _on_event(self, body: Payload) -> BoltResponse:
         async def taken() -> BoltResponse:
-            skip = translate.origin(body)
-            if skip is None:
-                await self._take(body, translate.from_event)
-            elif skip.code:
-                await self._reject(skip.code)
+            kind = body["event"]["type"]
+            if kind in SHOWN_ON:
+                self._platform.aside(self._surfaces.show(body))
+            elif kind in LEFT_ON:
+                await self._left(body)
+            else:
+                await self._said(body)
             return _done()
 
         # Slack delivers an event again: at once, in a minute, in five.
-        return await self._answered(taken(), busy=lambda: BoltResponse(status=503), refused=_done)
+        return await self._answered(
+            taken(), busy=lambda: BoltResponse(status=503), refused=lambda why: self._not_for_them(body, why)
+        )
+
+    async def _left(self, body: Payload) -> None:
+        if self._leaving is not None:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._leaving.take(body)
+
+    async def _said(self, body: Payload) -> None:
+        skip = translate.origin(body)
+        if skip is None:
+            await self._take(body, self._working_on)
+        elif skip.code:
+            await self._reject(skip.code)
+
+    def _working_on(self, body: Payload, who: ChannelIdentity, now: datetime) -> IncomingMessage:
+        """The message; in a thread of the assistant's it shows that somebody is at it."""
+        message = translate.from_event(body, who, now)
+        if message.place.kind is PlaceKind.DIRECT and message.place.thread and not message.by_app:
+            self._platform.aside(self._platform.say_working(message.place, self._phrases.working))
+        return message
+
+    def _not_for_them(self, body: Payload, why: NotAllowed) -> BoltResponse:
+        """Acknowledge, and tell a person once an hour that nothing was done; a bot would only answer."""
+        now, account = self._clock.now(), actor_of(body).account
+        told = self._told_off.get(account)
+        if why.detail in {NOT_A_MEMBER, EXTERNAL} and (told is None or now - told >= TOLD_AGAIN):
+            self._told_off[account] = now
+            if len(self._told_off) > MAX_TOLD:
+                self._told_off.popitem(last=False)
+            who = ChannelIdentity(platform=Platform.SLACK, tenant=workspace_of(body).tenant, account=account)
+            message = translate.from_event(body, who, now)
+            reply = Reply(audience=Audience.PERSON, card=Card(headline=self._phrases.not_for_you))
+            self._platform.aside(self._platform.post(message.place, who, reply, dedupe_key=message.event_id))
+        return _done()
 
     async def _on_command(self, body: Payload) -> BoltResponse:
         async def taken() -> BoltResponse:
@@ -144,7 +200,7 @@ class SlackApp:
         return await self._answered(
             taken(),
             busy=lambda: _only_for_the_person(self._phrases.busy),
-            refused=lambda: _only_for_the_person(self._phrases.not_for_you),
+            refused=lambda _: _only_for_the_person(self._phrases.not_for_you),
         )
 
     async def _on_shortcut(self, body: Payload) -> BoltResponse:
@@ -155,7 +211,7 @@ class SlackApp:
         return await self._answered(
             taken(),
             busy=lambda: self._told(body, self._phrases.busy),
-            refused=lambda: self._told(body, self._phrases.not_for_you),
+            refused=lambda _: self._told(body, self._phrases.not_for_you),
         )
 
     async def _on_press(self, body: Payload) -> BoltResponse:
@@ -169,7 +225,7 @@ class SlackApp:
         return await self._answered(
             taken(),
             busy=lambda: self._told(body, self._phrases.busy),
-            refused=lambda: self._told(body, self._phrases.not_for_you),
+            refused=lambda _: self._told(body, self._phrases.not_for_you),
         )
 
     def _opening_press(self, body: Payload, who: ChannelIdentity, now: datetime) -> IncomingMessage:
@@ -187,7 +243,7 @@ class SlackApp:
         return await self._answered(
             taken(),
             busy=lambda: _dialog_response(FieldError(field="", text=self._phrases.busy), body),
-            refused=lambda: _dialog_response(FieldError(field="", text=self._phrases.not_for_you), body),
+            refused=lambda _: _dialog_response(FieldError(field="", text=self._phrases.not_for_you), body),
         )
 
     async def _submit(self, body: Payload) -> DialogAnswer | None:
@@ -211,7 +267,11 @@ class SlackApp:
             return await asyncio.shield(self._platform.held(self._ingress.accept(message)))
 
     async def _answered(
-        self, taken: Coroutine[Any, Any, BoltResponse], *, busy: Answer, refused: Answer
+        self,
+        taken: Coroutine[Any, Any, BoltResponse],
+        *,
+        busy: Answer,
+        refused: Callable[[NotAllowed], BoltResponse],
     ) -> BoltResponse:
         """One answer to Slack whatever happens; nothing is raised into Bolt, which would log it and answer 500."""
         try:
@@ -221,7 +281,7 @@ class SlackApp:
             return BoltResponse(status=refusal.status)
         except NotAllowed as refusal:
             await self._reject(refusal.code)
-            return refused()
+            return refused(refusal)
         except (Unavailable, TimeoutError):
             return busy()
         except Exception as exc:  # noqa: BLE001 - its text may quote the payload, so only its kind is logged

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.cards import Card
 from bot.domain.secret import Secret
 from bot.errors import Misconfigured
 
@@ -27,14 +28,22 @@ class Phrases:
     loading: str
     busy: str
     not_for_you: str
+    working: str
+    prompts_title: str
+    prompts: tuple[tuple[str, str], ...]
+    """Up to four: what is shown, and what pressing it types."""
+    home: Card
+    """The app's home page where nothing is known of the person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackConfig:
     """What it takes to speak with one Slack app. Raises `Misconfigured` where a guard would have nothing to check."""
 
-    signing_secrets: tuple[SigningSecret, ...]
-    bot_token: Secret
+    signing_secrets: tuple[SigningSecret, ...] = ()
+    """What HTTP deliveries are signed with; none where only Socket Mode is used."""
+    app_token: Secret | None = None
+    """The app-level token (`xapp-…`) that opens Socket Mode."""
     workspaces: frozenset[str]
     """The workspaces (`T…`) and organisations (`E…`) that are let in."""
     phrases: Phrases
@@ -43,11 +52,14 @@ class SlackConfig:
     api_base_url: str = API_BASE_URL
 
     def __post_init__(self) -> None:
-        if not self.signing_secrets or not all(secret.value.reveal() for secret in self.signing_secrets):
+        if not self.signing_secrets and self.app_token is None:
             raise Misconfigured(
-                "DOORWARD_SLACK__SIGNING_SECRET is empty: copy it from the app's Basic Information page"
+                "DOORWARD_SLACK__SIGNING_SECRET is empty: copy it from the app's Basic Information page, "
+                "or set DOORWARD_SLACK__APP_TOKEN for Socket Mode"
             )
-        if not self.bot_token.reveal():
-            raise Misconfigured("DOORWARD_SLACK__BOT_TOKEN is empty: install the app and copy its bot token (xoxb-…)")
+        if not all(secret.value.reveal() for secret in self.signing_secrets):
+            raise Misconfigured("DOORWARD_SLACK__SIGNING_SECRET: an entry is empty")
+        if self.app_token is not None and not self.app_token.reveal():
+            raise Misconfigured("DOORWARD_SLACK__APP_TOKEN is empty: make an app-level token with connections:write")
         if not self.workspaces or not all(self.workspaces):
             raise Misconfigured("DOORWARD_SLACK__TEAM_IDS is empty: list the workspaces (T…) or organisations (E…)")

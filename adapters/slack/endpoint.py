@@ -12,7 +12,6 @@ from adapters.slack import guard
 from adapters.slack.app import SlackApp
 from adapters.slack.config import SlackConfig
 from adapters.slack.parsing import Payload, parse
-from adapters.slack.platform import SlackPlatform
 from adapters.slack.workspaces import admit, text_of
 from bot.domain.identity import Platform
 from bot.errors import Malformed, Refusal
@@ -25,9 +24,10 @@ MAX_CHALLENGE = 256
 _log = logging.getLogger("doorward.slack")
 
 
-def slack_routes(config: SlackConfig, *, ingress: Ingress, platform: SlackPlatform, clock: Clock) -> list[Route]:
-    """`POST /slack/events`: events, commands and interactivity, guarded."""
-    app = SlackApp(config, ingress=ingress, platform=platform, clock=clock)
+def slack_routes(config: SlackConfig, *, app: SlackApp, ingress: Ingress, clock: Clock) -> list[Route]:
+    """`POST /slack/events`: events, commands and interactivity, guarded; no route where Socket Mode alone is used."""
+    if not config.signing_secrets:
+        return []
     return [Route(PATH, SlackEndpoint(config, app, ingress, clock), methods=["POST"], name="slack_events")]
 
 

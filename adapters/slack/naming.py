@@ -18,11 +18,11 @@ NAME_CHARACTERS = 80
 class Workspace(Protocol):
     """Looks up a person, and whose workspace it is."""
 
-    async def person(self, account: str) -> dict[str, Any]:
+    async def person(self, account: str, tenant: str) -> dict[str, Any]:
         """What `users.info` says. Raises `PlatformUnavailable` or `PlatformRefused`."""
         ...
 
-    async def whoami(self) -> dict[str, Any]:
+    async def whoami(self, tenant: str) -> dict[str, Any]:
         """What `auth.test` says. Raises as `person`."""
         ...
 
@@ -38,7 +38,7 @@ class Names:
         """The person's name."""
         try:
             async with asyncio.timeout(NAME_SECONDS):
-                return _called(await self._workspace.person(who.account)) or who.account
+                return _called(await self._workspace.person(who.account, who.tenant)) or who.account
         except (PlatformUnavailable, PlatformRefused, TimeoutError):
             return who.account
 
@@ -47,12 +47,12 @@ class Names:
         team = who.tenant.rpartition("/")[2]
         try:
             async with asyncio.timeout(NAME_SECONDS):
-                return self._teams.get(team) or await self._team(team)
+                return self._teams.get(team) or await self._team(team, who.tenant)
         except (PlatformUnavailable, PlatformRefused, TimeoutError):
             return team
 
-    async def _team(self, team: str) -> str:
-        ours = await self._workspace.whoami()
+    async def _team(self, team: str, tenant: str) -> str:
+        ours = await self._workspace.whoami(tenant)
         if text_of(ours, "team_id") == team and (name := _plain(text_of(ours, "team"))):
             self._teams[team] = name
         return self._teams.get(team, team)

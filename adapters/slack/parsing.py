@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,7 @@ MAX_DEPTH = 64
 MAX_BRACKETS = 20_000
 """Far above fifty blocks of Block Kit, and refused before the parser spends time on it."""
 MAX_FORM_FIELDS = 64
+MAX_ENVELOPE_ID = 128
 
 Payload = dict[str, Any]
 
@@ -33,6 +35,51 @@ def parse(content_type: str, raw_body: bytes) -> Payload:
         form = _form(text)
         return _shaped(_json(form["payload"])) if "payload" in form else dict(form)
     raise Malformed("content-type")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What Socket Mode wraps a payload in."""
+
+    id: str
+    takes_answer: bool
+    """Whether an answer may stand in the acknowledgement."""
+    payload: Payload
+
+
+def parse_frame(text: str) -> Payload:
+    """One frame of Socket Mode as JSON, within the limits that hold over HTTP. Raises `Malformed`."""
+    frame = _json(text)
+    if not isinstance(frame.get("type"), str):
+        raise Malformed("type")
+    return frame
+
+
+def envelope_of(frame: Payload) -> Envelope:
+    """The payload in a frame, of the kind the envelope says and in the shape it has over HTTP. Raises `Malformed`.
+
+    See: https://docs.slack.dev/apis/events-api/using-socket-mode/
+    """
+    envelope_id, payload = frame.get("envelope_id"), frame.get("payload")
+    if not isinstance(envelope_id, str) or not 0 < len(envelope_id) <= MAX_ENVELOPE_ID:
+        raise Malformed("envelope_id")
+    if not isinstance(payload, dict):
+        raise Malformed("payload")
+    match frame["type"]:
+        case "slash_commands":
+            shaped: Payload = {name: value for name, value in payload.items() if isinstance(value, str)}
+            fits = "command" in shaped
+        case "events_api":
+            shaped = _shaped(payload)
+            fits = shaped["type"] == "event_callback" and "command" not in shaped
+        case "interactive":
+            shaped = _shaped(payload)
+            fits = shaped["type"] != "event_callback" and "command" not in shaped
+        case _:
+            raise Malformed("envelope type")
+    if not fits:
+        raise Malformed("envelope type")
+    return Envelope(id=envelope_id, takes_answer=frame.get("accepts_response_payload") is True, payload=shaped)
 
 
 def _text(raw_body: bytes) -> str:

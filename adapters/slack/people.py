@@ -17,14 +17,17 @@ from bot.ports.clock import Clock
 STANDING_SECONDS = 300
 """How long a look-up holds: a member made a guest is refused after this at the latest."""
 MAX_REMEMBERED = 20_000
-REFUSED_MARKS = ("deleted", "is_bot", "is_restricted", "is_ultra_restricted", "is_stranger", "is_workflow_bot")
+BOT_MARKS = ("is_bot", "is_workflow_bot")
+REFUSED_MARKS = ("deleted", "is_restricted", "is_ultra_restricted", "is_stranger", *BOT_MARKS)
+NOT_A_MEMBER, A_BOT, EXTERNAL, NOT_TOLD = "not a full member", "a bot", "another organisation's person", "not told"
+"""Details of a refusal: whoever is a person gets to hear it."""
 
 
 class Directory(Protocol):
     """Looks up a person."""
 
-    async def person(self, account: str) -> dict[str, Any]:
-        """What `users.info` says. Raises `PlatformUnavailable` or `PlatformRefused`."""
+    async def person(self, account: str, tenant: str) -> dict[str, Any]:
+        """What `users.info` says, asked in this workspace. Raises `PlatformUnavailable` or `PlatformRefused`."""
         ...
 
 
@@ -57,6 +60,10 @@ def _actor(account: str, team: str) -> Actor:
     return Actor(account, team)
 
 
+_Asked = tuple[str, str]
+"""The workspace that is asked, and the account: an account id alone is only unique in one organisation."""
+
+
 class People:
     """Answers who somebody is; remembers the answer, not the profile."""
 
@@ -64,8 +71,8 @@ class People:
         self._directory = directory
         self._allowed = allowed
         self._clock = clock
-        self._known: OrderedDict[str, tuple[datetime, ChannelIdentity | None]] = OrderedDict()
-        self._looking: dict[str, asyncio.Task[ChannelIdentity | None]] = {}
+        self._known: OrderedDict[_Asked, tuple[datetime, ChannelIdentity | str]] = OrderedDict()
+        self._looking: dict[_Asked, asyncio.Task[ChannelIdentity | str]] = {}
 
     async def identify(self, payload: Payload) -> ChannelIdentity:
         """The identity (organisation, the person's own workspace, account) of a full member of ours.
@@ -75,18 +82,22 @@ class People:
         """
         actor = actor_of(payload)
         if actor.claimed_team and not self._may_be_ours(actor.claimed_team, payload):
-            raise NotAllowed("another organisation's person", code="ingress.external")
+            raise NotAllowed(EXTERNAL, code="ingress.external")
         try:
-            identity = await self._standing(actor.account)
+            identity = await self._standing(workspace_of(payload).tenant, actor.account)
         except PlatformRefused as exc:
-            raise NotAllowed("Slack does not tell", code="ingress.not_a_member") from exc
-        if identity is None:
-            raise NotAllowed("not a full member", code="ingress.not_a_member")
+            raise NotAllowed(NOT_TOLD, code="ingress.not_a_member") from exc
+        if isinstance(identity, str):
+            raise NotAllowed(identity, code="ingress.not_a_member")
         return identity
 
-    async def member(self, account: str) -> ChannelIdentity | None:
-        """The identity of a full member of ours, None for anybody else. Raises as `Directory.person`."""
-        return await self._standing(account)
+    async def member(self, account: str, tenant: str) -> ChannelIdentity | None:
+        """The identity of a full member of ours, asked in this workspace; None for anybody else.
+
+        Raises as `Directory.person`.
+        """
+        found = await self._standing(tenant, account)
+        return None if isinstance(found, str) else found
 
     def _may_be_ours(self, team: str, payload: Payload) -> bool:
         workspace = workspace_of(payload)
@@ -95,38 +106,42 @@ class People:
         # Another workspace of a listed organisation: the look-up tells.
         return workspace.enterprise in self._allowed and payload.get("is_ext_shared_channel") is not True
 
-    async def _standing(self, account: str) -> ChannelIdentity | None:
-        known = self._known.get(account)
+    async def _standing(self, tenant: str, account: str) -> ChannelIdentity | str:
+        asked = (tenant, account)
+        known = self._known.get(asked)
         if known is not None and self._clock.now() < known[0]:
             return known[1]
-        looking = self._looking.get(account)
+        looking = self._looking.get(asked)
         if looking is None:
-            looking = self._looking[account] = asyncio.create_task(self._look_up(account))
-            looking.add_done_callback(lambda task: self._looked_up(account, task))
+            looking = self._looking[asked] = asyncio.create_task(self._look_up(asked))
+            looking.add_done_callback(lambda task: self._looked_up(asked, task))
         return await asyncio.shield(looking)  # whoever asked may have to answer before it is through
 
-    def _looked_up(self, account: str, task: asyncio.Task[ChannelIdentity | None]) -> None:
-        self._looking.pop(account, None)
+    def _looked_up(self, asked: _Asked, task: asyncio.Task[ChannelIdentity | str]) -> None:
+        self._looking.pop(asked, None)
         if not task.cancelled():
             task.exception()  # seen by whoever still waits; nobody may be left
 
-    async def _look_up(self, account: str) -> ChannelIdentity | None:
-        profile = await self._directory.person(account)
+    async def _look_up(self, asked: _Asked) -> ChannelIdentity | str:
+        tenant, account = asked
+        profile = await self._directory.person(account, tenant)
         identity = self._member(account, profile)
-        self._known[account] = (self._clock.now() + timedelta(seconds=STANDING_SECONDS), identity)
-        self._known.move_to_end(account)
+        self._known[asked] = (self._clock.now() + timedelta(seconds=STANDING_SECONDS), identity)
+        self._known.move_to_end(asked)
         while len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
         return identity
 
-    def _member(self, account: str, profile: dict[str, Any]) -> ChannelIdentity | None:
+    def _member(self, account: str, profile: dict[str, Any]) -> ChannelIdentity | str:
+        if any(profile.get(mark) for mark in BOT_MARKS):
+            return A_BOT
         if profile.get("id") != account or any(profile.get(mark) for mark in REFUSED_MARKS):
-            return None
+            return NOT_A_MEMBER
         if profile.get("is_email_confirmed") is False:
-            return None
+            return NOT_A_MEMBER
         organisation = profile.get("enterprise_user")
         enterprise = text_of(organisation, "enterprise_id") if isinstance(organisation, dict) else ""
         team = text_of(profile, "team_id")
         if not team or not is_ours(team, enterprise, self._allowed):
-            return None
+            return NOT_A_MEMBER
         return ChannelIdentity(platform=Platform.SLACK, tenant=tenant_of(enterprise, team), account=account)

@@ -6,30 +6,26 @@ import asyncio
 import logging
 import uuid
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
 
-import aiohttp
-from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.web.async_client import AsyncWebClient
-
-from adapters.slack.config import API_BASE_URL
-from adapters.slack.render import Block, card_blocks, card_text, dialog_view
-from bot.domain.cards import Audience, Dialog, Reply
+from adapters.slack.render import Block, card_blocks, card_text, dialog_view, home_view
+from adapters.slack.translate import dialog_of
+from adapters.slack.web_api import WebApi
+from bot.domain.cards import Audience, Card, Dialog, Reply
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.secret import Secret
 from bot.errors import PlatformRefused, PlatformUnavailable
 
-CALL_SECONDS = 10
-MAX_RETRY_AFTER_SECONDS = 300
 DIALOG_RETRY_SECONDS = (0.1, 0.2, 0.4, 0.8)
 """A worker may be quicker than the opening it updates."""
+PATIENCE_SECONDS = 60
+"""What may be repeated harmlessly waits so long when Slack asks for it, off the acknowledging path."""
+TRIES = 3
 MAX_REMEMBERED = 20_000
+NO_TOKEN_ANY_MORE = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"})
 
-_PASSING = frozenset(
-    {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-)
 _NOT_THERE = frozenset(
     {"channel_not_found", "not_in_channel", "user_not_in_channel", "is_archived", "messages_tab_disabled"}
 )
@@ -37,27 +33,48 @@ _NO_DIALOG_YET = frozenset({"not_found", "view_not_found"})
 _NAMESPACE = uuid.UUID("6d0a4fc1-5f36-4c4e-9a5f-5b8d3d1f2a10")
 
 Result = TypeVar("Result")
+Prompt = tuple[str, str]
+"""A suggestion's title, and what pressing it types."""
 
 _log = logging.getLogger("doorward.slack")
-sdk_log = logging.getLogger("doorward.slack.sdk")
-"""At debug the SDK logs whole bodies, so it has a level of its own whatever the root says."""
-sdk_log.setLevel(logging.WARNING)
+
+
+class Tokens(Protocol):
+    """Whose bot token a call is made with."""
+
+    async def of(self, tenant: str) -> Secret:
+        """The token for a workspace. Raises `PlatformRefused` (not installed there) or `PlatformUnavailable`."""
+        ...
+
+    def refused(self, tenant: str) -> None:
+        """Slack no longer takes this workspace's token: look it up again next time."""
+        ...
+
+
+class OneToken:
+    """The same token whatever the workspace."""
+
+    def __init__(self, token: Secret) -> None:
+        self._token = token
+
+    async def of(self, tenant: str) -> Secret:
+        """See `Tokens`."""
+        del tenant
+        return self._token
+
+    def refused(self, tenant: str) -> None:
+        """There is no other to look up."""
 
 
 class SlackPlatform:
-    """A `ChatPlatform` over one bot token. Use it on one event loop, and `close` it."""
+    """A `ChatPlatform`. Use it on one event loop, and `close` it."""
 
     def __init__(
-        self,
-        bot_token: Secret,
-        *,
-        api_base_url: str = API_BASE_URL,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        self, tokens: Tokens, api: WebApi, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
-        self._token = bot_token
-        self._base_url = api_base_url
+        self._tokens = tokens
+        self._api = api
         self._pause = pause
-        self._client: AsyncWebClient | None = None
         self._direct: OrderedDict[str, str] = OrderedDict()
         self._aside: set[asyncio.Task[Any]] = set()
 
@@ -85,9 +102,7 @@ class SlackPlatform:
     async def close(self) -> None:
         """Let what runs beside finish, then close the connections."""
         await self.settled()
-        if self._client is not None and self._client.session is not None:
-            await self._client.session.close()
-        self._client = None
+        await self._api.close()
 
     async def post(self, place: Place, to: ChannelIdentity, reply: Reply, *, dedupe_key: str) -> str | None:
         """Post where it belongs: `chat.postEphemeral` for one person in a channel, `chat.postMessage` elsewhere.
@@ -102,30 +117,35 @@ class SlackPlatform:
             if personal and place.kind is not PlaceKind.DIRECT:
                 await self._post_ephemeral(place, to, reply)
                 return None
-            return await self._post_message(place.conversation, content, thread=place.thread)
+            return await self._post_message(place.tenant, place.conversation, content, thread=place.thread)
         except PlatformRefused as refusal:
             if refusal.detail not in _NOT_THERE or not (personal or place.kind is PlaceKind.DIRECT):
                 raise
-            return await self._post_message(to.account, content, thread=None)
+            return await self._post_message(place.tenant, to.account, content, thread=None)
 
     async def update(self, place: Place, message: str, reply: Reply) -> None:
         """`chat.update`; `message` is what `post` gave or `IncomingMessage.source` said."""
         channel, _, stamp = message.partition(":")
-        await self._call("chat.update", {"channel": channel, "ts": stamp} | _content(reply))
+        await self._call("chat.update", {"channel": channel, "ts": stamp} | _content(reply), tenant=place.tenant)
 
     async def open_dialog(self, trigger: str, dialog: Dialog, *, name: str = "") -> str | None:
-        """`views.open`; `trigger` lives three seconds and works once. `name` is a name of ours to update it by."""
-        answer = await self._call("views.open", {"trigger_id": trigger, "view": dialog_view(dialog, name=name)})
+        """`views.open`; `trigger` lives three seconds and works once. `name` (`IncomingMessage.trigger`) is the name
+        of ours to update it by, with the workspace in it.
+        """
+        tenant, ours = dialog_of(name)
+        payload = {"trigger_id": trigger, "view": dialog_view(dialog, name=ours)}
+        answer = await self._call("views.open", payload, tenant=tenant)
         return str(answer["view"]["id"])
 
     async def update_dialog(self, view: str, dialog: Dialog) -> None:
         """`views.update`; `view` is a view id, or the name it was opened under (`IncomingMessage.trigger`)."""
+        tenant, view = dialog_of(view)
         by_name = not view.startswith("V")
         target = {"external_id": view} if by_name else {"view_id": view}
         content = target | {"view": dialog_view(dialog, name=view if by_name else "")}
         for seconds in (*DIALOG_RETRY_SECONDS, None):
             try:
-                await self._call("views.update", content)
+                await self._call("views.update", content, tenant=tenant)
                 return
             except PlatformRefused as refusal:
                 if not by_name or seconds is None or refusal.detail not in _NO_DIALOG_YET:
@@ -136,88 +156,76 @@ class SlackPlatform:
         """`conversations.open`, remembered: a direct conversation keeps its id."""
         channel = self._direct.get(to.key)
         if channel is None:
-            answer = await self._call("conversations.open", {"users": to.account})
+            answer = await self._call("conversations.open", {"users": to.account}, tenant=to.tenant)
             channel = self._direct[to.key] = str(answer["channel"]["id"])
             if len(self._direct) > MAX_REMEMBERED:
                 self._direct.popitem(last=False)
         return Place(platform=Platform.SLACK, tenant=to.tenant, conversation=channel, kind=PlaceKind.DIRECT)
 
-    async def person(self, account: str) -> dict[str, Any]:
-        """What `users.info` says of a person. Raises as `post`."""
-        answer = await self._call("users.info", {"user": account}, form=True)
+    async def person(self, account: str, tenant: str = "") -> dict[str, Any]:
+        """What `users.info` says of a person, asked in this workspace. Raises as `post`."""
+        answer = await self._call("users.info", {"user": account}, tenant=tenant, form=True)
         person = answer.get("user")
         return person if isinstance(person, dict) else {}
 
-    async def whoami(self) -> dict[str, Any]:
+    async def whoami(self, tenant: str = "") -> dict[str, Any]:
         """`auth.test`: whether the token is good, and whose it is. Raises as `post`."""
-        return await self._call("auth.test", {})
+        return await self._call("auth.test", {}, tenant=tenant)
 
-    async def _post_message(self, channel: str, content: Block, *, thread: str | None) -> str:
+    async def show_home(self, who: ChannelIdentity, tenant: str, card: Card) -> None:
+        """`views.publish`: the app's home page as this person sees it. Raises as `post`."""
+        payload = {"user_id": who.account, "view": home_view(card)}
+        await self._call("views.publish", payload, tenant=tenant, tries=TRIES)
+
+    async def suggest(self, place: Place, prompts: Sequence[Prompt], *, title: str) -> None:
+        """`assistant.threads.setSuggestedPrompts`, at most four; `place.thread` only in the older assistant view."""
+        payload: Block = {
+            "channel_id": place.conversation,
+            "title": title,
+            "prompts": [{"title": shown, "message": typed} for shown, typed in prompts[:4]],
+        }
+        payload |= {"thread_ts": place.thread} if place.thread else {}
+        await self._call("assistant.threads.setSuggestedPrompts", payload, tenant=place.tenant, tries=TRIES)
+
+    async def say_working(self, place: Place, text: str) -> None:
+        """`assistant.threads.setStatus`: shown in the thread until something is posted there. Raises as `post`."""
+        payload = {"channel_id": place.conversation, "thread_ts": place.thread, "status": text}
+        await self._call("assistant.threads.setStatus", payload, tenant=place.tenant)
+
+    async def _post_message(self, tenant: str, channel: str, content: Block, *, thread: str | None) -> str:
         payload = content | {"channel": channel} | ({"thread_ts": thread} if thread else {})
-        answer = await self._call("chat.postMessage", payload)
+        answer = await self._call("chat.postMessage", payload, tenant=tenant)
         return f"{answer['channel']}:{answer['ts']}"
 
     async def _post_ephemeral(self, place: Place, to: ChannelIdentity, reply: Reply) -> None:
         payload = _content(reply) | {"channel": place.conversation, "user": to.account}
-        await self._call("chat.postEphemeral", payload | ({"thread_ts": place.thread} if place.thread else {}))
+        payload |= {"thread_ts": place.thread} if place.thread else {}
+        await self._call("chat.postEphemeral", payload, tenant=place.tenant)
 
-    async def _call(self, method: str, payload: Block, *, form: bool = False) -> dict[str, Any]:
-        """One call. Raises `PlatformUnavailable` or `PlatformRefused`, its detail Slack's own error word."""
-        client = self._client or self._connect()
-        try:
-            async with asyncio.timeout(CALL_SECONDS):
-                answer = await (
-                    client.api_call(method, data=payload) if form else client.api_call(method, json=payload)
-                )
-        except SlackApiError as exc:
-            raise _translated(method, exc) from None  # its text quotes Slack's answer
-        except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as exc:
-            raise PlatformUnavailable(f"{method}: {type(exc).__name__}") from None
-        return answer.data if isinstance(answer.data, dict) else {}
+    async def _call(
+        self, method: str, payload: Block, *, tenant: str, form: bool = False, tries: int = 1
+    ) -> dict[str, Any]:
+        """One call with the workspace's own token, or up to `tries` where a repeat does no harm.
 
-    def _connect(self) -> AsyncWebClient:
-        """One session for all calls, on the loop that runs: no redirects, no proxy or password file from outside."""
-        session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=CALL_SECONDS),
-            middlewares=(_no_redirects,),
-            trust_env=False,
-        )
-        self._client = AsyncWebClient(
-            token=self._token.reveal(),
-            base_url=self._base_url,
-            session=session,
-            logger=sdk_log,
-            retry_handlers=[],  # a blind repeat posts twice; delivery repeats knowingly
-        )
-        self._client.proxy = None
-        return self._client
-
-
-async def _no_redirects(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """The token goes to the one host named for it."""
-    response = await handler(request)
-    if response.status in {301, 302, 303, 307, 308}:
-        response.close()
-        raise aiohttp.ClientError("redirected")
-    return response
+        Raises `PlatformUnavailable` or `PlatformRefused`, its detail Slack's own error word.
+        """
+        for left in reversed(range(tries)):
+            token = await self._tokens.of(tenant)
+            try:
+                return await self._api.call(method, payload, token, form=form)
+            except PlatformRefused as refusal:
+                if refusal.detail not in NO_TOKEN_ANY_MORE:
+                    raise
+                self._tokens.refused(tenant)
+                if refusal.detail == "token_expired":
+                    raise PlatformUnavailable(f"{method}: {refusal.detail}") from None
+                raise
+            except PlatformUnavailable as away:
+                if not left or away.retry_after_seconds > PATIENCE_SECONDS:
+                    raise
+                await self._pause(away.retry_after_seconds)
+        raise AssertionError("at least one try")
 
 
 def _content(reply: Reply) -> Block:
     return {"text": card_text(reply.card), "blocks": card_blocks(reply.card)}
-
-
-def _translated(method: str, exc: SlackApiError) -> PlatformUnavailable | PlatformRefused:
-    response = exc.response
-    status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0))
-    data = getattr(response, "data", None)
-    error = str(data.get("error", "")) if isinstance(data, dict) else ""
-    if status == 429 or status >= 500 or error in _PASSING or not error:
-        return PlatformUnavailable(f"{method}: {error or status}", retry_after_seconds=_retry_after(response))
-    _log.warning("slack_refused method=%s error=%s", method, error)
-    return PlatformRefused(error)
-
-
-def _retry_after(response: Any) -> float:
-    headers = getattr(response, "headers", None) or {}
-    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "1")
-    return float(min(int(value), MAX_RETRY_AFTER_SECONDS)) if str(value).isdigit() else 1.0

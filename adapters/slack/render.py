@@ -92,6 +92,11 @@ def dialog_view(dialog: Dialog, *, name: str = "") -> Block:
     return view
 
 
+def home_view(card: Card) -> Block:
+    """The app's home page."""
+    return {"type": "home", "callback_id": "home", "blocks": card_blocks(card)}
+
+
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

@@ -25,6 +25,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from adapters.slack.workspaces import tenant_of
 from bot.domain.identity import ChannelIdentity
 from bot.domain.secret import Secret
 from bot.errors import NotAllowed, PlatformRefused, PlatformUnavailable, ProviderUnavailable, SignInRefused
@@ -48,12 +49,12 @@ class SlackSignIn:
         *,
         client_id: str,
         client_secret: Secret,
-        member: Callable[[str], Awaitable[ChannelIdentity | None]],
+        member: Callable[[str, str], Awaitable[ChannelIdentity | None]],
         clock: Clock,
         team: str = "",
         origin: str = ORIGIN,
     ) -> None:
-        """`member` looks an account up and answers None for whoever is no full member.
+        """`member` looks an account up in a workspace, and answers None for whoever is no full member.
 
         `team` spares people the question for their workspace, and proves nothing; `origin` is another in tests.
         """
@@ -88,15 +89,15 @@ class SlackSignIn:
         if not isinstance(account, str) or not account or claims.get("sub") != account:
             raise SignInRefused("no account in the token", code="chat.claims")
         # Condition 5 of the list above.
-        who = await self._identity(account)
+        who = await self._identity(account, _workspace_in(claims))
         # Condition 6 of the list above.
         if not _is_of(who, claims):
             raise SignInRefused("the token is of another workspace", code="chat.other_workspace")
         return who
 
-    async def _identity(self, account: str) -> ChannelIdentity:
+    async def _identity(self, account: str, tenant: str) -> ChannelIdentity:
         try:
-            who = await self._member(account)
+            who = await self._member(account, tenant)
         except (PlatformRefused, NotAllowed):
             who = None
         except PlatformUnavailable as exc:
@@ -143,6 +144,12 @@ class SlackSignIn:
         if answer.get("ok") is not True or not isinstance(token, str):
             raise SignInRefused("Slack does not take the code", code="chat.code")
         return token
+
+
+def _workspace_in(claims: dict[str, Any]) -> str:
+    """Which workspace's directory to ask; what it answers still has to fit the claims."""
+    team, enterprise = claims.get(TEAM_CLAIM), claims.get(ENTERPRISE_CLAIM)
+    return tenant_of(enterprise if isinstance(enterprise, str) else "", team if isinstance(team, str) else "")
 
 
 def _is_of(who: ChannelIdentity, claims: dict[str, Any]) -> bool:

@@ -35,10 +35,10 @@ class Skip:
 
 
 def origin(payload: Payload) -> Skip | None:
-    """Why an event starts nothing; None when a person typed it, to us.
+    """Why an event starts nothing; None when it was said to us under a person's account.
 
-    Messages of apps, bots and workflows start nothing even when they carry a person's account: whoever holds a
-    person's token could otherwise act as them.
+    What apps, bots and workflows post under a person's account is marked (`by_app`) and starts nothing but a question
+    to that person: whoever holds a person's token could otherwise act as them.
     """
     event = payload["event"]
     if event["type"] not in {"message", "app_mention"}:
@@ -47,9 +47,17 @@ def origin(payload: Payload) -> Skip | None:
         return Skip()  # in channels we hear mentions only
     if text_of(event, "subtype") not in _TYPED_SUBTYPES | {"bot_message"} or event.get("edited") or event.get("hidden"):
         return Skip()
-    if any(event.get(mark) for mark in _APP_MARKS) or text_of(event, "subtype") == "bot_message":
-        return Skip() if _is_own(payload) else Skip("ingress.not_a_person")
-    return None if text_of(event, "user") else Skip()
+    marked = by_app(event)
+    if marked and _is_own(payload):
+        return Skip()
+    if not text_of(event, "user"):
+        return Skip("ingress.not_a_person") if marked else Skip()
+    return None
+
+
+def by_app(event: Payload) -> bool:
+    """Whether an app, bot or workflow posted it, be it under a person's account."""
+    return any(event.get(mark) for mark in _APP_MARKS) or text_of(event, "subtype") == "bot_message"
 
 
 def _is_own(payload: Payload) -> bool:
@@ -74,6 +82,7 @@ def from_event(payload: Payload, who: ChannelIdentity, now: datetime) -> Incomin
         place=_place(payload, _required(event, "channel"), thread),
         received_at=now,
         text=typed_text(text_of(event, "text"), _bot_account(payload)),
+        by_app=by_app(event),
     )
 
 
@@ -128,7 +137,7 @@ def from_press(payload: Payload, who: ChannelIdentity, now: datetime) -> Incomin
         received_at=now,
         window=ReplyWindow.OPENS_DIALOG if opens else ReplyWindow.NONE,
         handle=text_of(action, "value"),
-        trigger=dialog_name(event_id) if opens else None,
+        trigger=_dialog(payload, dialog_name(event_id)) if opens else None,
         source=_source(payload, channel),
     )
 
@@ -136,6 +145,17 @@ def from_press(payload: Payload, who: ChannelIdentity, now: datetime) -> Incomin
 def dialog_name(event_id: str) -> str:
     """Our own name of the dialog an event opens (`external_id`): the same on every delivery, unique in a workspace."""
     return f"dialog-{hashlib.sha256(event_id.encode()).hexdigest()[:40]}"
+
+
+def _dialog(payload: Payload, view: str) -> str:
+    """How the core names a dialog: with the workspace it is in, whose token updates it."""
+    return f"{workspace_of(payload).tenant}!{view}"
+
+
+def dialog_of(trigger: str) -> tuple[str, str]:
+    """Workspace and Slack's id (or our name) of a dialog."""
+    tenant, _, view = trigger.rpartition("!")
+    return tenant, view
 
 
 def from_submission(payload: Payload, who: ChannelIdentity, now: datetime) -> IncomingMessage:
@@ -152,7 +172,7 @@ def from_submission(payload: Payload, who: ChannelIdentity, now: datetime) -> In
         fields={
             block.removeprefix(TEXT_FIELD): value for block, value in _inputs(payload) if block.startswith(TEXT_FIELD)
         },
-        trigger=_required(view, "id"),
+        trigger=_dialog(payload, _required(view, "id")),
     )
 
 

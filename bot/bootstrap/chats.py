@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -10,17 +10,21 @@ from urllib.parse import urlsplit
 from starlette.routing import BaseRoute
 
 from adapters.web.site import ChatName
+from bot.domain.cards import Card
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.secret import Secret
 from bot.ports.chat import ChatPlatform
 from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.clock import Clock
+from bot.ports.database import Database
 from bot.ports.ingress import Ingress
 from bot.settings.chats import Slack, Teams
 from bot.texts.sentences import voice
 
 if TYPE_CHECKING:
+    from adapters.slack.config import SlackConfig
+    from adapters.slack.installations import Installations
     from adapters.slack.platform import SlackPlatform
 
 Routes = Callable[[Ingress], list[BaseRoute]]
@@ -36,6 +40,8 @@ class Chat:
     routes: Routes
     hr: Place | None
     close: Callable[[], Awaitable[None]]
+    listen: Callable[[Ingress], Callable[[], Awaitable[None]]] | None = None
+    """Opens connections of our own, where the platform does not call us; what it gives back closes them."""
     sign_in: ChatSignIn | None = None
     """None where this platform cannot prove whose account a browser belongs to: then nobody can link there."""
     sign_in_origins: tuple[str, ...] = ()
@@ -44,40 +50,107 @@ class Chat:
     """How it names an account; None where it cannot."""
 
 
-def slack_chat(settings: Slack, clock: Clock) -> Chat:
-    """Slack. Raises `Misconfigured`."""
-    from adapters.slack.config import Phrases, SigningSecret, SlackConfig  # noqa: PLC0415 - see the module's sentence
+def slack_chat(settings: Slack, clock: Clock, *, database: Database | None = None, public_url: str = "") -> Chat:
+    """Slack; with a database it can be installed in several workspaces. Raises `Misconfigured`."""
+    from adapters.slack.app import SlackApp  # noqa: PLC0415 - see the module's sentence
     from adapters.slack.endpoint import slack_routes  # noqa: PLC0415
-    from adapters.slack.platform import SlackPlatform  # noqa: PLC0415
+    from adapters.slack.socket import SocketMode  # noqa: PLC0415
 
-    say = voice(None).say
-    config = SlackConfig(
-        signing_secrets=tuple(
-            SigningSecret(value=Secret(secret.get_secret_value()), until=secret.until)
-            for secret in settings.signing_secret
-        ),
-        bot_token=Secret(settings.bot_token.get_secret_value()),
-        workspaces=frozenset(settings.team_ids),
-        phrases=Phrases(
-            loading_title=say("slack.loading_title"),
-            loading=say("slack.loading"),
-            busy=say("slack.busy"),
-            not_for_you=say("slack.not_for_you"),
-        ),
-        app_id=settings.app_id or None,
-        api_base_url=settings.api_base_url,
-    )
-    platform = SlackPlatform(config.bot_token, api_base_url=config.api_base_url)
+    config = _slack_config(settings)
+    platform, installing, leaving = _slack_platform(settings, config, clock, database, public_url)
+    apps: list[SlackApp] = []
+
+    def app(ingress: Ingress) -> SlackApp:
+        """One for both ways in: it remembers who people are."""
+        if not apps:
+            apps.append(SlackApp(config, ingress=ingress, platform=platform, clock=clock, leaving=leaving))
+        return apps[0]
+
+    def routes(ingress: Ingress) -> list[BaseRoute]:
+        return [*slack_routes(config, app=app(ingress), ingress=ingress, clock=clock), *installing]
+
+    def listen(ingress: Ingress) -> Callable[[], Awaitable[None]]:
+        socket = SocketMode(config, app(ingress), ingress)
+        socket.start()
+        return socket.stop
+
     return Chat(
         name=Platform.SLACK,
         platform=platform,
-        routes=lambda ingress: [*slack_routes(config, ingress=ingress, platform=platform, clock=clock)],
+        routes=routes,
+        listen=listen if config.app_token is not None else None,
         hr=_channel(Platform.SLACK, settings.team_ids[0], settings.hr_channel),
         close=platform.close,
         sign_in=_slack_sign_in(settings, platform, clock),
         sign_in_origins=_slack_origins(settings),
         called=_slack_names(platform),
     )
+
+
+def _slack_config(settings: Slack) -> SlackConfig:
+    from adapters.slack.config import Phrases, SigningSecret, SlackConfig  # noqa: PLC0415 - see the module's sentence
+
+    say = voice(None).say
+    app_token = settings.app_token.get_secret_value()
+    return SlackConfig(
+        signing_secrets=tuple(
+            SigningSecret(value=Secret(secret.get_secret_value()), until=secret.until)
+            for secret in settings.signing_secret
+        ),
+        app_token=Secret(app_token) if app_token else None,
+        workspaces=frozenset(settings.team_ids),
+        phrases=Phrases(
+            loading_title=say("slack.loading_title"),
+            loading=say("slack.loading"),
+            busy=say("slack.busy"),
+            not_for_you=say("slack.not_for_you"),
+            working=say("slack.working"),
+            prompts_title=say("slack.prompts_title"),
+            prompts=(
+                (say("slack.prompt_leave"), say("slack.prompt_leave_typed")),
+                (say("slack.prompt_waiting"), say("slack.prompt_waiting_typed")),
+                (say("slack.prompt_help"), say("slack.prompt_help_typed")),
+            ),
+            home=Card(headline=say("help.headline"), body=say("help.everybody"), quiet=say("slack.home_next")),
+        ),
+        app_id=settings.app_id or None,
+        api_base_url=settings.api_base_url,
+    )
+
+
+def _slack_platform(
+    settings: Slack, config: SlackConfig, clock: Clock, database: Database | None, public_url: str
+) -> tuple[SlackPlatform, Sequence[BaseRoute], Installations | None]:
+    """The platform, and what installs it elsewhere; with a bot token and no database there is one workspace."""
+    from adapters.slack.install import Installing  # noqa: PLC0415 - see the module's sentence
+    from adapters.slack.installations import Installations  # noqa: PLC0415
+    from adapters.slack.oauth import ORIGIN, SlackOAuth  # noqa: PLC0415
+    from adapters.slack.platform import OneToken, SlackPlatform  # noqa: PLC0415
+    from adapters.slack.web_api import WebApi  # noqa: PLC0415
+
+    api, bot_token = WebApi(config.api_base_url), Secret(settings.bot_token.get_secret_value())
+    if database is None or not settings.client_id:
+        return SlackPlatform(OneToken(bot_token), api), (), None
+    oauth = SlackOAuth(
+        api,
+        clock,
+        client_id=settings.client_id,
+        client_secret=Secret(settings.client_secret.get_secret_value()),
+        origin=_loopback_origin(settings.api_base_url) or ORIGIN,
+    )
+    installations = Installations(
+        database, clock, renew=oauth.renew, otherwise=bot_token if bot_token.reveal() else None
+    )
+    installing = Installing(
+        database=database,
+        clock=clock,
+        oauth=oauth,
+        installations=installations,
+        workspaces=config.workspaces,
+        app_id=config.app_id,
+        public_url=public_url,
+    )
+    return SlackPlatform(installations, api), installing.routes(), installations
 
 
 def _slack_sign_in(settings: Slack, platform: SlackPlatform, clock: Clock) -> ChatSignIn | None:

@@ -30,6 +30,7 @@ from bot.capabilities.model import Systems
 from bot.domain.identity import ChannelIdentity
 from bot.errors import Misconfigured, StorageUnavailable
 from bot.ports.clock import Clock
+from bot.ports.database import Database
 from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import NullTracer
 from bot.services.approvals import Routes
@@ -69,6 +70,9 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         ticker.start()
         stack.push_async_callback(core.ingress.drain, 5)
         stack.push_async_callback(ticker.stop)
+        for chat in chats:
+            if chat.listen is not None:
+                stack.push_async_callback(chat.listen(core.ingress))
         yield Running(app=_application(settings, core, chats), core=core)
 
 
@@ -108,7 +112,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
     mint = GrantMint(lambda: keys.secrets(Purpose.GRANT))
     backend = _systems(settings, clock, mint)
     stack.callback(backend.close)
-    chats = _chats(settings, clock)
+    chats = _chats(settings, clock, database)
     for chat in chats:
         stack.push_async_callback(chat.close)
     providers = {name: _provider(name, idp) for name, idp in settings.idps.items()}
@@ -170,10 +174,10 @@ def _systems(settings: Settings, clock: Clock, mint: GrantMint) -> DemoBackend:
     return DemoBackend(path=None, clock=clock, verify=verifier(mint, clock), verify_facts=mint.verify_facts)
 
 
-def _chats(settings: Settings, clock: Clock) -> list[Chat]:
+def _chats(settings: Settings, clock: Clock, database: Database) -> list[Chat]:
     chats = []
     if settings.slack is not None:
-        chats.append(slack_chat(settings.slack, clock))
+        chats.append(slack_chat(settings.slack, clock, database=database, public_url=settings.public_url))
     if settings.teams is not None:
         chats.append(teams_chat(settings.teams, clock))
     return chats

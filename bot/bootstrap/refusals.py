@@ -77,10 +77,21 @@ def problems(settings: Settings) -> Iterator[str]:
 
 
 def _slack(slack: Slack) -> Iterator[str]:
-    if not slack.signing_secret or not all(secret.get_secret_value().strip() for secret in slack.signing_secret):
-        yield "DOORWARD_SLACK__SIGNING_SECRET is empty: copy it from the app's Basic Information page"
-    if not slack.bot_token.get_secret_value().strip():
-        yield "DOORWARD_SLACK__BOT_TOKEN is empty: install the app and copy its bot token (xoxb-…)"
+    app_token = slack.app_token.get_secret_value()
+    signed = bool(slack.signing_secret) and all(one.get_secret_value().strip() for one in slack.signing_secret)
+    if not signed and (slack.signing_secret or not app_token):
+        yield (
+            "DOORWARD_SLACK__SIGNING_SECRET is empty: copy it from the app's Basic Information page, "
+            "or set DOORWARD_SLACK__APP_TOKEN to use Socket Mode alone"
+        )
+    if app_token and not app_token.startswith("xapp-"):
+        yield "DOORWARD_SLACK__APP_TOKEN is no app-level token (xapp-…): make one with the scope connections:write"
+    bot_token, client_id = slack.bot_token.get_secret_value().strip(), slack.client_id.strip()
+    if not bot_token and not client_id:
+        yield (
+            "DOORWARD_SLACK__BOT_TOKEN is empty: install the app and copy its bot token (xoxb-…), or set "
+            "DOORWARD_SLACK__CLIENT_ID and __CLIENT_SECRET and install it at /slack/install"
+        )
     if not slack.team_ids or not all(slack.team_ids):
         yield "DOORWARD_SLACK__TEAM_IDS is empty: list the workspaces (T…) or organisations (E…) that are let in"
     if bool(slack.client_id.strip()) != bool(slack.client_secret.get_secret_value().strip()):

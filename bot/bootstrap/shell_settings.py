@@ -143,14 +143,28 @@ def _keys(settings: Settings, now: datetime) -> tuple[Keyring | None, list[str]]
         return None, [refused.detail]
 
 
-def slack_manifest(public_url: str) -> object:
-    """The manifest of a Slack app that lives at this address. Raises `Misconfigured`: Slack calls https only."""
+def slack_manifest(public_url: str, *, socket_mode: bool = False, several_workspaces: bool = False) -> object:
+    """The manifest of a Slack app that lives at this address. Raises `Misconfigured`: Slack calls https only.
+
+    With Socket Mode Slack is told no address to call; in several workspaces tokens rotate, and an organisation may
+    install it as a whole.
+    """
     parts = urlsplit(public_url)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise Misconfigured(
             f"{public_url!r} is no address that Slack can call: give --url https://…, or DOORWARD_PUBLIC_URL"
         )
-    return _placed(json.loads(MANIFEST.read_text(encoding="utf-8")), public_url.rstrip("/"))
+    document = _placed(json.loads(MANIFEST.read_text(encoding="utf-8")), public_url.rstrip("/"))
+    settings = document["settings"]
+    if socket_mode:
+        settings["socket_mode_enabled"] = True
+        called = (settings["event_subscriptions"], settings["interactivity"], *document["features"]["slash_commands"])
+        for part in called:
+            part.pop("request_url", None)
+            part.pop("url", None)
+    if several_workspaces:
+        settings |= {"org_deploy_enabled": True, "token_rotation_enabled": True}
+    return document
 
 
 def _placed(part: Any, url: str) -> Any:  # noqa: ANN401 - any JSON value

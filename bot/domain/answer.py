@@ -20,7 +20,9 @@ class Button:
     intent: Intent | None = None
     proposal: str | None = None
     kind: str = "intent"
-    """`intent`, `confirm`, `dismiss` or `code` (see `bot.services.buttons`)."""
+    """`intent`, `confirm`, `dismiss`, `code` or `said` (see `bot.services.buttons`)."""
+    said: str = ""
+    """For `said`: the sentence that a press makes the person's own."""
     style: ActionStyle = ActionStyle.PLAIN
     opens_dialog: bool = False
     url: str = ""

@@ -81,3 +81,5 @@ class IncomingMessage:
     """The person's client asked, to show a card anew: nobody pressed anything, so nothing is posted for it."""
     locale: str | None = None
     timezone: str | None = None
+    by_app: bool = False
+    """An app, bot or workflow posted it under this account: it starts nothing, and the person is asked."""

@@ -14,6 +14,7 @@ from bot.ports.consent_stores import (
     ProposalStore,
     RecoveryCodeStore,
 )
+from bot.ports.installations import InstallationStore
 from bot.ports.keys import KeyUseStore, RevocationStore
 from bot.ports.mail import LetterStore
 from bot.ports.notices import NoticeStore
@@ -66,6 +67,7 @@ class Transaction(Protocol):
     signals: SignalStore
     provisioned: ProvisionedStore
     notices: NoticeStore
+    installations: InstallationStore
 
 
 class Database(Protocol):

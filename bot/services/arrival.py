@@ -18,6 +18,7 @@ from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome
 from bot.services import linking, refusals, start_card
 from bot.services.buttons import PRESSED
+from bot.services.delivery import direct_place
 from bot.services.throttling import allows_message
 from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, end, is_slot
 from bot.services.unlinking import disowning
@@ -67,8 +68,12 @@ class Arrival:
             arrived = await self._read_again(turn)
         if not arrived.within or arrived.standing is None:
             turn.trace(Step.THROTTLE, StepOutcome.NO)
+            if turn.message.by_app:
+                return end(turn, EventType.MESSAGE_THROTTLED, "deny", Answer(code="ingress.not_a_person"))
             return end(turn, EventType.MESSAGE_THROTTLED, "deny", refusals.failed(turn.voice, "throttled", ""))
         turn.trace(Step.THROTTLE, StepOutcome.OK)
+        if turn.message.by_app:
+            return _ask_whether_meant(turn)
         if arrived.outside:
             return self._outside(turn, told=arrived.told)
         standing = turn.standing = arrived.standing
@@ -93,6 +98,8 @@ class Arrival:
         now = self._clock.now()
         if not counted and not allows_message(tx, message, now):
             return replace(known, within=False)
+        if message.by_app:  # it takes nothing that waits, and touches no session
+            return replace(known, standing=Standing(state=SessionState.NOT_LINKED))
         standing = tx.sessions.use(message.who, now=now, limits=self._limits)
         if not self._admits(tx, message, standing, now):
             first = tx.throttle.hit(f"rollout|{message.who.key}", limit=1, window_seconds=TOLD_SECONDS, now=now)
@@ -160,6 +167,13 @@ class Arrival:
             time=turn.now,
         )
         return Ending(event=event, answer=answer)
+
+
+def _ask_whether_meant(turn: Turn) -> Ending:
+    """An app posted it under the person's account: only their own press, in their own conversation, counts."""
+    turn.message = replace(turn.message, place=direct_place(turn.message.who))
+    answer = refusals.by_app(turn.voice, turn.message.text)
+    return end(turn, EventType.INGRESS_REJECTED, "asked", answer)
 
 
 def _comes_to_sign_in(message: IncomingMessage) -> bool:

@@ -18,7 +18,9 @@ SHARED_SECONDS = 30 * 86_400
 DISOWN = "disown"
 """The kind of the button "This wasn't me", which `bot.services.unlinking` answers itself."""
 DISOWN_SECONDS = 30 * 86_400
-PRESSED = frozenset({"intent", "confirm", "dismiss", "code"})
+SAID = "said"
+"""The kind of the button that makes a sentence the person's own, which somebody else may have posted."""
+PRESSED = frozenset({"intent", "confirm", "dismiss", "code", SAID})
 """The kinds of handles that are buttons or dialogs; those of our pages, tickets and sign-ins are none."""
 
 
@@ -37,6 +39,8 @@ def _action(tx: Transaction, button: Button, to: ChannelIdentity, now: datetime,
         payload |= {"capability": button.intent.capability, "arguments": dict(button.intent.arguments)}
     if button.proposal is not None:
         payload |= {"proposal": button.proposal}
+    if button.said:
+        payload |= {"text": button.said}
     seconds = SHARED_SECONDS if shared else DISOWN_SECONDS if button.kind == DISOWN else PERSONAL_SECONDS
     handle = tx.interactions.create(
         Interaction(

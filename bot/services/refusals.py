@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from bot.domain.answer import Answer, Button, Draft
-from bot.domain.cards import Action, ActionStyle, Card, Dialog, Status
+from bot.domain.cards import Action, ActionStyle, Card, Dialog, Quote, Status
 from bot.domain.identity import ChannelIdentity
 from bot.domain.intent import Question
 from bot.domain.session import SessionState
 from bot.errors import AccountRevoked
+from bot.services.buttons import SAID
 from bot.texts.sentences import Voice
+
+MAX_QUOTED = 300
+MAX_SAID = 2000
 
 
 def session_card(channel: ChannelIdentity) -> str:
@@ -75,6 +79,17 @@ def ask_back(voice: Voice, question: Question) -> Answer:
         status=Status.PLAIN,
     )
     return Answer(draft=Draft(card=card, buttons=buttons), code=question.text_key)
+
+
+def by_app(voice: Voice, text: str) -> Answer:
+    """Something posted under the person's account by an app; it is theirs once they press."""
+    card = Card(
+        headline=voice.say("by_app.headline"),
+        body=voice.say("by_app.body"),
+        quotes=(Quote(author=voice.say("by_app.author"), text=text[:MAX_QUOTED]),),
+    )
+    mine = Button(label=voice.say("by_app.mine"), kind=SAID, said=text[:MAX_SAID])
+    return Answer(draft=Draft(card=card, buttons=(mine,)), code="ingress.not_a_person")
 
 
 def as_dialog(answer: Answer, handle: str) -> Dialog:

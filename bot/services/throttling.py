@@ -21,6 +21,8 @@ MESSAGES = Limit(count=60, window_seconds=60)
 """Typed sentences of one chat account."""
 PRESSES = Limit(count=120, window_seconds=60)
 """Buttons and dialogs of one chat account, apart, so that typing cannot close the buttons."""
+POSTED_BY_APPS = Limit(count=3, window_seconds=3600)
+"""Questions whether a person meant what an app posted under their account; what comes beyond is dropped."""
 CODES = Limit(count=5, window_seconds=900)
 """Wrong codes of one person by one path (RFC 4226 §7.3: throttle)."""
 CODES_A_DAY = Limit(count=20, window_seconds=86_400)
@@ -30,6 +32,8 @@ PAGES = Limit(count=60, window_seconds=60)
 
 def allows_message(tx: Transaction, message: IncomingMessage, now: datetime) -> bool:
     """Whether this chat account may go on; each account has its own budget, so nobody exhausts another's."""
+    if message.by_app:
+        return hit(tx, f"by-app|{message.who.key}", POSTED_BY_APPS, now)
     typed = message.kind in (EventKind.MESSAGE, EventKind.COMMAND)
     limit, path = (MESSAGES, "typed") if typed else (PRESSES, "pressed")
     return hit(tx, f"{path}|{message.who.key}", limit, now)

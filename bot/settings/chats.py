@@ -14,6 +14,7 @@ class Slack(Group):
 
     signing_secret: Annotated[tuple[DatedSecret, ...], BeforeValidator(listed)] = ()
     bot_token: SecretStr = SecretStr("")
+    app_token: SecretStr = SecretStr("")
     team_ids: Listed = ()
     app_id: str = ""
     client_id: str = ""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from bot.capabilities.model import Arguments, Capability
 from bot.domain.intent import Intent, Origin, Question
 from bot.domain.messages import EventKind
-from bot.services.buttons import intent_of
+from bot.services.buttons import SAID, intent_of
 from bot.services.turns import Turn, read_slot
 from bot.texts.formats import zone
 from bot.understanding.understand import Understanding
@@ -32,11 +32,18 @@ class Hearing:
             origin = Origin(turn.proposal.origin)
             action = turn.proposal.action
             return Intent(capability=action.capability, arguments=dict(action.arguments), origin=origin)
-        if turn.pressed is not None:
+        if turn.pressed is not None and turn.pressed.kind == SAID:
+            heard = self._sentence(turn, str(turn.pressed.payload.get("text", "")), now)
+        elif turn.pressed is not None:
             heard = self._understanding.complete(intent_of(turn.pressed))
         else:
             heard = self._typed(turn, now.astimezone(zone(turn.person.timezone)).date())
         return self._fitting(heard) if isinstance(heard, Intent) else heard
+
+    def _sentence(self, turn: Turn, text: str, now: datetime) -> Intent | Question:
+        """What somebody else posted and a press has made the person's own: a sentence, never a command."""
+        today, locale = now.astimezone(zone(turn.person.timezone)).date(), turn.message.locale or turn.voice.language
+        return self._understanding.understand(text, today=today, locale=locale, is_command=False)
 
     def _typed(self, turn: Turn, today: date) -> Intent | Question:
         """A sentence or command; first taken as the answer to the question that waits, if one does."""

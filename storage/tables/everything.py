@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from storage.tables import audit, consent, effects, identity, keys, operations, provisioning, queues, sessions
+from storage.tables import (
+    audit,
+    consent,
+    effects,
+    identity,
+    installations,
+    keys,
+    operations,
+    provisioning,
+    queues,
+    sessions,
+)
 from storage.tables.metadata import metadata
 
-AREAS = (queues, identity, keys, consent, effects, audit, operations, provisioning, sessions)
+AREAS = (queues, identity, keys, consent, effects, audit, operations, provisioning, sessions, installations)
 
 __all__ = ["AREAS", "metadata"]

@@ -26,12 +26,15 @@ from starlette.routing import Route
 
 from adapters.connectors.demo.backend import DemoBackend
 from adapters.idp.demo.people import BY_USERNAME
+from adapters.slack.app import SlackApp
 from adapters.slack.config import Phrases, SigningSecret, SlackConfig
 from adapters.slack.endpoint import slack_routes
-from adapters.slack.platform import SlackPlatform
+from adapters.slack.platform import OneToken, SlackPlatform
+from adapters.slack.web_api import WebApi
 from bot.bootstrap.core import Core, Outside, SystemClock, compose
 from bot.bootstrap.pages import pages
 from bot.capabilities.model import Systems
+from bot.domain.cards import Card
 from bot.domain.identity import ChannelIdentity, Issuer, Link, LinkedIdentity, Platform, Subject
 from bot.domain.secret import Secret
 from bot.domain.session import SessionLimits
@@ -177,13 +180,21 @@ async def doorward(given: Surroundings) -> AsyncIterator[Starlette]:
     backend = DemoBackend(path=None, clock=clock, verify=verifier(mint, clock), verify_facts=mint.verify_facts)
     settings = SlackConfig(
         signing_secrets=(SigningSecret(value=Secret(SIGNING_SECRET)),),
-        bot_token=Secret(BOT_TOKEN),
         workspaces=frozenset({TEAM}),
-        phrases=Phrases(loading_title="One moment", loading="Loading", busy="Busy", not_for_you="Not for you"),
+        phrases=Phrases(
+            loading_title="One moment",
+            loading="Loading",
+            busy="Busy",
+            not_for_you="Not for you",
+            working="is looking",
+            prompts_title="Ask",
+            prompts=(("Help", "help"),),
+            home=Card(headline="Doorward"),
+        ),
         app_id=APP,
         api_base_url=given.api,
     )
-    platform = SlackPlatform(settings.bot_token, api_base_url=settings.api_base_url)
+    platform = SlackPlatform(OneToken(Secret(BOT_TOKEN)), WebApi(settings.api_base_url))
     core = compose(
         Outside(
             database=database,
@@ -205,7 +216,8 @@ async def doorward(given: Surroundings) -> AsyncIterator[Starlette]:
     )
     await _people_signed_in(core)
     web = pages(core, development=True, providers={}, sign_in_origins=())
-    routes = [*slack_routes(settings, ingress=core.ingress, platform=platform, clock=clock), *web.routes]
+    app = SlackApp(settings, ingress=core.ingress, platform=platform, clock=clock)
+    routes = [*slack_routes(settings, app=app, ingress=core.ingress, clock=clock), *web.routes]
     try:
         yield Starlette(routes=routes, middleware=web.middleware, exception_handlers=dict(web.handlers))
     finally:

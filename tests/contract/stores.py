@@ -28,11 +28,13 @@ from bot.domain.identity import (
     RoleGrant,
     Subject,
 )
+from bot.domain.installation import Installation
 from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind
 from bot.domain.outbound import OutboxItem
 from bot.domain.passkey import Passkey
 from bot.domain.proof import Authenticator, ConsentKind, Proof, ProofMethod
 from bot.domain.proposal import Proposal, Shown
+from bot.domain.secret import Secret
 from bot.domain.session import Session, SessionLimits
 from bot.ports.database import Transaction
 from bot.ports.provisioning import Provisioned, ProvisionedKind
@@ -48,6 +50,20 @@ MIA = LinkedIdentity(issuer=Issuer("https://login.example/acme"), subject=Subjec
 JOHNS_CHAT = ChannelIdentity(platform=Platform.SLACK, tenant="E1/T1", account="U-john")
 MIAS_CHAT = ChannelIdentity(platform=Platform.TEAMS, tenant="a-tenant", account="29:mia:with:colons")
 PLACE = Place(platform=Platform.SLACK, tenant="E1/T1", conversation="D1", kind=PlaceKind.DIRECT, thread="171.1")
+
+
+def an_installation(now: datetime, **changes: Any) -> Installation:
+    installation = Installation(
+        tenant="E1/T1",
+        app="A1",
+        bot="U1BOT",
+        token=Secret("xoxe.xoxb-1"),
+        renewal=Secret("xoxe-1"),
+        token_until=now + timedelta(hours=12),
+        installed_by="U1ADMIN",
+        installed_at=now,
+    )
+    return replace(installation, **changes)
 
 
 def a_person(now: datetime, identity: LinkedIdentity = JOHN, **changes: Any) -> Person:

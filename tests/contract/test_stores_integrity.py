@@ -33,6 +33,7 @@ from tests.contract.stores import (
     a_role,
     an_authenticator,
     an_effect,
+    an_installation,
     by_hand,
     sign_in,
 )
@@ -98,6 +99,12 @@ USES: dict[str, tuple[Use, ...]] = {
         lambda tx, now: tx.provisioned.listed("scim:corp", ProvisionedKind.GROUP),
         lambda tx, now: tx.provisioned.about(JOHN),
     ),
+    "installations": (
+        lambda tx, now: tx.installations.find("E1/T1"),
+        lambda tx, now: tx.installations.of_enterprise("E1"),
+        lambda tx, now: tx.installations.hold("E1/T1", now=now, seconds=0),
+        lambda tx, now: tx.installations.replace(an_installation(now)),
+    ),
 }
 TABLES: dict[str, Table] = {name: metadata.tables[name] for name in USES}
 LOOKED_UP = {
@@ -113,6 +120,7 @@ LOOKED_UP = {
     "passkeys": ("id", "identity"),
     "recovery_codes": ("id", "identity"),
     "grants": ("id",),
+    "installations": ("tenant", "enterprise"),
     "provisioned": ("id", "client", "kind", "identity", "deleted"),
 }
 
@@ -136,6 +144,7 @@ def fill(tx: Transaction, now: datetime) -> None:
     tx.recovery_codes.renew(JOHN, [RECOVERY_CODE], now=now)
     tx.effects.intend(an_effect(now))
     tx.provisioned.insert(a_resource(now))
+    tx.installations.put(an_installation(now))
 
 
 async def outcomes(database: OpenDatabase, table: str, now: datetime) -> list[str]:
@@ -191,7 +200,7 @@ async def test_a_row_that_is_put_in_is_found(
 ) -> None:
     """The administrator has a copy of every row, MAC and all, and gives it to somebody else."""
     await database.write(lambda tx: fill(tx, now))
-    moved = {"channel": MIAS_CHAT.key, "identity": MIA.key, "id": "another"}
+    moved = {"channel": MIAS_CHAT.key, "identity": MIA.key, "id": "another", "tenant": "T9"}
     columns = TABLES[table].c.keys()
     (key,) = [column.name for column in TABLES[table].primary_key]
     values = ", ".join(f"'{moved[column]}'" if column == key else column for column in columns)
@@ -207,6 +216,7 @@ async def test_a_row_that_is_put_in_is_found(
         "proposals": lambda tx: tx.proposals.find("another"),
         "proofs": lambda tx: tx.proofs.spend("another", now=now),
         "authenticators": lambda tx: tx.authenticators.seed("another"),
+        "installations": lambda tx: tx.installations.find("T9"),
     }
     if table in alarms:
         with pytest.raises(IntegrityAlarm):

@@ -89,6 +89,14 @@ _BLOCKS: dict[Any, Callable[[Json], None]] = {
 }
 
 
+def checked_home(view: Any) -> Json:
+    """The limits of an app's home page."""
+    _check(isinstance(view, dict) and view.get("type") == "home")
+    _check(set(view) <= {"type", "blocks", "private_metadata", "callback_id", "external_id"})
+    check_blocks(view["blocks"], 100)
+    return dict(view)
+
+
 def checked_view(view: Any) -> Json:
     _check(isinstance(view, dict) and view.get("type") == "modal")
     _text(view["title"], 24, plain=True)

@@ -203,7 +203,7 @@ class FakeSlack(Workspace):
     @asynccontextmanager
     async def running(self) -> AsyncIterator[FakeSlack]:
         """Serve on loopback for a while: uvicorn's protocol without its server, whose ticks cost 0.2 s a test."""
-        config = uvicorn.Config(self.application(), log_level="error", lifespan="off", ws="none")
+        config = uvicorn.Config(self.application(), log_level="error", lifespan="off", ws="websockets-sansio")
         config.load()
         state = ServerState()
         http: Any = config.http_protocol_class
@@ -214,6 +214,7 @@ class FakeSlack(Workspace):
             yield self
         finally:
             server.close()
+            await self.socket.close()
             for connection in list(state.connections):
                 connection.shutdown()
             await server.wait_closed()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,11 +15,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.fakes.slack_limits import Json, Refused, check_blocks, checked_view
+from tests.fakes.slack_limits import Json, Refused, check_blocks, checked_home, checked_view
 from tests.fakes.slack_openid import SlackOpenId
+from tests.fakes.slack_socket import SlackSocket
 
 _SNAKE = re.compile(r"([A-Z])")
 
+APP_TOKEN = "xapp-made-up-for-tests"
 TEAM, APP, BOT_USER, BOT_ID = "T0COMPANY", "A0DOORWARD", "U0DOORWARD", "B0DOORWARD"
 BOT_TOKEN = "xoxb-made-up-for-tests"
 TRIGGER_SECONDS = 3
@@ -89,10 +91,20 @@ class Workspace:
     response_urls: dict[str, ResponseUrl] = field(default_factory=dict)
     _failures: dict[str, list[Response]] = field(default_factory=lambda: defaultdict(list))
     numbers: Any = field(default_factory=lambda: itertools.count(1))
+    homes: dict[str, Json] = field(default_factory=dict)
+    """What stands on the app's home page, by person."""
+    prompts: dict[str, Json] = field(default_factory=dict)
+    """What is suggested, by conversation."""
+    agent: bool = True
+    """Whether the app has `agent_view`; else the older `assistant_view`, whose calls name a thread."""
+    tokens: dict[str, str] = field(default_factory=lambda: {BOT_TOKEN: TEAM})
+    """Bot tokens that are good, and the workspace each is of."""
     openid: SlackOpenId = field(init=False)
+    socket: SlackSocket = field(init=False)
 
     def __post_init__(self) -> None:
         self.openid = SlackOpenId(now=self.now, people=self.people)
+        self.socket = SlackSocket(lambda: self.base_url)
 
     # -- the workspace
 
@@ -139,6 +151,7 @@ class Workspace:
                 Route("/api/{method}", self._api, methods=["POST"]),
                 Route("/respond/{name}", self._respond, methods=["POST"]),
                 *self.openid.routes(),
+                *self.socket.routes(),
             ]
         )
 
@@ -150,7 +163,8 @@ class Workspace:
             return self._failures[method].pop(0)
         handler = getattr(self, "_" + _SNAKE.sub(r"_\1", method.replace(".", "_")).lower(), None)
         try:
-            if method not in _UNAUTHENTICATED and request.headers.get("authorization") != f"Bearer {BOT_TOKEN}":
+            token = request.headers.get("authorization", "").removeprefix("Bearer ")
+            if method not in _UNAUTHENTICATED and token not in self.accepted_by(method):
                 raise Refused("invalid_auth")
             if handler is None:
                 raise Refused("unknown_method")
@@ -169,6 +183,35 @@ class Workspace:
         private = None if body.get("response_type") == "in_channel" else entry.user
         self._store(entry.channel, body, ephemeral_for=private)
         return Response("ok")
+
+    def accepted_by(self, method: str) -> Collection[str]:
+        """The tokens that are good for a method."""
+        return {APP_TOKEN} if method == "apps.connections.open" else self.tokens
+
+    def _apps_connections_open(self, arguments: Json) -> Json:
+        return {"url": self.socket.ticket()}
+
+    def _views_publish(self, arguments: Json) -> Json:
+        if arguments.get("user_id") not in self.people:
+            raise Refused("user_not_found")
+        self.homes[arguments["user_id"]] = checked_home(arguments.get("view"))
+        return {"view": {"id": f"V{next(self.numbers):06}"}}
+
+    def _assistant_threads_set_suggested_prompts(self, arguments: Json) -> Json:
+        channel, prompts = self._reachable(str(arguments.get("channel_id"))), arguments.get("prompts")
+        if not isinstance(prompts, list) or not 1 <= len(prompts) <= 4:
+            raise Refused("invalid_arguments")
+        if not all(prompt.get("title") and prompt.get("message") for prompt in prompts):
+            raise Refused("invalid_arguments")
+        if self.agent != ("thread_ts" in arguments):  # an agent's call that names a thread fails silently
+            self.prompts[channel] = arguments
+        return {}
+
+    def _assistant_threads_set_status(self, arguments: Json) -> Json:
+        self._reachable(str(arguments.get("channel_id")))
+        if not arguments.get("thread_ts") or "status" not in arguments:
+            raise Refused("invalid_arguments")
+        return {}
 
     def _auth_test(self, arguments: Json) -> Json:
         return {"team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT_ID, "team": "company"}

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-import json
-import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import ClassVar
-from urllib.parse import parse_qs, urlsplit
+from datetime import timedelta
 
 import pytest
 
-from adapters.slack.endpoint import PATH
-from adapters.slack.platform import SlackPlatform
-from adapters.slack.sign_in import SlackSignIn
+from adapters.slack.platform import OneToken, SlackPlatform
+from adapters.slack.web_api import WebApi
 from bot.domain.cards import (
     Action,
     ActionStyle,
@@ -34,7 +27,7 @@ from bot.domain.secret import Secret
 from bot.errors import PlatformRefused, PlatformUnavailable, StorageUnavailable
 from bot.ports.ingress import DialogUpdate, FieldError
 from tests.fakes.clock import FixedClock
-from tests.fakes.slack_app import PHRASES, SlackSide, identity, slack_side
+from tests.fakes.slack_app import PHRASES, WAYS, SlackSide, config, identity, one_workspace, slack_side
 from tests.fakes.slack_workspace import TEAM, Message, View
 
 CODE_DIALOG = Dialog(
@@ -69,9 +62,9 @@ DISMISS = Action(label="Dismiss", handle="opaque-dismiss")
 OPEN_PAGE = Action(label="Sign in", url="https://doorward.example.com/signin/start?t=1")
 
 
-@pytest.fixture
-async def side(clock: FixedClock) -> AsyncIterator[SlackSide]:
-    async with slack_side(clock) as running:
+@pytest.fixture(params=WAYS)
+async def side(request: pytest.FixtureRequest, clock: FixedClock) -> AsyncIterator[SlackSide]:
+    async with slack_side(clock, request.param) as running:
         running.slack.join("U1JOHN")
         running.slack.join("U1MIA")
         running.slack.channel("C1HR", "U1JOHN", "U1MIA")
@@ -134,10 +127,6 @@ class TestIn:
         assert [(await side.send(event)).status_code for event in events] == [200] * 4
         assert side.ingress.untouched
         assert side.ingress.rejections == []
-
-    async def test_slack_may_ask_for_the_address(self, side: SlackSide) -> None:
-        answer = await side.send({"type": "url_verification", "token": "t", "challenge": "c0ffee"})
-        assert (answer.status_code, answer.text) == (200, "c0ffee")
 
     async def test_a_storage_that_is_away_makes_slack_deliver_again(self, side: SlackSide) -> None:
         side.ingress.failure = StorageUnavailable()
@@ -205,9 +194,7 @@ class TestPresses:
                 if len(waited) == 2:
                     await side.platform.open_dialog(side.slack.trigger(account), CODE_DIALOG, name="dialog-1")
 
-            platform = SlackPlatform(
-                Secret("xoxb-made-up-for-tests"), api_base_url=side.slack.api_base_url, pause=pause
-            )
+            platform = one_workspace(config(side.slack), pause=pause)
             await platform.update_dialog("dialog-1", Dialog(handle="h2", title="Now", submit="Go"))
             await platform.close()
             assert waited == [0.1, 0.2]
@@ -253,7 +240,8 @@ class TestSubmissions:
         answer = await side.send(side.slack.submission(view, reason="away then"))
         assert (answer.status_code, answer.content) == (200, b"")
         (message,) = side.ingress.accepted
-        assert (message.handle, message.fields, message.trigger) == ("why", {"reason": "away then"}, view.id)
+        answered = ("why", {"reason": "away then"}, f"{TEAM}!{view.id}")
+        assert (message.handle, message.fields, message.trigger) == answered
 
     async def test_a_code_that_cannot_be_checked_keeps_the_dialog(self, side: SlackSide) -> None:
         view = await self.open(side)
@@ -315,7 +303,7 @@ class TestOut:
             await side.platform.update(place("D1MIA"), "D1MIA:1.1", personal())
 
     async def test_slack_away_is_unavailable(self) -> None:
-        platform = SlackPlatform(Secret("xoxb-made-up-for-tests"), api_base_url="http://127.0.0.1:9/api/")
+        platform = SlackPlatform(OneToken(Secret("xoxb-made-up-for-tests")), WebApi("http://127.0.0.1:9/api/"))
         with pytest.raises(PlatformUnavailable):
             await platform.whoami()
         await platform.close()
@@ -361,58 +349,3 @@ class TestOut:
         clock.advance(timedelta(seconds=4))
         with pytest.raises(PlatformRefused, match="expired_trigger_id"):
             await side.platform.open_dialog(late, CODE_DIALOG)
-
-
-async def nobody(_account: str) -> None:
-    """Knows no member."""
-
-
-class TestManifest:
-    """The app that `manifest.json` makes is the one the code needs: no more rights, no fewer events."""
-
-    manifest: ClassVar = json.loads((Path(__file__).parents[2] / "manifest.json").read_text(encoding="utf-8"))
-    SCOPE_OF: ClassVar = {
-        "app_mention": "app_mentions:read",
-        "message.im": "im:history",
-        "slash_commands": "commands",
-        "chat.postMessage": "chat:write",
-        "chat.postEphemeral": "chat:write",
-        "chat.update": "chat:write",
-        "conversations.open": "im:write",
-        "users.info": "users:read",
-    }
-
-    def test_the_scopes_are_those_of_what_is_called_and_heard(self) -> None:
-        source = Path(inspect.getfile(SlackPlatform)).read_text(encoding="utf-8")
-        called = {method for method in re.findall(r'"([a-z]+\.[a-zA-Z]+)"', source) if method in self.SCOPE_OF}
-        heard = set(self.manifest["settings"]["event_subscriptions"]["bot_events"]) | {"slash_commands"}
-        needed = {self.SCOPE_OF[name] for name in called | heard if name in self.SCOPE_OF}
-        assert set(self.manifest["oauth_config"]["scopes"]["bot"]) == needed
-
-    def test_signing_in_with_slack_comes_back_to_the_page_that_takes_it(self) -> None:
-        oauth = self.manifest["oauth_config"]
-        assert oauth["redirect_urls"] == ["https://doorward.example.com/signin/slack/callback"]
-        there = SlackSignIn(
-            client_id="c", client_secret=Secret("s"), member=nobody, clock=FixedClock(datetime.now(UTC))
-        )
-        (asked,) = parse_qs(urlsplit(there.authorize_url(state="s", nonce="n", redirect_uri="r")).query)["scope"]
-        assert oauth["scopes"]["user"] == asked.split()
-
-    def test_every_address_is_the_one_guarded_path(self) -> None:
-        settings, (command,) = self.manifest["settings"], self.manifest["features"]["slash_commands"]
-        addresses = {
-            settings["event_subscriptions"]["request_url"],
-            settings["interactivity"]["request_url"],
-            command["url"],
-        }
-        assert {address.partition("example.com")[2] for address in addresses} == {PATH}
-
-    def test_what_people_type_after_the_command_arrives_escaped(self) -> None:
-        (command,) = self.manifest["features"]["slash_commands"]
-        assert (command["command"], command["should_escape"]) == ("/doorward", True)
-
-    def test_the_texts_fit(self) -> None:
-        texts = self.manifest["display_information"]
-        assert len(texts["name"]) <= 35
-        assert len(texts["description"]) <= 140
-        assert 175 <= len(texts["long_description"]) <= 4000

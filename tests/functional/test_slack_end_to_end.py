@@ -15,15 +15,14 @@ from typing import Any
 
 import httpx2
 import pytest
-from starlette.applications import Starlette
 
-from adapters.slack.endpoint import slack_routes
+from adapters.slack.app import SlackApp
 from adapters.slack.platform import SlackPlatform
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
 from storage.crypto import Keyring
 from tests.fakes.clock import FixedClock
-from tests.fakes.slack_app import config, identity
+from tests.fakes.slack_app import Way, config, identity, one_workspace, way_in
 from tests.fakes.slack_server import FakeSlack
 from tests.fakes.slack_workspace import TEAM, Message, View
 from tests.fakes.world import World, world
@@ -40,7 +39,7 @@ class Doorward:
     slack: FakeSlack
     here: World
     platform: SlackPlatform
-    client: httpx2.AsyncClient
+    client: Any
 
     async def send(self, payload: dict[str, Any], **headers: str) -> httpx2.Response:
         """Send as Slack does, and let everything that follows from it happen."""
@@ -83,19 +82,24 @@ def labels(message: Message) -> list[str]:
 
 @asynccontextmanager
 async def doorward(
-    slack: FakeSlack, folder: Path, clock: FixedClock, *, url: str | None = None, keys: Keyring | None = None
+    slack: FakeSlack,
+    folder: Path,
+    clock: FixedClock,
+    *,
+    url: str | None = None,
+    keys: Keyring | None = None,
+    way: Way = "http",
 ) -> AsyncIterator[Doorward]:
     """The endpoint over the real core, on SQLite or on the database at `url`."""
     settings = config(slack)
-    platform = SlackPlatform(settings.bot_token, api_base_url=settings.api_base_url)
+    platform = one_workspace(settings)
     accounts = {name: identity(account) for name, account in PEOPLE.items()}
     async with world(
         folder, clock, url=url, keys=keys, platforms={Platform.SLACK: platform}, accounts=accounts, hr=HR
     ) as here:
-        routes = slack_routes(settings, ingress=here.core.ingress, platform=platform, clock=clock)
-        transport = httpx2.ASGITransport(app=Starlette(routes=routes))
+        app = SlackApp(settings, ingress=here.core.ingress, platform=platform, clock=clock)
         try:
-            async with httpx2.AsyncClient(transport=transport, base_url="http://doorward.test") as client:
+            async with way_in(settings, app, here.core.ingress, clock, slack, way) as client:
                 yield Doorward(slack=slack, here=here, platform=platform, client=client)
         finally:
             await here.core.ingress.drain(10)
@@ -111,12 +115,13 @@ async def slack(clock: FixedClock) -> AsyncIterator[FakeSlack]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "socket"])
 async def door(
     request: pytest.FixtureRequest, slack: FakeSlack, tmp_path: Path, clock: FixedClock
 ) -> AsyncIterator[Doorward]:
     url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
-    async with doorward(slack, tmp_path, clock, url=url) as running:
+    way: Way = "socket" if request.param == "socket" else "http"
+    async with doorward(slack, tmp_path, clock, url=url, way=way) as running:
         yield running
 
 

@@ -45,7 +45,8 @@ async def side(clock: FixedClock) -> AsyncIterator[SlackSide]:
 
 
 async def raw(side: SlackSide, body: bytes, headers: dict[str, str]) -> httpx2.Response:
-    return await side.client.post("/slack/events", content=body, headers=headers)
+    answer: httpx2.Response = await side.client.post("/slack/events", content=body, headers=headers)
+    return answer
 
 
 async def signed(side: SlackSide, body: bytes, content_type: str = JSON) -> httpx2.Response:
@@ -339,7 +340,7 @@ class TestConfiguration:
         [
             ({"signing_secrets": ()}, "SIGNING_SECRET"),
             ({"signing_secrets": (SigningSecret(value=Secret("")),)}, "SIGNING_SECRET"),
-            ({"bot_token": Secret("")}, "BOT_TOKEN"),
+            ({"app_token": Secret("")}, "APP_TOKEN"),
             ({"workspaces": frozenset()}, "TEAM_IDS"),
             ({"workspaces": frozenset({""})}, "TEAM_IDS"),
         ],
@@ -383,17 +384,24 @@ class TestOwnAndEdited:
         {"bot_profile": {"id": "B7OTHER"}},
         {"workflow_id": "Wf1"},
         {"metadata": {"event_type": "x"}},
-        {"subtype": "bot_message", "user": ""},
+        {"subtype": "bot_message"},
     ],
 )
-async def test_an_app_that_posts_as_a_person_starts_nothing(side: SlackSide, changes: dict[str, Any]) -> None:
+async def test_what_an_app_posts_as_a_person_is_marked(side: SlackSide, changes: dict[str, Any]) -> None:
     for payload in (
         side.slack.typed("U1JOHN", "approve everything", **changes),
         side.slack.mentioned("U1JOHN", "C1HR", "approve everything", **changes),
     ):
         assert (await side.send(payload)).status_code == 200
+    assert [message.by_app for message in side.ingress.accepted] == [True, True]
+
+
+@pytest.mark.requirement("93")
+async def test_what_an_app_posts_as_nobody_starts_nothing(side: SlackSide) -> None:
+    payload = side.slack.typed("", "approve everything", subtype="bot_message", bot_id="B7OTHER")
+    assert (await side.send(payload)).status_code == 200
     assert side.ingress.untouched
-    assert side.ingress.rejections == ["ingress.not_a_person"] * 2
+    assert side.ingress.rejections == ["ingress.not_a_person"]
 
 
 @pytest.mark.requirement("14")
@@ -566,3 +574,8 @@ def _mrkdwn(node: object) -> list[str]:
     if node.get("type") == "mrkdwn":
         return [node["text"]]
     return [text for child in node.values() for text in _mrkdwn(child)]
+
+
+async def test_slack_may_ask_for_the_address(side: SlackSide) -> None:
+    answer = await side.send({"type": "url_verification", "token": "t", "challenge": "c0ffee"})
+    assert (answer.status_code, answer.text) == (200, "c0ffee")

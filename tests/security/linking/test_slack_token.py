@@ -13,8 +13,9 @@ import pytest
 from joserfc.jwk import OctKey
 
 from adapters.slack.people import People
-from adapters.slack.platform import SlackPlatform
+from adapters.slack.platform import OneToken, SlackPlatform
 from adapters.slack.sign_in import SlackSignIn
+from adapters.slack.web_api import WebApi
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.secret import Secret
 from bot.errors import ProviderUnavailable, SignInRefused
@@ -67,7 +68,7 @@ class Leg:
 @pytest.fixture
 async def leg(clock: FixedClock) -> AsyncIterator[Leg]:
     async with FakeSlack(now=clock).running() as slack:
-        platform = SlackPlatform(Secret(BOT_TOKEN), api_base_url=slack.api_base_url)
+        platform = SlackPlatform(OneToken(Secret(BOT_TOKEN)), WebApi(slack.api_base_url))
         slack.join(ATTACKER)
         slack.join(VICTIM)
         yield Leg(slack, platform, clock)

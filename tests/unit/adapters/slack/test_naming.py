@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from adapters.slack.naming import NAME_CHARACTERS, Names
-from adapters.slack.platform import SlackPlatform
+from adapters.slack.platform import OneToken, SlackPlatform
+from adapters.slack.web_api import WebApi
 from bot.domain.secret import Secret
 from tests.fakes.clock import FixedClock
 from tests.fakes.slack_app import identity
@@ -27,7 +28,7 @@ async def slack(clock: FixedClock) -> AsyncIterator[FakeSlack]:
 
 @pytest.fixture
 async def names(slack: FakeSlack) -> AsyncIterator[Names]:
-    platform = SlackPlatform(Secret(BOT_TOKEN), api_base_url=slack.api_base_url)
+    platform = SlackPlatform(OneToken(Secret(BOT_TOKEN)), WebApi(slack.api_base_url))
     yield Names(platform)
     await platform.close()
 

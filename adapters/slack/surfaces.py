@@ -1,0 +1,68 @@
+"""What a person sees before they say anything: the app's home page, and suggestions in an empty conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from adapters.slack.config import Phrases
+from adapters.slack.parsing import Payload
+from adapters.slack.people import People, actor_of
+from adapters.slack.platform import SlackPlatform
+from adapters.slack.workspaces import text_of, workspace_of
+from bot.domain.cards import Card
+from bot.domain.identity import ChannelIdentity, Platform
+from bot.domain.messages import Place, PlaceKind
+from bot.errors import NotAllowed
+
+SHOWN_ON = frozenset({"app_home_opened", "assistant_thread_started"})
+"""Slack sends `app_home_opened` to an agent (`agent_view`) when its conversation is opened, too; the older
+`assistant_view` has an event of its own. See: https://docs.slack.dev/ai/migrating-to-agent-messaging/
+"""
+
+HomeCard = Callable[[ChannelIdentity], Awaitable[Card]]
+
+
+class Surfaces:
+    """Fills them in, beside the acknowledgement: they hold no state, so one that fails is filled in next time."""
+
+    def __init__(self, platform: SlackPlatform, people: People, phrases: Phrases, home: HomeCard | None = None) -> None:
+        self._platform = platform
+        self._people = people
+        self._phrases = phrases
+        self._home = home
+
+    async def show(self, payload: Payload) -> None:
+        """Answer one of `SHOWN_ON`. Raises `Malformed`, `PlatformRefused`, `PlatformUnavailable`."""
+        event = payload["event"]
+        if event["type"] == "assistant_thread_started":
+            thread = event.get("assistant_thread")
+            opened = thread if isinstance(thread, dict) else {}
+            await self._suggest(payload, text_of(opened, "channel_id"), text_of(opened, "thread_ts"))
+        elif text_of(event, "tab") == "messages":
+            await self._suggest(payload, text_of(event, "channel"), "")
+        elif text_of(event, "tab") == "home":
+            await self._show_home(payload)
+
+    async def _suggest(self, payload: Payload, channel: str, thread: str) -> None:
+        if not channel.startswith("D"):
+            return
+        place = Place(
+            platform=Platform.SLACK,
+            tenant=workspace_of(payload).tenant,
+            conversation=channel,
+            kind=PlaceKind.DIRECT,
+            thread=thread or None,
+        )
+        await self._platform.suggest(place, self._phrases.prompts, title=self._phrases.prompts_title)
+
+    async def _show_home(self, payload: Payload) -> None:
+        tenant = workspace_of(payload).tenant
+        try:
+            who = await self._people.identify(payload)
+        except NotAllowed:
+            account = actor_of(payload).account
+            who = ChannelIdentity(platform=Platform.SLACK, tenant=tenant, account=account)
+            await self._platform.show_home(who, tenant, Card(headline=self._phrases.not_for_you))
+            return
+        card = await self._home(who) if self._home is not None else self._phrases.home
+        await self._platform.show_home(who, tenant, card)

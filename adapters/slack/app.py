@@ -26,7 +26,7 @@ from adapters.slack.parsing import Payload
 from adapters.slack.people import EXTERNAL, NOT_A_MEMBER, People, actor_of
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.render import dialog_view
-from adapters.slack.surfaces import SHOWN_ON, HomeCard, Surfaces
+from adapters.slack.surfaces import SHOWN_ON, Surfaces
 from adapters.slack.translate import Skip
 from adapters.slack.web_api import sdk_log
 from adapters.slack.wording import escaped
@@ -37,6 +37,7 @@ from bot.domain.messages import IncomingMessage, PlaceKind
 from bot.errors import Malformed, NotAllowed, PlatformRefused, Unavailable
 from bot.ports.clock import Clock
 from bot.ports.ingress import Accepted, DialogAnswer, DialogUpdate, FieldError, Ingress
+from bot.ports.start import StartPage
 
 ANSWER_SECONDS = 0.95
 """Whatever waits, Slack is answered within this; it would wait three seconds."""
@@ -88,14 +89,14 @@ class SlackApp:
         platform: SlackPlatform,
         clock: Clock,
         leaving: Leaving | None = None,
-        home: HomeCard | None = None,
+        start: StartPage | None = None,
     ) -> None:
         self._phrases: Phrases = config.phrases
         self._ingress = ingress
         self._platform = platform
         self._clock = clock
         self._people = People(platform, config.workspaces, clock)
-        self._surfaces = Surfaces(platform, self._people, config.phrases, home)
+        self._surfaces = Surfaces(platform, self._people, config.phrases, start)
         self._leaving = leaving
         self._told_off: OrderedDict[str, datetime] = OrderedDict()
         self._bolt = self._build()

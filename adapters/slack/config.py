@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.cards import Card
 from bot.domain.secret import Secret
 from bot.errors import Misconfigured
 
@@ -31,9 +30,7 @@ class Phrases:
     working: str
     prompts_title: str
     prompts: tuple[tuple[str, str], ...]
-    """Up to four: what is shown, and what pressing it types."""
-    home: Card
-    """The app's home page where nothing is known of the person."""
+    """Up to four: what is shown, and what pressing it types; for whom nothing better is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,9 @@ def actor_of(payload: Payload) -> Actor:
     """
     event = payload.get("event")
     if event is not None:
-        return _actor(text_of(event, "user"), text_of(event, "user_team") or text_of(event, "team"))
+        thread = event.get("assistant_thread")
+        opened_by = text_of(thread, "user_id") if isinstance(thread, dict) else ""
+        return _actor(text_of(event, "user") or opened_by, text_of(event, "user_team") or text_of(event, "team"))
     user = payload.get("user")
     if user is not None:
         return _actor(text_of(user, "id"), text_of(user, "team_id"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from adapters.slack.config import Phrases
 from adapters.slack.parsing import Payload
 from adapters.slack.people import People, actor_of
@@ -13,26 +11,25 @@ from bot.domain.cards import Card
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.errors import NotAllowed
+from bot.ports.start import StartPage
 
 SHOWN_ON = frozenset({"app_home_opened", "assistant_thread_started"})
 """Slack sends `app_home_opened` to an agent (`agent_view`) when its conversation is opened, too; the older
 `assistant_view` has an event of its own. See: https://docs.slack.dev/ai/migrating-to-agent-messaging/
 """
 
-HomeCard = Callable[[ChannelIdentity], Awaitable[Card]]
-
 
 class Surfaces:
     """Fills them in, beside the acknowledgement: they hold no state, so one that fails is filled in next time."""
 
-    def __init__(self, platform: SlackPlatform, people: People, phrases: Phrases, home: HomeCard | None = None) -> None:
+    def __init__(self, platform: SlackPlatform, people: People, phrases: Phrases, start: StartPage | None) -> None:
         self._platform = platform
         self._people = people
         self._phrases = phrases
-        self._home = home
+        self._start = start
 
     async def show(self, payload: Payload) -> None:
-        """Answer one of `SHOWN_ON`. Raises `Malformed`, `PlatformRefused`, `PlatformUnavailable`."""
+        """Answer one of `SHOWN_ON`. Raises `Malformed`, `NotAllowed`, `PlatformRefused`, `Unavailable`."""
         event = payload["event"]
         if event["type"] == "assistant_thread_started":
             thread = event.get("assistant_thread")
@@ -53,7 +50,12 @@ class Surfaces:
             kind=PlaceKind.DIRECT,
             thread=thread or None,
         )
-        await self._platform.suggest(place, self._phrases.prompts, title=self._phrases.prompts_title)
+        prompts = self._phrases.prompts
+        if self._start is not None:
+            who = await self._people.identify(payload)
+            started = await self._start.started(who, place)
+            prompts = tuple((prompt.title, prompt.message) for prompt in started.prompts) or prompts
+        await self._platform.suggest(place, prompts, title=self._phrases.prompts_title)
 
     async def _show_home(self, payload: Payload) -> None:
         tenant = workspace_of(payload).tenant
@@ -64,5 +66,8 @@ class Surfaces:
             who = ChannelIdentity(platform=Platform.SLACK, tenant=tenant, account=account)
             await self._platform.show_home(who, tenant, Card(headline=self._phrases.not_for_you))
             return
-        card = await self._home(who) if self._home is not None else self._phrases.home
+        card = Card(headline=self._phrases.loading_title)
+        if self._start is not None:
+            place = Place(platform=Platform.SLACK, tenant=tenant, conversation=who.account, kind=PlaceKind.DIRECT)
+            card = (await self._start.started(who, place)).card
         await self._platform.show_home(who, tenant, card)

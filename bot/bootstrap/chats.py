@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from starlette.routing import BaseRoute
 
 from adapters.web.site import ChatName
-from bot.domain.cards import Card
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.secret import Secret
@@ -19,6 +18,7 @@ from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.clock import Clock
 from bot.ports.database import Database
 from bot.ports.ingress import Ingress
+from bot.ports.start import StartPage
 from bot.settings.chats import Slack, Teams
 from bot.texts.sentences import voice
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from adapters.slack.installations import Installations
     from adapters.slack.platform import SlackPlatform
 
-Routes = Callable[[Ingress], list[BaseRoute]]
+Routes = Callable[[Ingress, StartPage], list[BaseRoute]]
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -40,7 +40,7 @@ class Chat:
     routes: Routes
     hr: Place | None
     close: Callable[[], Awaitable[None]]
-    listen: Callable[[Ingress], Callable[[], Awaitable[None]]] | None = None
+    listen: Callable[[Ingress, StartPage], Callable[[], Awaitable[None]]] | None = None
     """Opens connections of our own, where the platform does not call us; what it gives back closes them."""
     sign_in: ChatSignIn | None = None
     """None where this platform cannot prove whose account a browser belongs to: then nobody can link there."""
@@ -60,17 +60,17 @@ def slack_chat(settings: Slack, clock: Clock, *, database: Database | None = Non
     platform, installing, leaving = _slack_platform(settings, config, clock, database, public_url)
     apps: list[SlackApp] = []
 
-    def app(ingress: Ingress) -> SlackApp:
+    def app(ingress: Ingress, start: StartPage) -> SlackApp:
         """One for both ways in: it remembers who people are."""
         if not apps:
-            apps.append(SlackApp(config, ingress=ingress, platform=platform, clock=clock, leaving=leaving))
+            apps.append(SlackApp(config, ingress=ingress, platform=platform, clock=clock, leaving=leaving, start=start))
         return apps[0]
 
-    def routes(ingress: Ingress) -> list[BaseRoute]:
-        return [*slack_routes(config, app=app(ingress), ingress=ingress, clock=clock), *installing]
+    def routes(ingress: Ingress, start: StartPage) -> list[BaseRoute]:
+        return [*slack_routes(config, app=app(ingress, start), ingress=ingress, clock=clock), *installing]
 
-    def listen(ingress: Ingress) -> Callable[[], Awaitable[None]]:
-        socket = SocketMode(config, app(ingress), ingress)
+    def listen(ingress: Ingress, start: StartPage) -> Callable[[], Awaitable[None]]:
+        socket = SocketMode(config, app(ingress, start), ingress)
         socket.start()
         return socket.stop
 
@@ -111,7 +111,6 @@ def _slack_config(settings: Slack) -> SlackConfig:
                 (say("slack.prompt_waiting"), say("slack.prompt_waiting_typed")),
                 (say("slack.prompt_help"), say("slack.prompt_help_typed")),
             ),
-            home=Card(headline=say("help.headline"), body=say("help.everybody"), quiet=say("slack.home_next")),
         ),
         app_id=settings.app_id or None,
         api_base_url=settings.api_base_url,
@@ -217,7 +216,7 @@ def teams_chat(settings: Teams, clock: Clock) -> Chat:
     return Chat(
         name=Platform.TEAMS,
         platform=platform,
-        routes=lambda ingress: [*teams_routes(config, ingress=ingress, platform=platform, clock=clock)],
+        routes=lambda ingress, _: [*teams_routes(config, ingress=ingress, platform=platform, clock=clock)],
         hr=_channel(Platform.TEAMS, settings.tenant_ids[0], settings.hr_conversation),
         close=platform.close,
         sign_in=_teams_sign_in(settings, clock),

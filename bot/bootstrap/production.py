@@ -72,7 +72,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         stack.push_async_callback(ticker.stop)
         for chat in chats:
             if chat.listen is not None:
-                stack.push_async_callback(chat.listen(core.ingress))
+                stack.push_async_callback(chat.listen(core.ingress, core.start_page))
         yield Running(app=_application(settings, core, chats), core=core)
 
 
@@ -93,7 +93,10 @@ def _application(settings: Settings, core: Core, chats: list[Chat]) -> Starlette
         ),
         chat_name=_naming(chats),
     )
-    routes = [*(route for chat in chats for route in chat.routes(core.ingress)), *directory_routes(settings, core)]
+    routes = [
+        *(route for chat in chats for route in chat.routes(core.ingress, core.start_page)),
+        *directory_routes(settings, core),
+    ]
     return Starlette(routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=dict(web.handlers))
 
 

@@ -34,7 +34,6 @@ from adapters.slack.web_api import WebApi
 from bot.bootstrap.core import Core, Outside, SystemClock, compose
 from bot.bootstrap.pages import pages
 from bot.capabilities.model import Systems
-from bot.domain.cards import Card
 from bot.domain.identity import ChannelIdentity, Issuer, Link, LinkedIdentity, Platform, Subject
 from bot.domain.secret import Secret
 from bot.domain.session import SessionLimits
@@ -189,7 +188,6 @@ async def doorward(given: Surroundings) -> AsyncIterator[Starlette]:
             working="is looking",
             prompts_title="Ask",
             prompts=(("Help", "help"),),
-            home=Card(headline="Doorward"),
         ),
         app_id=APP,
         api_base_url=given.api,

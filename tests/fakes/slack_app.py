@@ -16,7 +16,6 @@ from adapters.slack.endpoint import slack_routes
 from adapters.slack.platform import OneToken, SlackPlatform
 from adapters.slack.socket import SocketMode
 from adapters.slack.web_api import WebApi
-from bot.domain.cards import Card
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.secret import Secret
 from bot.ports.clock import Clock
@@ -38,7 +37,6 @@ PHRASES = Phrases(
     working="is looking…",
     prompts_title="Ask me",
     prompts=(("My leave", "how many days of leave do I have?"), ("Help", "help")),
-    home=Card(headline="Three first things"),
 )
 
 

@@ -97,7 +97,7 @@ async def doorward(
     async with world(
         folder, clock, url=url, keys=keys, platforms={Platform.SLACK: platform}, accounts=accounts, hr=HR
     ) as here:
-        app = SlackApp(settings, ingress=here.core.ingress, platform=platform, clock=clock)
+        app = SlackApp(settings, ingress=here.core.ingress, platform=platform, clock=clock, start=here.core.start_page)
         try:
             async with way_in(settings, app, here.core.ingress, clock, slack, way) as client:
                 yield Doorward(slack=slack, here=here, platform=platform, client=client)

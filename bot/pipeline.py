@@ -35,6 +35,7 @@ from bot.services.deciding import USE_BOT, Deciding
 from bot.services.delivery import Delivery
 from bot.services.facts_desk import NOT_KNOWN, FactsDesk
 from bot.services.revalidation import Revalidator
+from bot.services.standing_in import StandingIn
 from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, Wanted, conclude, end, event, slot_message
 from bot.understanding.hearing import BUILT_IN, Hearing
 from policy.model import Decision, Deny, EnrolRequired, Permit, Reason
@@ -62,6 +63,7 @@ class Pipeline:
     revalidator: Revalidator
     performing: Performing
     starting: Starting
+    standing_in: StandingIn
     delivery: Delivery
     public_url: str
 
@@ -189,6 +191,11 @@ class Pipeline:
         if turn.proposal is not None and turn.proposal.facts_version != facts.version:
             raise DoorwardError("facts changed since the proposal", code="changed_meanwhile")
         turn.facts = facts
+        if turn.intent is not None and self._capability(turn).stands_in:
+            behalf = await self.standing_in.behalf(
+                turn.person, facts, turn.circumstances, turn.scribe.correlation, turn.now
+            )
+            turn.circumstances = replace(turn.circumstances, on_behalf_of=behalf)
         turn.action = turn.proposal.action if turn.proposal else self._canonical(turn, facts.ref)
         turn.trace(
             Step.FACTS,

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from policy.model import (
+    ApprovalsContext,
+    BehalfContext,
     Consent,
     ContextRequired,
     Decision,
@@ -33,6 +35,12 @@ FOLDERS = {"ALLOW": {"permit"}, "DENY": {"deny"}, "STEP_UP": {"step_up", "enrol"
 NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
 """When every case happens that says nothing else."""
 
+_WORDS = frozenset(
+    {
+        *("principal", "action", "resource", "session", "proof", "producible", "enrollable", "expect"),
+        *("approvals", "on_behalf_of"),
+    }
+)
 _KINDS = {Permit: "permit", Deny: "deny", StepUpRequired: "step_up", ContextRequired: "context", EnrolRequired: "enrol"}
 
 Json = Mapping[str, Any]
@@ -117,7 +125,7 @@ def _read(path: Path, world: Json) -> Case:
 
 def parse_case(name: str, said: Json, world: Json) -> Case:
     """One case from its JSON. Raises `ValueError`, `KeyError` or `TypeError` for what it does not understand."""
-    unknown = set(said) - {"principal", "action", "resource", "session", "proof", "producible", "enrollable", "expect"}
+    unknown = set(said) - _WORDS
     if unknown:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
     request = DecisionRequest(
@@ -126,6 +134,8 @@ def parse_case(name: str, said: Json, world: Json) -> Case:
         resource=ResourceEntity(**_named(said["resource"], world["resources"])),
         session=_session(said.get("session", {})),
         proof=_proof(said["proof"]) if "proof" in said else None,
+        approvals=ApprovalsContext(**said["approvals"]) if "approvals" in said else None,
+        on_behalf_of=BehalfContext(employee=said["on_behalf_of"]) if "on_behalf_of" in said else None,
         now=NOON,
     )
     return Case(
@@ -172,5 +182,7 @@ def _expected(said: Json) -> Outcome:
     obligations = dict(said.get("obligations", {}))
     if "consent" in obligations:
         obligations["consent"] = Consent(obligations["consent"])
+    if "approves" in obligations:
+        obligations["approves"] = tuple(obligations["approves"])
     listed = {key: tuple(said[key]) for key in ("rules", "methods", "missing") if key in said}
     return Outcome(**({"rules": ()} | dict(said) | listed | {"obligations": Obligations(**obligations)}))

@@ -31,6 +31,12 @@ def context_json(request: DecisionRequest) -> str:
     context: Json = {"now": _extension("datetime", _instant(request.now)), "session": _session(request.session)}
     if request.proof is not None:
         context["proof"] = _proof(request.proof)
+    if request.approvals is not None:
+        counts = request.approvals
+        context["approvals"] = {"total": counts.total, "manager": counts.manager, "hr": counts.hr}
+    if request.on_behalf_of is not None:
+        behalf = request.on_behalf_of
+        context["on_behalf_of"] = {"employee": behalf.employee, "manner": {"__entity": uid("Manner", behalf.manner)}}
     return json.dumps(context)
 
 

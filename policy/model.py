@@ -40,6 +40,7 @@ class Reason(StrEnum):
     OWN_ACCOUNT = "own_account"
     NOT_YOUR_REPORT = "not_your_report"
     NOT_YOUR_ROLE = "not_your_role"
+    MORE_APPROVALS = "more_approvals"
     OTHER_DEPARTMENT = "other_department"
     OTHER_REGION = "other_region"
     ALREADY_DECIDED = "already_decided"
@@ -114,6 +115,30 @@ class ProofContext:
     """The browser's address; chat carries none."""
 
 
+class Manner(StrEnum):
+    """How somebody comes to decide in another's place."""
+
+    SUBSTITUTE = "substitute"
+    SUPERIOR = "superior"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BehalfContext:
+    """For whom somebody decides."""
+
+    employee: str
+    manner: Manner = Manner.SUBSTITUTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalsContext:
+    """How many approved and still may, and as what."""
+
+    total: int = 0
+    manager: int = 0
+    hr: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRequest:
     """One question: may this principal do this action to this resource, here and now?"""
@@ -123,6 +148,8 @@ class DecisionRequest:
     resource: ResourceEntity
     session: SessionContext
     proof: ProofContext | None = None
+    approvals: ApprovalsContext | None = None
+    on_behalf_of: BehalfContext | None = None
     now: datetime
 
 
@@ -139,6 +166,8 @@ class Obligations:
     """The identity provider is asked over the network before the transaction."""
     confirm: bool = False
     """A press on a card that shows the exact action."""
+    approves: tuple[str, ...] = ()
+    """As what this counts where several have to approve (annotation `@approves`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +225,8 @@ class EnrolRequired:
     obligations: Obligations
 
 
+APPROVES = ("manager", "hr")
+"""As what somebody may approve: the counts of `ApprovalsContext`, in the order in which more are asked for."""
 WRITABLE_REASONS = frozenset(Reason) - {Reason.SECOND_FACTOR_UNAVAILABLE, Reason.POLICY_ERROR}
 """What a policy may say in `@reason`; the others are the engine's own words."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from policy.model import WRITABLE_REASONS, Consent, Obligations, Reason
+from policy.model import APPROVES, WRITABLE_REASONS, Consent, Obligations, Reason
 
-ANNOTATIONS = frozenset({"id", "reason", "consent", "set", "confidential", "revalidate", "confirm"})
+ANNOTATIONS = frozenset({"id", "reason", "consent", "set", "confidential", "revalidate", "confirm", "approves"})
 _FLAGS = ("confidential", "revalidate", "confirm")
-_OBLIGATIONS = ("consent", "set", *_FLAGS)
+_OBLIGATIONS = ("consent", "set", "approves", *_FLAGS)
 
 
 class PolicyRefused(ValueError):
@@ -49,12 +49,16 @@ def obligations_of(annotations: Mapping[str, str]) -> Obligations:
     return Obligations(
         consent=Consent(annotations["consent"]) if "consent" in annotations else None,
         reading_set=annotations.get("set", ""),
+        approves=(annotations["approves"],) if "approves" in annotations else (),
         **{flag: annotations.get(flag) == "true" for flag in _FLAGS},
     )
 
 
 def strictest(parts: Iterable[Obligations]) -> Obligations:
-    """The strictest union: a proof for this action before one for a reading; every flag that any policy sets."""
+    """The strictest union: a proof for this action before one for a reading; every flag that any policy sets.
+
+    As what somebody approves is no strictness: who is manager and HR at once counts as both, and as one person.
+    """
     parts = tuple(parts)
     kinds = {part.consent for part in parts}
     consent = next((kind for kind in reversed(Consent) if kind in kinds), None)
@@ -68,6 +72,7 @@ def strictest(parts: Iterable[Obligations]) -> Obligations:
         confidential=any(part.confidential for part in parts),
         revalidate=any(part.revalidate for part in parts),
         confirm=any(part.confirm for part in parts),
+        approves=tuple(kind for kind in APPROVES if any(kind in part.approves for part in parts)),
     )
 
 
@@ -88,6 +93,8 @@ def annotation_problems(annotations: Mapping[str, str], *, permits: bool, looks_
     problems += [f'@{flag} must be "true" or left out' for flag in _FLAGS if annotations.get(flag, "true") != "true"]
     if "consent" in annotations and annotations["consent"] not in set(Consent):
         problems.append(f"@consent must be one of {', '.join(Consent)}")
+    if "approves" in annotations and annotations["approves"] not in APPROVES:
+        problems.append(f"@approves must be one of {', '.join(APPROVES)}")
     if "reason" in annotations and annotations["reason"] not in WRITABLE_REASONS:
         problems.append(f"@reason must be one of {', '.join(sorted(WRITABLE_REASONS))}")
     if ("set" in annotations) != (annotations.get("consent") == Consent.OWN_READING):

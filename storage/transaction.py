@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.domain.identity import Person, RoleGrant
 from bot.domain.session import BrowserSession, Session
+from bot.ports.approval_stores import ApprovalStore, SubstitutionStore
 from bot.ports.consent_stores import (
     AuthenticatorStore,
     InteractionStore,
@@ -37,6 +38,7 @@ from bot.ports.stores import (
     TokenStore,
 )
 from storage import (
+    approvals,
     authenticators,
     browser_sessions,
     effects,
@@ -50,6 +52,7 @@ from storage import (
     recovery_codes,
     roles,
     sessions,
+    substitutions,
 )
 from storage.audit_log import AuditLog
 from storage.authority import AuthorityRows
@@ -67,6 +70,7 @@ from storage.revocations import Revocations
 from storage.sealing import Sealer
 from storage.signals import Signals
 from storage.statement import Connection
+from storage.tables import approvals as approval_tables
 from storage.tables import consent, identity
 from storage.tables import installations as installation_tables
 from storage.tables import provisioning as provisioning_tables
@@ -109,6 +113,15 @@ class Vault:
             consent.recovery_codes, keys, recovery_codes.parse
         )
         self.grants: AuthorityRows[Mapping[str, Any]] = AuthorityRows(grants, keys, effects.parse_grant)
+        self.asked: AuthorityRows[approvals.StoredRequest] = AuthorityRows(
+            approval_tables.asked_requests, keys, approvals.parse_request
+        )
+        self.approvals: AuthorityRows[approvals.StoredApproval] = AuthorityRows(
+            approval_tables.approvals, keys, approvals.parse_approval
+        )
+        self.substitutions: AuthorityRows[substitutions.StoredSubstitution] = AuthorityRows(
+            approval_tables.substitutions, keys, substitutions.parse
+        )
         self.provisioned: AuthorityRows[provisioned.StoredResource] = AuthorityRows(
             provisioning_tables.provisioned, keys, provisioned.parse
         )
@@ -156,6 +169,8 @@ class StoreTransaction:
         self.notices: NoticeStore = Notices(connection, sealer)
         self.provisioned: ProvisionedStore = provisioned.ProvisionedResources(connection, sealer, vault.provisioned)
         self.installations: InstallationStore = installations.Installations(connection, sealer, vault.installations)
+        self.approvals: ApprovalStore = approvals.Approvals(connection, sealer, vault.asked, vault.approvals)
+        self.substitutions: SubstitutionStore = substitutions.Substitutions(connection, vault.substitutions)
 
     def begin(self) -> None:
         """Forget what an undone transaction on the same connection left."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from bot.capabilities.approving import Approving
 from bot.capabilities.catalogue import BY_NAME, CATALOGUE
 from bot.capabilities.model import Effect, Systems
 from bot.capabilities.performing import Performing
@@ -28,8 +29,8 @@ from bot.ports.silent_sign_in import SilentProvider
 from bot.ports.start import StartPage
 from bot.ports.trace import Tracer
 from bot.ports.webauthn import WebAuthn
-from bot.services.approvals import Routes
 from bot.services.arrival import Arrival
+from bot.services.asking import Routes
 from bot.services.authorization import Authorizer, GrantMint
 from bot.services.deciding import Deciding
 from bot.services.delivery import Delivery
@@ -44,6 +45,8 @@ from bot.services.notices import Notices
 from bot.services.people import OwnFacts
 from bot.services.revalidation import Revalidator
 from bot.services.silent_sign_in import SilentSignIn
+from bot.services.standing_in import StandingIn
+from bot.services.tallying import Tallying
 from bot.services.token_revocation import TokenRevocation
 from bot.understanding.hearing import Hearing
 from bot.understanding.understand import Understanding
@@ -200,12 +203,15 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         limits=outside.limits,
         policy_hash=lambda: outside.engine.policy_hash,
     )
+    facts = FactsDesk(authorizer=authorizer, mint=outside.mint, sources=sources)
+    standing_in = StandingIn(database=database, facts=facts)
     performing = Performing(
         systems=outside.systems,
         effects=effects,
         authorizer=authorizer,
         delivery=delivery,
-        routes=outside.routes,
+        approving=Approving(database=database, tallying=Tallying(authorizer), routes=outside.routes),
+        standing_in=standing_in,
     )
     return Pipeline(
         database=database,
@@ -220,7 +226,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
             rollout=outside.rollout,
         ),
         hearing=Hearing(understanding(), BY_NAME),
-        facts=FactsDesk(authorizer=authorizer, mint=outside.mint, sources=sources),
+        facts=facts,
         authorizer=authorizer,
         deciding=Deciding(database=database, authorizer=authorizer),
         revalidator=Revalidator(
@@ -235,6 +241,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
             performing=performing,
             rollout=outside.rollout,
         ),
+        standing_in=standing_in,
         delivery=delivery,
         public_url=outside.public_url,
     )

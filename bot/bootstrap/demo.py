@@ -36,7 +36,7 @@ from bot.capabilities.model import Systems
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.notice import ALWAYS
-from bot.services.approvals import Routes
+from bot.services.asking import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
 from bot.settings.tree import Settings

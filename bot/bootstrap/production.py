@@ -33,7 +33,7 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database
 from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import NullTracer
-from bot.services.approvals import Routes
+from bot.services.asking import Routes
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import GrantMint
 from bot.services.first_administrator import retire

@@ -10,7 +10,8 @@ from bot.capabilities.leave_decisions import LEAVE_DECISIONS
 from bot.capabilities.model import Capability
 from bot.capabilities.own_account import OWN_ACCOUNT
 from bot.capabilities.pay import PAY
+from bot.capabilities.substitutes import SUBSTITUTES
 
-CATALOGUE: tuple[Capability, ...] = (*ACCOUNT, *OWN_ACCOUNT, *LEAVE, *LEAVE_DECISIONS, *PAY, *CRM, *ADMIN)
+CATALOGUE: tuple[Capability, ...] = (*ACCOUNT, *OWN_ACCOUNT, *LEAVE, *LEAVE_DECISIONS, *SUBSTITUTES, *PAY, *CRM, *ADMIN)
 
 BY_NAME: dict[str, Capability] = {entry.name: entry for entry in CATALOGUE}

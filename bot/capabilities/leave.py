@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -205,6 +206,11 @@ def approval_request(acting: Acting, leave: Leave) -> ApprovalRequest:
         approver=None if leave.state is LeaveState.SECOND_APPROVAL else leave.approver,
         by_hr=leave.state is LeaveState.SECOND_APPROVAL or leave.approver is None,
         source=read_at(acting),
+        leave_type=leave.type,
+        days=math.ceil(leave.days),
+        department=acting.facts.department or "",
+        region=acting.facts.region or "",
+        version=leave.version,
     )
 
 

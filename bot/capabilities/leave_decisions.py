@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.capabilities.leave import approval_request, day_count, range_of, read_at
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Systems, on_self
 from bot.domain.action import ResourceRef
-from bot.domain.answer import Button, DecisionMade, Draft, Result
+from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Result
 from bot.domain.cards import ActionStyle, Card, Fact, Quote, Status
 from bot.domain.identity import Principal
 from bot.domain.intent import Intent, Origin
@@ -39,10 +39,29 @@ async def preview_leave(systems: Systems, acting: Acting) -> Shown:
     ]
     if not leave.sensitive:
         facts.append(Fact(label=say("hr.kind"), value=leave.type_name))
-    facts.append(Fact(label=say("hr.where"), value=say("hr.on_your_authority")))
+    facts.append(Fact(label=say("hr.where"), value=_authority(acting)))
     quotes = (Quote(author=leave.employee_name, text=leave.note),) if leave.note and not leave.sensitive else ()
     headline = say(f"hr.{capability}.headline", name=leave.employee_name)
     return Shown(headline=headline, facts=tuple(facts), quotes=quotes)
+
+
+def _authority(acting: Acting) -> str:
+    """What is signed names whose right is used."""
+    if acting.on_behalf_of is None:
+        return acting.voice.say("hr.on_your_authority")
+    return acting.voice.say("approvals.on_authority_of", name=acting.on_behalf_of.name)
+
+
+async def asks_leave(systems: Systems, acting: Acting) -> ApprovalRequest:
+    """What others are asked about a request, as the system has it now."""
+    return approval_request(acting, await systems.hr.get_leave(acting.grant, acting.call, leave=acting.facts.ref.id))
+
+
+async def view_leave(systems: Systems, acting: Acting) -> Result:
+    """One request in detail, for whoever may see it; what is sensitive is not written in chat."""
+    shown = await preview_leave(systems, acting)
+    card = Card(headline=shown.headline, facts=shown.facts, quotes=shown.quotes, quiet=read_at(acting))
+    return Result(draft=Draft(card=card))
 
 
 async def withdraw_leave(systems: Systems, acting: Acting) -> Result:
@@ -70,6 +89,9 @@ def _decision(acting: Acting, leave: Leave, *, approved: bool, final: bool, with
         by_name=acting.principal.display_name,
         method="",
         note=acting.argument("note"),
+        on_behalf_of="" if acting.on_behalf_of is None else acting.on_behalf_of.name,
+        by_employee=acting.principal.employee or "",
+        leave_type=leave.type,
     )
 
 
@@ -148,6 +170,18 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         command="leaves withdraw",
     ),
     Capability(
+        name="view_leave",
+        action="ViewLeave",
+        group=Group.HR,
+        resource_type="Leave",
+        arguments=OneLeave,
+        effect=Effect.READ,
+        target=_of_leave,
+        perform=view_leave,
+        stands_in=True,
+        command="leaves show",
+    ),
+    Capability(
         name="waiting",
         action="ListWaiting",
         group=Group.HR,
@@ -170,6 +204,9 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         perform=approve_leave,
         preview=preview_leave,
         preview_action="ViewLeave",
+        settles="SettleLeave",
+        asks=asks_leave,
+        stands_in=True,
         command="approve",
     ),
     Capability(
@@ -184,6 +221,7 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         perform=refuse_leave,
         preview=preview_leave,
         preview_action="ViewLeave",
+        stands_in=True,
         command="refuse",
     ),
 )

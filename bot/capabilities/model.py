@@ -10,7 +10,8 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from bot.domain.action import ResourceFacts, ResourceRef
-from bot.domain.answer import Result
+from bot.domain.answer import ApprovalRequest, Result
+from bot.domain.approval import Behalf
 from bot.domain.grant import Grant
 from bot.domain.identity import ChannelIdentity, Principal
 from bot.domain.proposal import Shown
@@ -63,6 +64,8 @@ class Acting:
     channel: ChannelIdentity
     voice: Voice
     now: datetime
+    on_behalf_of: Behalf | None = None
+    """For whom this person acts, where it is not for themselves."""
 
     def argument(self, name: str) -> str:
         """A text argument of the canonical action; empty where absent."""
@@ -103,6 +106,12 @@ class Capability:
     preview: Preview | None = None
     preview_action: str = ""
     """The Cedar action under which the preview may be read; required with `preview`."""
+    settles: str = ""
+    """The Cedar action that says whether the approvals suffice; where they do not, the act is an approval kept."""
+    asks: Callable[[Systems, Acting], Awaitable[ApprovalRequest]] | None = None
+    """What others are asked, read under `preview_action`; required with `settles`."""
+    stands_in: bool = False
+    """Whether it may be done in somebody else's place."""
     command: str = ""
     """How it is written after `/doorward`."""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pydantic import TypeAdapter
 
+from bot.capabilities.approving import Approving
 from bot.capabilities.model import Acting, Capability, Effect, Local, Systems
 from bot.domain.action import CanonicalAction
-from bot.domain.answer import Answer, Draft, Posting, Result, Sheet
+from bot.domain.answer import Answer, ApprovalRequest, Draft, Posting, Result, Sheet
+from bot.domain.approval import RequestState
+from bot.domain.audit import EventType
 from bot.domain.cards import Card, Fact
 from bot.domain.grant import Grant
 from bot.domain.interaction import Interaction
@@ -19,11 +22,13 @@ from bot.errors import NotAllowed
 from bot.ports.connectors import Call
 from bot.ports.database import Transaction
 from bot.services import approvals, refusals
-from bot.services.approvals import Routes
+from bot.services.asking import ask, ask_further, told_draft
 from bot.services.authorization import Authorizer
 from bot.services.delivery import Delivery
 from bot.services.effects import Effects, Plan
 from bot.services.facts_desk import own_record
+from bot.services.standing_in import StandingIn
+from bot.services.tallying import Tally
 from bot.services.turns import Turn, conclude
 from bot.texts.formats import clock_time
 from bot.texts.sentences import Voice
@@ -37,23 +42,69 @@ class Performing:
     """Runs permitted capabilities through `Effects` and writes their answers."""
 
     def __init__(
-        self, *, systems: Systems, effects: Effects, authorizer: Authorizer, delivery: Delivery, routes: Routes
+        self,
+        *,
+        systems: Systems,
+        effects: Effects,
+        authorizer: Authorizer,
+        delivery: Delivery,
+        approving: Approving,
+        standing_in: StandingIn,
     ) -> None:
         self._systems = systems
         self._effects = effects
         self._authorizer = authorizer
         self._delivery = delivery
-        self._routes = routes
+        self._approving = approving
+        self._standing_in = standing_in
 
     async def perform(self, turn: Turn, capability: Capability) -> Answer:
         """The act, in T1 and T2; the answer is written when this returns. Raises `Stale`, `StorageUnavailable`."""
+        plan = self._plan(turn, capability)
+        if capability.settles:
+            tally = await self._approving.count(turn, capability)
+            if not tally.settles:
+                return await self._keep(turn, capability, tally)
+            plan = replace(plan, also=lambda tx, grant: self._approving.settle(tx, turn, capability, tally, grant))
+        elif capability.stands_in:
+            plan = replace(plan, also=lambda tx, _: self._approving.in_place_of(tx, turn))
+        return await self._run(turn, capability, plan)
+
+    async def _keep(self, turn: Turn, capability: Capability, tally: Tally) -> Answer:
+        """An approval that does not suffice: kept in T1, told in T2; the system hears nothing of it."""
+        request = await self._asks(turn, capability)
+        plan = replace(
+            self._plan(turn, capability),
+            writes=False,
+            also=lambda tx, _: self._approving.keep(tx, turn, capability, tally, request),
+        )
+        local = replace(
+            capability, local=lambda _local, _acting: self._approving.kept(turn, tally, request), perform=None
+        )
+        return await self._run(turn, local, plan)
+
+    async def _asks(self, turn: Turn, capability: Capability) -> ApprovalRequest:
+        """What others are asked, as the system has it now. Raises `NotAllowed`."""
+        assert capability.asks is not None
+        asks = capability.asks
+        found: list[ApprovalRequest] = []
+
+        async def read(grant: Grant, call: Call) -> Result:
+            found.append(await asks(self._systems, _acting(turn, grant, call)))
+            return PREVIEWED
+
+        ran = await self._effects.run(self._preview_plan(turn, capability), read, lambda *_: None)
+        if not found:
+            raise NotAllowed(ran.code, code=ran.code)
+        return found[0]
+
+    async def _run(self, turn: Turn, capability: Capability, plan: Plan) -> Answer:
         answers: list[Answer] = []
 
         def write(tx: Transaction, result: Result | None, code: str) -> None:
             turn.outbox.clear()  # a transaction may run again: what its first run queued was never stored
             answers.append(self.tell(tx, turn, result, code))
 
-        plan = self._plan(turn, capability)
         if capability.local is not None:
             local = capability.local
 
@@ -64,16 +115,31 @@ class Performing:
         else:
             assert capability.perform is not None
             perform = capability.perform
-            ran = await self._effects.run(
-                plan, lambda grant, call: perform(self._systems, _acting(turn, grant, call)), write
-            )
+
+            async def call_system(grant: Grant, call: Call) -> Result:
+                return await self._with_line(turn, await perform(self._systems, _acting(turn, grant, call)))
+
+            ran = await self._effects.run(plan, call_system, write)
         turn.effect = ran
         return answers[-1]
+
+    async def _with_line(self, turn: Turn, result: Result) -> Result:
+        """Who stands above the approver is learnt while the system can still be asked: nobody is left waiting."""
+        if result.asks is None or result.asks.by_hr:
+            return result
+        assert turn.circumstances is not None
+        line = await self._standing_in.line(
+            turn.person, result.asks.approver, turn.circumstances, turn.scribe.correlation, turn.now
+        )
+        return replace(result, asks=replace(result.asks, line=line))
 
     def tell(self, tx: Transaction, turn: Turn, result: Result | None, code: str) -> Answer:
         """Write the answer and what follows from it, in the transaction that records the outcome."""
         answer = self._answer(tx, turn, result, code)
-        conclude(tx, turn, answer, self._delivery, lambda: self._follow(tx, turn, result))
+        followed = _Followed() if result is None else self._follow(tx, turn, result)
+        if followed.told and answer.draft is not None:
+            answer = replace(answer, draft=told_draft(answer.draft, followed.told))
+        conclude(tx, turn, answer, self._delivery, lambda: followed.postings)
         return answer
 
     async def again(self, turn: Turn, capability: Capability, grant: Grant, call: Call) -> Result:
@@ -176,21 +242,53 @@ class Performing:
         path = None if result.sheet is None else f"/view/{_keep_sheet(tx, turn, result.sheet)}"
         return Answer(draft=result.draft, continue_path=path, code="done")
 
-    def _follow(self, tx: Transaction, turn: Turn, result: Result | None) -> tuple[Posting, ...]:
+    def _follow(self, tx: Transaction, turn: Turn, result: Result) -> _Followed:
         """Cards for others: who is asked next, and every copy of what was decided."""
-        if result is None:
-            return ()
-        postings: tuple[Posting, ...] = ()
+        postings = result.postings
         if result.decided is not None:
-            tx.notices.close(result.decided.about, turn.now)
+            made = result.decided
+            tx.notices.close(made.about, turn.now)
             at = clock_time(turn.now, turn.person.timezone, turn.voice.language)
-            postings += approvals.show_decision(tx, result.decided, at)
+            state = RequestState.WITHDRAWN if made.withdrawn else RequestState.DECIDED
+            refused_by = "" if made.approved or made.withdrawn else made.by_employee
+            approvals.close(tx, made.about, state, turn.now, refused_by=refused_by)
+            postings += approvals.show_decision(tx, made, at)
+        if result.progress is not None:
+            tx.notices.close(result.progress.about, turn.now)
+            asked = tx.approvals.asked(result.progress.about)
+            if asked is not None:
+                postings += approvals.show_progress(tx, asked, result.progress)
+                routes, missing = self._approving.routes, result.progress.missing
+                postings += ask_further(tx, asked, missing, routes=routes, now=turn.now).postings
         if result.asks is not None:
-            platform = turn.message.place.platform
-            postings += approvals.ask(
-                tx, result.asks, routes=self._routes, platform=platform, asked_by=turn.message.who
+            return self._ask(tx, turn, result.asks, postings)
+        return _Followed(postings=postings)
+
+    def _ask(self, tx: Transaction, turn: Turn, request: ApprovalRequest, postings: tuple[Posting, ...]) -> _Followed:
+        """Put a request to others; where it went another way than expected, whoever asks is told, and it is audited."""
+        asked = ask(
+            tx,
+            request,
+            routes=self._approving.routes,
+            asked_by=turn.message.who,
+            identity=turn.person.identity,
+            now=turn.now,
+        )
+        if asked.told in ("hr", "nobody"):
+            event = turn.scribe.event(
+                EventType.APPROVAL_UNREACHABLE, resource=request.about, code=f"approval.{asked.told}", time=turn.now
             )
-        return postings
+            tx.audit.append(event)
+        said = turn.voice.say(f"approvals.asked.{asked.told}", name=asked.name) if asked.told else ""
+        return _Followed(postings=(*postings, *asked.postings), told=said)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Followed:
+    """Cards for others, and what the person is told of the way they took."""
+
+    postings: tuple[Posting, ...] = ()
+    told: str = ""
 
 
 PREVIEWED = Result(draft=Draft(card=Card(headline="")), code="previewed")
@@ -223,6 +321,7 @@ def _acting(turn: Turn, grant: Grant, call: Call) -> Acting:
         channel=turn.message.who,
         voice=turn.voice,
         now=turn.now,
+        on_behalf_of=None if turn.circumstances is None else turn.circumstances.on_behalf_of,
     )
 
 

@@ -96,6 +96,39 @@ class ApprovalRequest:
     by_hr: bool
     source: str
     """The system, and when it was read."""
+    capability: str = "request_leave"
+    leave_type: str = ""
+    """For routing only; it stands on no card."""
+    days: int = 0
+    """Working days, rounded up."""
+    department: str = ""
+    region: str = ""
+    version: str = ""
+    """Of the record, as its facts have it."""
+    line: tuple[LineMember, ...] = ()
+    """The approver and those above, nearest first, as far as they could be learnt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineMember:
+    """Somebody in the line of an approver."""
+
+    employee: str
+    present: bool
+    """The HR system knows them, neither away nor departed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Approvals that do not suffice yet."""
+
+    about: str
+    given: tuple[str, ...]
+    """By whom, in words."""
+    needed: int
+    """How many there must be at the least."""
+    missing: tuple[str, ...]
+    """As what: `manager`, `hr`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +146,11 @@ class DecisionMade:
     by_name: str
     method: str
     note: str = ""
+    on_behalf_of: str = ""
+    """The name of whom they stood in for."""
+    by_employee: str = ""
+    capability: str = "request_leave"
+    leave_type: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +162,6 @@ class Result:
     code: str = "done"
     asks: ApprovalRequest | None = None
     decided: DecisionMade | None = None
+    progress: Progress | None = None
+    postings: tuple[Posting, ...] = ()
+    """Cards for others that follow from it."""

@@ -51,6 +51,8 @@ class Notice(StrEnum):
     APPROVAL_REMINDER = "approval_reminder"
     APPROVAL_POSTED = "approval_posted"
     REQUEST_DECIDED = "request_decided"
+    SUBSTITUTE_WANTED = "substitute_wanted"
+    SUBSTITUTE_NAMED = "substitute_named"
     COPY_CHANGED = "copy_changed"
     SESSION_ENDED = "session_ended"
     DID_NOT_HELP = "did_not_help"
@@ -75,6 +77,8 @@ TABLE: Mapping[Notice, Rule] = MappingProxyType(
         Notice.APPROVAL_REMINDER: Rule(who=Recipient.APPROVER, kind=NoticeClass.NEEDS_YOU),
         Notice.APPROVAL_POSTED: Rule(who=Recipient.CHANNEL, kind=NoticeClass.INFORMATION),
         Notice.REQUEST_DECIDED: Rule(who=Recipient.REQUESTER, kind=NoticeClass.ANSWER),
+        Notice.SUBSTITUTE_WANTED: Rule(who=Recipient.REQUESTER, kind=NoticeClass.ANSWER),
+        Notice.SUBSTITUTE_NAMED: Rule(who=Recipient.APPROVER, kind=NoticeClass.ANSWER),
         Notice.COPY_CHANGED: Rule(who=Recipient.CHANNEL, kind=NoticeClass.INFORMATION),
         Notice.SESSION_ENDED: Rule(who=Recipient.OWNER, kind=NoticeClass.INFORMATION),
         Notice.DID_NOT_HELP: Rule(who=Recipient.ADMINISTRATORS, kind=NoticeClass.INFORMATION),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from bot.ports.approval_stores import ApprovalStore, SubstitutionStore
 from bot.ports.consent_stores import (
     AuthenticatorStore,
     InteractionStore,
@@ -68,6 +69,8 @@ class Transaction(Protocol):
     provisioned: ProvisionedStore
     notices: NoticeStore
     installations: InstallationStore
+    approvals: ApprovalStore
+    substitutions: SubstitutionStore
 
 
 class Database(Protocol):

@@ -11,6 +11,9 @@ What people type may stand for an id, and is resolved here, under the grant; the
 | `Department` | an id: the scope of a list | the id |
 
 Case and surrounding space do not count. Several that fit are nobody.
+
+Of an `Employee`, `state` is `active`, `away` (on approved leave today) or whatever else the system says of somebody who
+cannot be asked; of a `Leave` it is a `LeaveState`, and `amount` its working days, rounded up.
 """
 
 from __future__ import annotations

@@ -1,102 +1,22 @@
-"""Approvals in the thread: who is asked, where, and how every posted copy shows the decision."""
+"""What became of a request for a decision, on every posted copy: how far it is, who decided, or that it is over."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime
 
-from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Posting
-from bot.domain.cards import ActionStyle, Audience, Card, Fact, Quote, Status
-from bot.domain.identity import ChannelIdentity, Link, Platform
-from bot.domain.intent import Intent, Origin
-from bot.domain.messages import Place
+from bot.domain.answer import DecisionMade, Draft, Posting, Progress
+from bot.domain.approval import AskedRequest, RequestState
+from bot.domain.cards import Audience, Card, Status
+from bot.domain.identity import ChannelIdentity, Role
+from bot.domain.messages import PlaceKind
 from bot.domain.notice import Notice
+from bot.domain.outbound import PostedMessage
 from bot.ports.database import Transaction
-from bot.services.delivery import direct_place, edit_of
+from bot.services.approval_cards import APPROVER, REQUESTER, decided_card, progress_line, question, told
+from bot.services.delivery import edit_of
 from bot.texts.formats import days
 from bot.texts.sentences import Voice, voice
-
-REQUESTER = "#requester"
-APPROVER = "#approver"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Routes:
-    """Where approvals are posted besides the approver's own conversation: HR's channel, by platform."""
-
-    hr: Mapping[Platform, Place]
-
-
-def ask(
-    tx: Transaction, request: ApprovalRequest, *, routes: Routes, platform: Platform, asked_by: ChannelIdentity
-) -> tuple[Posting, ...]:
-    """The cards that ask: in HR's channel, and to the approver directly where they are linked."""
-    postings: list[Posting] = []
-    channel = routes.hr.get(platform)
-    if channel is not None:
-        postings.append(
-            Posting(
-                draft=_question(request, voice(None), detailed=False),
-                to=asked_by,
-                place=channel,
-                notice=Notice.APPROVAL_POSTED,
-            )
-        )
-    for link in _approver_links(tx, request):
-        person = tx.persons.find(link.identity)
-        draft = _question(request, voice(person.locale if person else None), detailed=True)
-        postings.append(
-            Posting(
-                draft=draft,
-                to=link.channel,
-                place=direct_place(link.channel),
-                notice=Notice.APPROVAL_WANTED,
-            )
-        )
-    return tuple(postings)
-
-
-def _approver_links(tx: Transaction, request: ApprovalRequest) -> tuple[Link, ...]:
-    if request.by_hr or request.approver is None:
-        return ()
-    person = tx.persons.by_employee(request.approver)
-    return () if person is None else tuple(tx.links.of_identity(person.identity))
-
-
-def _question(request: ApprovalRequest, reader: Voice, *, detailed: bool) -> Draft:
-    """A shared card shows who and when; kind and note only to the approver (DESIGN: confidential values)."""
-    say = reader.say
-    facts = [Fact(label=say("hr.working_days"), value=request.amount)]
-    if detailed and request.kind:
-        facts.append(Fact(label=say("hr.kind"), value=request.kind))
-    quotes = (Quote(author=request.subject_name, text=request.note),) if detailed and request.note else ()
-    card = Card(
-        headline=_headline(request, reader),
-        body=say("hr.ask.by_hr") if request.by_hr else say("hr.ask.body"),
-        facts=tuple(facts),
-        quotes=quotes,
-        status=Status.WAITING,
-        quiet=f"{request.source} · {say('hr.ask.code')}",
-    )
-    leave = request.about.removeprefix("Leave::")
-    return Draft(
-        card=card,
-        buttons=(
-            _press(say("hr.approve"), "approve_leave", leave, ActionStyle.PRIMARY),
-            _press(say("hr.refuse"), "refuse_leave", leave, ActionStyle.DANGER),
-        ),
-        audience=Audience.PLACE,
-        about=request.about + APPROVER,
-    )
-
-
-def _press(label: str, capability: str, leave: str, style: ActionStyle) -> Button:
-    intent = Intent(capability=capability, arguments={"leave": leave}, origin=Origin.PRESS)
-    return Button(label=label, intent=intent, style=style, opens_dialog=True)
-
-
-def _headline(about: ApprovalRequest | DecisionMade, reader: Voice) -> str:
-    return reader.say("hr.ask.headline", name=about.subject_name, range=days(about.start, about.end, reader.language))
 
 
 def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting, ...]:
@@ -106,58 +26,93 @@ def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting
         for posted in tx.posted.about(about):
             own = about.endswith(REQUESTER)
             reader = _reader(tx, posted.to) if own else voice(None)
-            draft = Draft(card=_decided_card(made, reader, at, own=own), audience=Audience.PLACE)
+            draft = Draft(card=decided_card(made, reader, at, own=own), audience=Audience.PLACE)
             edit = edit_of(tx, posted, draft)
             if edit is not None:
                 postings.append(edit)
             if own and not made.withdrawn:
-                postings.append(
-                    Posting(
-                        draft=_told(made, reader, at),
-                        to=posted.to,
-                        place=posted.place,
-                        notice=Notice.REQUEST_DECIDED,
-                    )
-                )
+                said = told(made, reader, at)
+                postings.append(Posting(draft=said, to=posted.to, place=posted.place, notice=Notice.REQUEST_DECIDED))
+            if own and made.approved and made.final:
+                postings += _who_stands_in(tx, made, posted, reader)
     return tuple(postings)
+
+
+def _who_stands_in(tx: Transaction, made: DecisionMade, posted: PostedMessage, reader: Voice) -> list[Posting]:
+    """An approver who will be away is asked who decides meanwhile, unless they have named somebody."""
+    person = tx.persons.by_employee(made.owner)
+    if person is None or not person.roles & {Role.LINE_MANAGER, Role.HR_MANAGER}:
+        return []
+    if any(item.meets(made.start, made.end) for item in tx.substitutions.of_approver(made.owner, since=made.start)):
+        return []
+    say = reader.say
+    example = say("approvals.stand_in.example", start=made.start.isoformat(), end=made.end.isoformat())
+    card = Card(
+        headline=say("approvals.stand_in.headline", range=days(made.start, made.end, reader.language)),
+        body=say("approvals.stand_in.body", example=example),
+        status=Status.WAITING,
+    )
+    return [Posting(draft=Draft(card=card), to=posted.to, place=posted.place, notice=Notice.SUBSTITUTE_WANTED)]
+
+
+def show_progress(tx: Transaction, asked: AskedRequest, progress: Progress) -> tuple[Posting, ...]:
+    """Every copy of the question with how far it is, still to be pressed; and the requester's own card."""
+    postings: list[Posting] = []
+    for posted in tx.posted.about(asked.about + APPROVER):
+        direct = posted.place.kind is PlaceKind.DIRECT
+        reader = _reader(tx, posted.to) if direct else voice(None)
+        postings += _edit(tx, posted, question(asked.request, reader, detailed=direct, progress=progress))
+    for posted in tx.posted.about(asked.about + REQUESTER):
+        reader = _reader(tx, posted.to)
+        card = Card(
+            headline=reader.say("hr.request_leave.sent", range=_range(asked, reader)),
+            body=reader.say("approvals.told.progress", by=progress.given[-1], line=progress_line(progress, reader)),
+            status=Status.WAITING,
+        )
+        postings += _edit(tx, posted, Draft(card=card, audience=Audience.PLACE, about=asked.about + REQUESTER))
+    return tuple(postings)
+
+
+def show_closed(tx: Transaction, asked: AskedRequest, how: str, at: str) -> tuple[Posting, ...]:
+    """Every copy of a question that ended without a decision here: `expired`, or decided `elsewhere` and how."""
+    postings: list[Posting] = []
+    for about in (asked.about + APPROVER, asked.about + REQUESTER):
+        own = about.endswith(REQUESTER)
+        for posted in tx.posted.about(about):
+            reader = _reader(tx, posted.to) if own or posted.place.kind is PlaceKind.DIRECT else voice(None)
+            key = "hr.request_leave.sent" if own else "hr.ask.headline"
+            headline = reader.say(key, name=asked.request.subject_name, range=_range(asked, reader))
+            body = reader.say(f"approvals.closed.{how}", time=at)
+            card = Card(headline=headline, body=body, status=Status.PLAIN)
+            postings += _edit(tx, posted, Draft(card=card, audience=Audience.PLACE))
+            if own:
+                said = reader.say(f"approvals.told.{how}", range=_range(asked, reader))
+                draft = Draft(card=Card(headline=said, status=Status.PLAIN, quiet=at))
+                postings.append(Posting(draft=draft, to=posted.to, place=posted.place, notice=Notice.REQUEST_DECIDED))
+    return tuple(postings)
+
+
+def close(
+    tx: Transaction, about: str, state: RequestState, now: datetime, *, refused_by: str = ""
+) -> AskedRequest | None:
+    """The request waits no longer, and approvals that did not suffice are nothing any more."""
+    tx.approvals.close(about, "spent" if state is RequestState.DECIDED and not refused_by else "void")
+    asked = tx.approvals.hold(about)
+    if asked is not None:
+        tx.approvals.ask(replace(asked, state=state, closed_at=now, refused_by=refused_by))
+    return asked
+
+
+def _edit(tx: Transaction, posted: PostedMessage, draft: Draft) -> list[Posting]:
+    edit = edit_of(tx, posted, draft)
+    return [] if edit is None else [edit]
+
+
+def _range(asked: AskedRequest, reader: Voice) -> str:
+    return days(asked.request.start, asked.request.end, reader.language)
 
 
 def _reader(tx: Transaction, channel: ChannelIdentity) -> Voice:
     link = tx.links.find(channel)
     person = tx.persons.find(link.identity) if link else None
     return voice(person.locale if person else None)
-
-
-def _decided_card(made: DecisionMade, reader: Voice, at: str, *, own: bool) -> Card:
-    status = Status.ALLOWED if made.approved else Status.DENIED
-    return Card(
-        headline=reader.say(
-            "hr.request_leave.sent" if own else "hr.ask.headline",
-            name=made.subject_name,
-            range=days(made.start, made.end, reader.language),
-        ),
-        body=reader.say(f"hr.outcome.{_outcome(made)}", name=made.by_name, time=at),
-        status=Status.PLAIN if made.withdrawn else status if made.final else Status.WAITING,
-    )
-
-
-def _outcome(made: DecisionMade) -> str:
-    if made.withdrawn:
-        return "withdrawn"
-    if not made.approved:
-        return "refused"
-    return "approved" if made.final else "hr_next"
-
-
-def _told(made: DecisionMade, reader: Voice, at: str) -> Draft:
-    """What the requester is told in the thread."""
-    key = f"hr.told.{_outcome(made)}"
-    range_ = days(made.start, made.end, reader.language)
-    quotes = (Quote(author=made.by_name, text=made.note),) if made.note else ()
-    card = Card(
-        headline=reader.say(key, name=made.by_name, range=range_),
-        quotes=quotes,
-        status=Status.ALLOWED if made.approved else Status.DENIED,
-        quiet=at,
-    )
-    return Draft(card=card, audience=Audience.PERSON)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain.action import CanonicalAction, ResourceFacts, ResourceRef
+from bot.domain.approval import Behalf
 from bot.domain.canonical import canonical_json
 from bot.domain.grant import GRANT_SECONDS, FactsGrant, Grant
 from bot.domain.identity import Principal, Role
@@ -145,6 +146,8 @@ class Circumstances:
     """None on our own pages."""
     authenticators: tuple[Factor, ...]
     src_ip: str | None = None
+    on_behalf_of: Behalf | None = None
+    """For whom this person would decide, where it is not for themselves."""
 
 
 class Authorizer:
@@ -164,6 +167,7 @@ class Authorizer:
         *,
         proof: Proof | None,
         now: datetime,
+        approvals: model.ApprovalsContext | None = None,
     ) -> model.Decision:
         """Permit, Deny, StepUpRequired, ContextRequired or EnrolRequired (DESIGN §3.6)."""
         request = model.DecisionRequest(
@@ -172,6 +176,8 @@ class Authorizer:
             resource=resource_entity(facts),
             session=_session_context(circumstances, now),
             proof=None if proof is None else proof_context(proof, now),
+            approvals=approvals,
+            on_behalf_of=_behalf_context(circumstances.on_behalf_of),
             now=now,
         )
         decision = self._decided(request, circumstances)
@@ -254,6 +260,12 @@ def proof_context(proof: Proof, now: datetime) -> model.ProofContext:
         age_seconds=age if age >= 0 else 2**31,
         src_ip=proof.src_ip,
     )
+
+
+def _behalf_context(behalf: Behalf | None) -> model.BehalfContext | None:
+    if behalf is None:
+        return None
+    return model.BehalfContext(employee=behalf.employee, manner=model.Manner(behalf.manner))
 
 
 def _session_context(circumstances: Circumstances, now: datetime) -> model.SessionContext:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.domain.action import ResourceFacts, ResourceRef
 from bot.domain.proof import Proof
 from bot.ports.database import Database
@@ -30,6 +32,7 @@ class Deciding:
         """The decision; the turn keeps its rules and, where one counted, the proof."""
         assert turn.action is not None
         turn.proof = await self._unspent(turn, turn.action.digest) if turn.proposal else None
+        self._in_own_right(turn)
         decision = self._ask(turn)
         if isinstance(decision, StepUpRequired) and decision.obligations.consent is Consent.OWN_READING:
             assert turn.standing is not None
@@ -38,8 +41,18 @@ class Deciding:
             turn.proof = await self._unspent(turn, binding)
             decision = self._ask(turn) if turn.proof else decision
         turn.rules, turn.policy_hash = decision.rules, decision.policy_hash
+        turn.approves = () if isinstance(decision, Deny) else decision.obligations.approves
         _trace(turn, decision)
         return decision
+
+    def _in_own_right(self, turn: Turn) -> None:
+        """Who may decide by themselves decides in nobody's place."""
+        assert turn.circumstances is not None
+        if turn.circumstances.on_behalf_of is None:
+            return
+        behalf, turn.circumstances = turn.circumstances, replace(turn.circumstances, on_behalf_of=None)
+        if isinstance(self._ask(turn), Deny):
+            turn.circumstances = behalf
 
     def _ask(self, turn: Turn) -> Decision:
         assert turn.facts is not None

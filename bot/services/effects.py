@@ -7,7 +7,8 @@ decides again:
 (2) roles and attributes: the same person row and the same local grants;
 (3) policy: the same hash;
 (4) the proposal is still waiting, with this digest, and the proof is unspent and in its time;
-(5) then, in the same transaction: proposal and proof are spent, grant and intent are written, and it is audited.
+(5) whatever else the plan was made on (other people's approvals, each counted anew);
+(6) then, in the same transaction: proposal and proof are spent, grant and intent are written, and it is audited.
 
 The facts' version goes to the system itself, as the expected version of the call.
 """
@@ -58,6 +59,8 @@ class Plan:
     source: str | None
     scribe: Scribe
     writes: bool
+    also: Callable[[Transaction, Grant], None] | None = None
+    """What else must hold, and is taken, in T1: other people's approvals. Raises `Stale`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +136,9 @@ class Effects:
         now = self._clock.now()
         self._compare(tx, plan, now)
         self._spend(tx, plan, now)
+        # Condition 5 of the list above.
+        if plan.also is not None:
+            plan.also(tx, grant)
         tx.effects.intend(
             Effect(
                 id=grant.id,

@@ -100,6 +100,8 @@ class Turn:
     rules: tuple[str, ...] = ()
     policy_hash: str = ""
     proof: Proof | None = None
+    approves: tuple[str, ...] = ()
+    """As what this would count, where several have to approve."""
     revalidated: bool = False
     effect: Ran | None = None
     outbox: list[OutboxItem] = field(default_factory=list)

@@ -112,6 +112,24 @@ def _everywhere(rest: str, _sentence: Sentence) -> Filled:
     return Filled(arguments={"everywhere": True} if rest else {})
 
 
+_DATES = r"\d{4}-\d{2}-\d{2}(?:\s+(?:to\s+|bis\s+|-\s+)?\d{4}-\d{2}-\d{2})?"
+_FOR = rf"(?:for|für)\s+{_PERSON}"
+
+
+def _substitute(rest: str, _sentence: Sentence) -> Filled:
+    """`sue 2026-12-21 2026-12-23`, and of HR besides `for mia`."""
+    dates = re.findall(r"\d{4}-\d{2}-\d{2}", rest)
+    whose = re.search(rf"\b{_FOR}\s*$", rest, re.IGNORECASE)
+    named = rest.split(maxsplit=1)[0].lstrip("@") if rest else ""
+    arguments = {
+        "substitute": "" if named in dates else named,
+        "start": dates[0] if dates else "",
+        "end": dates[-1] if dates else "",
+        "person": whose[0].split()[-1].lstrip("@") if whose else "",
+    }
+    return Filled(arguments=_filled(arguments))
+
+
 _ISO = r"\d{4}-\d{2}-\d{2}(?:\s+(?:to\s+|bis\s+|-\s+)?\d{4}-\d{2}-\d{2})?(?:\s+\w+)?"
 _MONTH = r"[^\W\d_]+(?:\s+\d{4})?|\d{4}-\d{2}"
 
@@ -140,6 +158,10 @@ COMMANDS: tuple[Command, ...] = tuple(
         ("audit", "search_audit", "", _audit),
         ("policy explain", "explain_policy", rf"{_PERSON}\s+[A-Z]\w+(?:\s+\S+)?", _explain),
         ("balance", "leave_balance", rf"(?:{_PERSON})?", _one("person")),
+        ("leaves show", "view_leave", _ID, _one("leave")),
+        ("substitutes end", "end_substitute", rf"(?:{_PERSON})?", _one("person")),
+        ("substitutes", "substitutes", rf"(?:{_PERSON})?", _one("person")),
+        ("substitute", "name_substitute", rf"{_PERSON}\s+{_DATES}(?:\s+{_FOR})?", _substitute),
         ("leaves withdraw", "withdraw_leave", _ID, _one("leave")),
         ("leaves", "my_leaves", rf"(?:{_PERSON})?", _one("person")),
         ("leave", "request_leave", _ISO, _as_sentence("request_leave")),

@@ -40,6 +40,7 @@ ASKS: Mapping[str, str] = {
     "portion": "ask.leave_portion",
     "leave": "ask.leave",
     "person": "ask.person",
+    "substitute": "ask.substitute",
     "role": "ask.role",
     "customer": "ask.customer",
     "ticket": "ask.ticket",
@@ -50,6 +51,8 @@ ASKS: Mapping[str, str] = {
 
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "request_leave": ("start", "end"),
+    "view_leave": ("leave",),
+    "name_substitute": ("substitute", "start", "end"),
     "withdraw_leave": ("leave",),
     "approve_leave": ("leave",),
     "refuse_leave": ("leave",),

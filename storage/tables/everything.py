@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from storage.tables import (
+    approvals,
     audit,
     consent,
     effects,
@@ -16,6 +17,6 @@ from storage.tables import (
 )
 from storage.tables.metadata import metadata
 
-AREAS = (queues, identity, keys, consent, effects, audit, operations, provisioning, sessions, installations)
+AREAS = (queues, identity, keys, consent, effects, audit, operations, provisioning, sessions, installations, approvals)
 
 __all__ = ["AREAS", "metadata"]

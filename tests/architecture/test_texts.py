@@ -92,8 +92,14 @@ def _each(template: str, *values: Iterable[str]) -> set[str]:
     return {template.format(*chosen) for chosen in product(*values)}
 
 
+# How a question ends without a decision here.
+CLOSED = ("expired", "elsewhere_approved", "elsewhere_refused", "elsewhere_cancelled")
+
 # What stands for `{}` in each key the code puts together. A new one needs a line here.
 REQUIRED: dict[str, set[str]] = {
+    "approvals.asked.{}": _each("approvals.asked.{}", ("substitute", "superior", "hr", "nobody", "paused")),
+    "approvals.closed.{}": _each("approvals.closed.{}", CLOSED),
+    "approvals.told.{}": _each("approvals.told.{}", CLOSED),
     "arguments.{}": _each("arguments.{}", _arguments(ASKED_FOR & SHOWN_PLAINLY)),
     "consent.verbs.{}": _each("consent.verbs.{}", _names(ASKED_FOR)),
     "consent.why.{}": _each("consent.why.{}", _names(ASKED_FOR)),
@@ -111,7 +117,9 @@ REQUIRED: dict[str, set[str]] = {
     "start.{}": _each("start.{}", StartState),
     "hr.portions.{}": _each("hr.portions.{}", Portion),
     "hr.states.{}": _each("hr.states.{}", LeaveState),
-    "hr.{}.headline": _each("hr.{}.headline", _names(e for e in CATALOGUE if e.preview_action == "ViewLeave")),
+    "hr.{}.headline": _each(
+        "hr.{}.headline", _names(e for e in CATALOGUE if "ViewLeave" in (e.preview_action, e.action))
+    ),
     "hr.{}.opened": _each("hr.{}.opened", _names(e for e in CATALOGUE if any(s.confidential for s in _rules(e)))),
     "platforms.{}": _each("platforms.{}", Platform),
     "roles.{}": _each("roles.{}", Role),

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import asyncpg
 
 from bot.domain.action import CanonicalAction, ResourceRef
+from bot.domain.answer import ApprovalRequest
+from bot.domain.approval import Approval, AskedRequest, Substitution
 from bot.domain.audit import AuditEvent, EventType
 from bot.domain.cards import Audience, Card, Fact, Reply
 from bot.domain.effect import Effect, EffectState
@@ -303,3 +305,63 @@ def a_resource(now: datetime, **changes: Any) -> Provisioned:
         "changed_at": now,
     }
     return Provisioned(**known | changes)
+
+
+def an_asked_request(now: datetime, **changes: Any) -> AskedRequest:
+    request = ApprovalRequest(
+        about="Leave::L-1",
+        subject_name="Jöhn",
+        owner="E-john",
+        start=now.date(),
+        end=now.date(),
+        amount="1 day",
+        kind="",
+        note="",
+        approver="E-mia",
+        by_hr=False,
+        source="HR system",
+        version="1",
+    )
+    asked = AskedRequest(
+        about=request.about,
+        request=request,
+        identity=JOHN,
+        asked_by=JOHNS_CHAT,
+        facts_version="1",
+        stage=0,
+        asked_at=now,
+        until=now + timedelta(days=14),
+    )
+    return replace(asked, **changes)
+
+
+def an_approval(now: datetime, **changes: Any) -> Approval:
+    approval = Approval(
+        id="approval-1",
+        about="Leave::L-1",
+        facts_version="1",
+        identity=MIA,
+        employee="E-mia",
+        name="Mia",
+        on_behalf_of=None,
+        digest="digest-1",
+        method=ProofMethod.TOTP,
+        phishing_resistant=False,
+        at=now,
+    )
+    return replace(approval, **changes)
+
+
+def a_substitution(now: datetime, **changes: Any) -> Substitution:
+    substitution = Substitution(
+        id="substitution-1",
+        approver="E-mia",
+        approver_name="Mia",
+        substitute="E-sue",
+        substitute_name="Sue",
+        starts=now.date(),
+        ends=now.date() + timedelta(days=3),
+        named_by=MIA.key,
+        named_at=now,
+    )
+    return replace(substitution, **changes)

@@ -31,6 +31,9 @@ from tests.contract.stores import (
     a_proposal,
     a_resource,
     a_role,
+    a_substitution,
+    an_approval,
+    an_asked_request,
     an_authenticator,
     an_effect,
     an_installation,
@@ -94,6 +97,21 @@ USES: dict[str, tuple[Use, ...]] = {
         lambda tx, now: tx.recovery_codes.spend(JOHN, RECOVERY_CODE, now=now),
     ),
     "grants": (lambda tx, now: tx.effects.find("effect-1"),),
+    "asked_requests": (
+        lambda tx, now: tx.approvals.asked("Leave::L-1"),
+        lambda tx, now: tx.approvals.hold("Leave::L-1"),
+        lambda tx, now: tx.approvals.open(limit=9),
+        lambda tx, now: tx.approvals.of_owner("E-john"),
+    ),
+    "approvals": (
+        lambda tx, now: tx.approvals.given("Leave::L-1", "1"),
+        lambda tx, now: tx.approvals.close("Leave::L-1", "spent"),
+    ),
+    "substitutions": (
+        lambda tx, now: tx.substitutions.of_approver("E-mia", since=now.date()),
+        lambda tx, now: tx.substitutions.of_substitute("E-sue", since=now.date()),
+        lambda tx, now: tx.substitutions.end("substitution-1", now),
+    ),
     "provisioned": (
         lambda tx, now: tx.provisioned.find("scim:corp", ProvisionedKind.GROUP, "resource-1"),
         lambda tx, now: tx.provisioned.listed("scim:corp", ProvisionedKind.GROUP),
@@ -121,6 +139,9 @@ LOOKED_UP = {
     "recovery_codes": ("id", "identity"),
     "grants": ("id",),
     "installations": ("tenant", "enterprise"),
+    "asked_requests": ("about", "owner", "state"),
+    "approvals": ("about", "facts_version", "state"),
+    "substitutions": ("id", "approver", "substitute", "ends", "ended_at"),
     "provisioned": ("id", "client", "kind", "identity", "deleted"),
 }
 
@@ -145,6 +166,9 @@ def fill(tx: Transaction, now: datetime) -> None:
     tx.effects.intend(an_effect(now))
     tx.provisioned.insert(a_resource(now))
     tx.installations.put(an_installation(now))
+    tx.approvals.ask(an_asked_request(now))
+    tx.approvals.give(an_approval(now))
+    tx.substitutions.name(a_substitution(now))
 
 
 async def outcomes(database: OpenDatabase, table: str, now: datetime) -> list[str]:
@@ -200,7 +224,7 @@ async def test_a_row_that_is_put_in_is_found(
 ) -> None:
     """The administrator has a copy of every row, MAC and all, and gives it to somebody else."""
     await database.write(lambda tx: fill(tx, now))
-    moved = {"channel": MIAS_CHAT.key, "identity": MIA.key, "id": "another", "tenant": "T9"}
+    moved = {"channel": MIAS_CHAT.key, "identity": MIA.key, "id": "another", "tenant": "T9", "about": "Leave::L-2"}
     columns = TABLES[table].c.keys()
     (key,) = [column.name for column in TABLES[table].primary_key]
     values = ", ".join(f"'{moved[column]}'" if column == key else column for column in columns)

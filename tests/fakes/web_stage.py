@@ -38,7 +38,7 @@ from bot.domain.totp import code_at
 from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import NullTracer
 from bot.services import linking
-from bot.services.approvals import Routes
+from bot.services.asking import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
 from policy.cedar import load as load_policy

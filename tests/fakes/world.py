@@ -28,7 +28,7 @@ from bot.ports.identity_provider import IdentityProvider, SignIn
 from bot.ports.ingress import DialogAnswer
 from bot.ports.trace import NullTracer
 from bot.services import step_up
-from bot.services.approvals import Routes
+from bot.services.asking import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
 from bot.services.sessions import identity_of, open_session, remember_person

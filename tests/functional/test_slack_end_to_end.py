@@ -154,7 +154,7 @@ async def test_leave_is_asked_for_and_approved_with_a_code_in_a_dialog(door: Doo
     assert "Monday, 21 December 2026" in await door.type("john", "I'd like to take 21 to 23 December off")
     await door.press("john", "Send request")
     card = door.last("mia", "Leave for John")
-    assert ["Approve" in label for label in labels(card)] == [True, False]
+    assert ["Approve" in label for label in labels(card)][:2] == [True, False]
 
     await door.press("mia", "Approve")
     (dialog,) = door.slack.views.values()

@@ -19,12 +19,14 @@ ONE_ROW = "SELECT f.* FROM (SELECT 1) LEFT JOIN ({}) f ON TRUE"
 """Always gives a row, so that the work is the same for what is missing."""
 STATEMENTS = {
     "Employee": (
-        "SELECT e.id, e.id AS owner, e.manager, e.department, e.region, 'active' AS state, NULL AS amount,"
-        " e.profile_version AS version FROM employee e"
+        "SELECT e.id, e.id AS owner, e.manager, e.department, e.region, CASE WHEN EXISTS (SELECT 1"
+        " FROM leave a WHERE a.employee = e.id AND a.state = 'approved' AND :today BETWEEN a.start_on AND a.end_on)"
+        " THEN 'away' ELSE 'active' END AS state, NULL AS amount, e.profile_version AS version FROM employee e"
         " WHERE e.id IN (SELECT employee FROM employee_called WHERE called = :typed)"
     ),
     "Leave": (
-        "SELECT l.id, l.employee AS owner, e.manager, e.department, e.region, l.state, NULL AS amount, l.version"
+        "SELECT l.id, l.employee AS owner, e.manager, e.department, e.region, l.state,"
+        " (l.halves + 1) / 2 AS amount, l.version"
         " FROM leave l JOIN employee e ON e.id = l.employee"
         " WHERE lower(l.id) = ltrim(:typed, '#') OR l.number = ltrim(:typed, '#')"
     ),
@@ -79,7 +81,7 @@ class DemoFacts:
 
         async def send() -> ResourceFacts | None:
             await self._faults.before()
-            return await self._database.read(lambda connection: _look_up(connection, grant.ref))
+            return await self._database.read(lambda connection: _look_up(connection, grant.ref, now))
 
         return await answered(send, deadline=_latest(now), now=now, write=False)
 
@@ -88,10 +90,10 @@ def _latest(now: datetime) -> datetime:
     return now + timedelta(seconds=LONGEST_SECONDS)
 
 
-def _look_up(connection: sqlite3.Connection, ref: ResourceRef) -> ResourceFacts | None:
+def _look_up(connection: sqlite3.Connection, ref: ResourceRef, now: datetime) -> ResourceFacts | None:
     typed = as_typed(ref.id)
     month, _, called = typed.partition(SEPARATOR)
-    values = {"typed": typed, "month": month.strip(), "called": called.strip()}
+    values = {"typed": typed, "month": month.strip(), "called": called.strip(), "today": now.date().isoformat()}
     rows = connection.execute(ONE_ROW.format(STATEMENTS[ref.type]), values).fetchall()
     found = _facts_of(rows[0], ref.type)
     return found if len(rows) == 1 and rows[0]["id"] is not None else None

@@ -17,6 +17,7 @@ def _standings(request: DecisionRequest) -> dict[str, Standing]:
 def test_what_would_be_needed_is_told_of_each_permit(request_: DecisionRequest) -> None:
     assert _standings(request_) == {
         "hr.leave.decide-report": Standing.NEEDS_PROOF,
+        "hr.leave.decide-on-behalf": Standing.NOT_MET,
         "hr.leave.decide-department": Standing.NEEDS_ROLE,
     }
     assert _standings(replace(request_, proof=TOTP))["hr.leave.decide-report"] is Standing.APPLIES

@@ -1,0 +1,108 @@
+"""The cards of approvals: the question, how far it is, how it ended."""
+
+from __future__ import annotations
+
+from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Progress
+from bot.domain.cards import ActionStyle, Audience, Card, Fact, Quote, Status
+from bot.domain.intent import Intent, Origin
+from bot.texts.formats import days
+from bot.texts.sentences import Voice
+
+REQUESTER = "#requester"
+APPROVER = "#approver"
+
+
+def question(request: ApprovalRequest, reader: Voice, *, detailed: bool, progress: Progress | None = None) -> Draft:
+    """A shared card shows who and when; kind and note only to the approver (DESIGN: confidential values)."""
+    say = reader.say
+    facts = [Fact(label=say("hr.working_days"), value=request.amount)]
+    if detailed and request.kind:
+        facts.append(Fact(label=say("hr.kind"), value=request.kind))
+    if progress is not None:
+        facts.append(Fact(label=say("approvals.so_far"), value=progress_line(progress, reader)))
+    quotes = (Quote(author=request.subject_name, text=request.note),) if detailed and request.note else ()
+    card = Card(
+        headline=headline(request, reader),
+        body=_waits_for(request, reader, progress),
+        facts=tuple(facts),
+        quotes=quotes,
+        status=Status.WAITING,
+        quiet=f"{request.source} · {say('hr.ask.code')}",
+    )
+    leave = request.about.removeprefix("Leave::")
+    buttons = [
+        _press(say("hr.approve"), "approve_leave", leave, ActionStyle.PRIMARY),
+        _press(say("hr.refuse"), "refuse_leave", leave, ActionStyle.DANGER),
+    ]
+    if not detailed:
+        buttons.append(_details(say("approvals.details"), leave))
+    return Draft(card=card, buttons=tuple(buttons), audience=Audience.PLACE, about=request.about + APPROVER)
+
+
+def _waits_for(request: ApprovalRequest, reader: Voice, progress: Progress | None) -> str:
+    if progress is not None:
+        return reader.say("approvals.more", by=", ".join(progress.given))
+    return reader.say("hr.ask.by_hr") if request.by_hr else reader.say("hr.ask.body")
+
+
+def progress_line(progress: Progress, reader: Voice) -> str:
+    """`1 of 2`."""
+    return reader.say("approvals.progress", given=len(progress.given), needed=progress.needed)
+
+
+def _press(label: str, capability: str, leave: str, style: ActionStyle) -> Button:
+    intent = Intent(capability=capability, arguments={"leave": leave}, origin=Origin.PRESS)
+    return Button(label=label, intent=intent, style=style, opens_dialog=True)
+
+
+def _details(label: str, leave: str) -> Button:
+    """Opens for whoever presses it, if policy lets them see it."""
+    return Button(label=label, intent=Intent(capability="view_leave", arguments={"leave": leave}, origin=Origin.PRESS))
+
+
+def headline(about: ApprovalRequest | DecisionMade, reader: Voice) -> str:
+    """Whose leave, and when."""
+    return reader.say("hr.ask.headline", name=about.subject_name, range=days(about.start, about.end, reader.language))
+
+
+def by_whom(made: DecisionMade, reader: Voice) -> str:
+    """Who decided, and under whose authority."""
+    if not made.on_behalf_of:
+        return made.by_name
+    return reader.say("approvals.on_behalf", name=made.by_name, of=made.on_behalf_of)
+
+
+def decided_card(made: DecisionMade, reader: Voice, at: str, *, own: bool) -> Card:
+    """What a copy becomes."""
+    status = Status.ALLOWED if made.approved else Status.DENIED
+    return Card(
+        headline=reader.say(
+            "hr.request_leave.sent" if own else "hr.ask.headline",
+            name=made.subject_name,
+            range=days(made.start, made.end, reader.language),
+        ),
+        body=reader.say(f"hr.outcome.{outcome(made)}", name=by_whom(made, reader), time=at),
+        status=Status.PLAIN if made.withdrawn else status if made.final else Status.WAITING,
+    )
+
+
+def outcome(made: DecisionMade) -> str:
+    """The word for how it ended."""
+    if made.withdrawn:
+        return "withdrawn"
+    if not made.approved:
+        return "refused"
+    return "approved" if made.final else "hr_next"
+
+
+def told(made: DecisionMade, reader: Voice, at: str) -> Draft:
+    """What the requester is told in the thread."""
+    range_ = days(made.start, made.end, reader.language)
+    quotes = (Quote(author=made.by_name, text=made.note),) if made.note else ()
+    card = Card(
+        headline=reader.say(f"hr.told.{outcome(made)}", name=by_whom(made, reader), range=range_),
+        quotes=quotes,
+        status=Status.ALLOWED if made.approved else Status.DENIED,
+        quiet=at,
+    )
+    return Draft(card=card, audience=Audience.PERSON)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from adapters.idp.id_token import Claims, contexts, moment
@@ -30,12 +31,27 @@ class ClaimNames:
     employee_number: str = "employee_number"
 
 
+GROUPS = "groups"
+"""The role claim that Graph answers for, where it is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """Attributes of which not the token but another source has the last word."""
+
+    graph: Mapping[str, str] = field(default_factory=dict)
+    """Attribute -> property of Graph's user."""
+    scim: frozenset[str] = frozenset()
+    """Attributes that the provisioning client writes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimMapping:
     """How one provider's claims are read."""
 
     role_claims: RoleClaims = field(default_factory=lambda: DEFAULT_ROLE_CLAIMS)
     names: ClaimNames = field(default_factory=ClaimNames)
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
     def __post_init__(self) -> None:
         known = {role.value for role in Role}
@@ -55,6 +71,23 @@ class ClaimMapping:
     def groups(self, claims: Claims) -> frozenset[str]:
         """Every value of the role claims."""
         return frozenset(value for name in self.role_claims for value in _values(claims.get(name)))
+
+    @property
+    def group_ids(self) -> frozenset[str]:
+        """The groups that a role hangs on."""
+        return frozenset(self.role_claims.get(GROUPS, {}))
+
+    def with_graph(self, claims: VerifiedClaims, groups: frozenset[str], fields: Mapping[str, str]) -> VerifiedClaims:
+        """The same person as Graph has them now: roles come from its groups alone, and so do attributes it answers for.
+
+        What a token says of roles is as old as the token, so none of it is kept.
+        """
+        mapping = self.role_claims.get(GROUPS, {})
+        told: dict[str, Any] = {name: fields.get(source) for name, source in self.elsewhere.graph.items()}
+        for name in ("department", "region"):
+            if name in told:
+                told[name] = told[name] or ""
+        return replace(claims, roles=frozenset(mapping[group] for group in groups), groups=groups, **told)
 
     def read(self, claims: Claims) -> VerifiedClaims:
         """The person in verified claims; raises SignInRefused where what must be there is not."""
@@ -84,6 +117,8 @@ class ClaimMapping:
             locale=_language(claims),
             timezone=_timezone(claims),
             session=_text(claims, "sid"),
+            object_id=_text(claims, "oid"),
+            from_directory=self.elsewhere.scim,
         )
 
 

@@ -142,7 +142,7 @@ def _msal_takes(url: str) -> bool:
     return parts.scheme == "https" and bool(parts.path.strip("/"))
 
 
-class _Response:
+class MsalResponse:
     """The shape MSAL wants of a response."""
 
     def __init__(self, status_code: int, headers: Mapping[str, str], text: str) -> None:
@@ -169,17 +169,17 @@ class _PinnedHttp:
         )
         self._post = post
 
-    def get(self, url: str, **_options: Any) -> _Response:
+    def get(self, url: str, **_options: Any) -> MsalResponse:
         if not url.endswith(WELL_KNOWN):
             raise ProviderUnavailable("MSAL asked for an address it has no business with", code="idp.metadata")
-        return _Response(200, {}, self._discovery)
+        return MsalResponse(200, {}, self._discovery)
 
-    def post(self, url: str, *, data: Mapping[str, Any], headers: Mapping[str, str], **_options: Any) -> _Response:
+    def post(self, url: str, *, data: Mapping[str, Any], headers: Mapping[str, str], **_options: Any) -> MsalResponse:
         if url != self._known_as:
             raise ProviderUnavailable("MSAL asked for an address it has no business with", code="idp.metadata")
         answer = self._post(self._token_endpoint, data, headers)
         parsed_object(answer.text)  # MSAL would write an answer that is not JSON to its log, tokens and all
-        return _Response(answer.status, answer.headers, answer.text)
+        return MsalResponse(answer.status, answer.headers, answer.text)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode
 
-from adapters.idp.claims import DEFAULT_ROLE_CLAIMS, ClaimMapping, ClaimNames, RoleClaims
+from adapters.idp.claims import DEFAULT_ROLE_CLAIMS, ClaimMapping, ClaimNames, Elsewhere, RoleClaims
 from adapters.idp.credentials import credential_of
+from adapters.idp.graph import Graph
 from adapters.idp.id_token import (
-    ASYMMETRIC,
     Claims,
     Expectation,
     check_issuer,
@@ -29,8 +29,9 @@ from adapters.idp.id_token import (
 )
 from adapters.idp.logout_token import TYPES as LOGOUT_TYPES
 from adapters.idp.logout_token import read_logout
-from adapters.idp.metadata import TENANT_PLACE, WELL_KNOWN, MetadataCache, ProviderMetadata
+from adapters.idp.metadata import WELL_KNOWN, MetadataCache, ProviderMetadata
 from adapters.idp.msal_client import Kind, MsalClient, Post, Registration, refresh_tokens, saved_id_token
+from adapters.idp.registered import check_settings, expected_issuers
 from adapters.idp.responses import (
     authorize_url,
     check_authorization_response,
@@ -42,8 +43,8 @@ from adapters.idp.responses import (
 from adapters.idp.signing_keys import SigningKeys
 from adapters.idp.transport import REQUEST_SECONDS, Address, Answer, Transport
 from bot.domain.signal import LogoutToken
-from bot.errors import DoorwardError, Misconfigured, ProviderUnavailable, SignInRefused
-from bot.ports.identity_provider import Revalidation, SignIn, SignInAttempt
+from bot.errors import AccountRevoked, DoorwardError, ProviderUnavailable, SignInRefused
+from bot.ports.identity_provider import Revalidation, SignIn, SignInAttempt, VerifiedClaims
 
 DEADLINE_SECONDS = 2.5
 """Of a whole operation: people are told that the provider is away within three seconds."""
@@ -73,6 +74,8 @@ class OidcProvider:
         issuer: str | None = None,
         endpoint_hosts: Sequence[str] = (),
         offline_access: bool | None = None,
+        graph: Graph | None = None,
+        elsewhere: Elsewhere | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
         request_seconds: float = REQUEST_SECONDS,
     ) -> None:
@@ -82,13 +85,15 @@ class OidcProvider:
         self._tenants = frozenset(tenant_ids)
         self._algorithms = frozenset(algorithms)
         self._secret = client_secret
+        self._graph = graph
         self._client_id = client_id
         self._deadline = deadline_seconds
         authority = authority.rstrip("/")
-        _check_settings(name, self._kind, authority, transport_url, self._tenants, self._algorithms)
+        check_settings(name, self._kind, authority, transport_url, self._tenants, self._algorithms)
         self._mapping = ClaimMapping(
             role_claims=DEFAULT_ROLE_CLAIMS if role_claims is None else role_claims,
             names=claim_names or ClaimNames(),
+            elsewhere=elsewhere or Elsewhere(),
         )
         self._registration = Registration(
             kind=self._kind,
@@ -109,7 +114,7 @@ class OidcProvider:
             self._transport,
             address,
             discovery_url=base + WELL_KNOWN,
-            expected_issuers=_expected_issuers(self._kind, base, issuer, self._tenants),
+            expected_issuers=expected_issuers(self._kind, base, issuer, self._tenants),
         )
         self._keys = SigningKeys(self._fetch_keys)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"msal-{name}")
@@ -158,7 +163,11 @@ class OidcProvider:
                 acr_values=tuple(attempt["acr_values"]),
             )
             claims = await self._verified(result, expected, now)
-        return SignIn(claims=self._mapping.read(claims), token_cache=client.saved_cache())
+            try:
+                read = await self._as_it_is_now(self._mapping.read(claims))
+            except AccountRevoked as revoked:
+                raise SignInRefused("the directory does not stand for this account", code=revoked.code) from revoked
+        return SignIn(claims=read, token_cache=client.saved_cache())
 
     async def on_behalf_of(
         self,
@@ -188,6 +197,8 @@ class OidcProvider:
 
         One at a time for each person, across replicas: refresh tokens rotate, and a second use ends the grant.
         """
+        if self._graph is not None:
+            return await self._revalidated_by_graph(subject, token_cache)
         async with self._in_time():
             metadata = await self._metadata.get()
             client, result = await self._in_thread(lambda post: _refresh(self._client(metadata, post, token_cache)))
@@ -217,6 +228,35 @@ class OidcProvider:
                 for token in refresh_tokens(token_cache)
             ]
         return bool(answers) and all(check_revocation_response(answer) for answer in answers)
+
+    async def end_company_sessions(self, *, token_cache: bytes) -> bool:
+        """End every session of this person in the whole company; False without Graph.
+
+        Raises `AccountRevoked` where the account is gone, `ProviderUnavailable`.
+        """
+        if self._graph is None:
+            return False
+        claims = self._mapping.read(_saved(token_cache))
+        tenant, object_id = _account(claims)
+        async with self._in_time():
+            await self._graph.revoke_sessions(tenant, object_id, self._in_thread)
+        return True
+
+    async def _revalidated_by_graph(self, subject: str, token_cache: bytes) -> Revalidation:
+        """The ID token was verified when it was kept; who that is does not change, and all else is asked now."""
+        saved = _saved(token_cache)
+        check_same_person(saved, subject)
+        async with self._in_time():
+            claims = await self._as_it_is_now(self._mapping.read(saved))
+        return Revalidation(claims=claims, token_cache=token_cache)
+
+    async def _as_it_is_now(self, claims: VerifiedClaims) -> VerifiedClaims:
+        """What Graph says, where it is the source. Raises `AccountRevoked`, `ProviderUnavailable`."""
+        if self._graph is None:
+            return claims
+        tenant, object_id = _account(claims)
+        person = await self._graph.person(tenant, object_id, claims.issued_at, self._in_thread)
+        return self._mapping.with_graph(claims, person.groups, person.fields)
 
     async def verify_logout_token(self, *, token: str, now: datetime) -> LogoutToken:
         """Prove a logout token (Back-Channel Logout 1.0 §2.6). Raises `SignInRefused`, `ProviderUnavailable`."""
@@ -250,6 +290,8 @@ class OidcProvider:
     async def close(self) -> None:
         """Give threads and connections back."""
         await self._transport.close()
+        if self._graph is not None:
+            await self._graph.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     @asynccontextmanager
@@ -296,40 +338,6 @@ class OidcProvider:
         return await self._transport.post_form(endpoint, data=data, headers=headers)
 
 
-def _check_settings(
-    name: str,
-    kind: Kind,
-    authority: str,
-    transport_url: str | None,
-    tenants: frozenset[str],
-    algorithms: frozenset[str],
-) -> None:
-    if not authority.startswith("https://"):
-        raise Misconfigured(f"idps.{name}.authority must be https; a loopback address goes into transport_url")
-    if transport_url is not None and not _is_loopback(transport_url):
-        raise Misconfigured(f"idps.{name}.transport_url must be a loopback address with a port")
-    if kind is Kind.ENTRA and not tenants:
-        raise Misconfigured(f"idps.{name}.tenant_ids is empty; name the tenants whose people may sign in")
-    if not algorithms or not algorithms <= ASYMMETRIC:
-        raise Misconfigured(f"idps.{name}.algorithms may hold {sorted(ASYMMETRIC)} and must not be empty")
-
-
-def _is_loopback(url: str) -> bool:
-    parts = urlsplit(url)
-    here = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}
-    return here and parts.port is not None and "@" not in parts.netloc
-
-
-def _expected_issuers(kind: Kind, base: str, issuer: str | None, tenants: frozenset[str]) -> frozenset[str]:
-    """What the metadata may call itself: Entra names a tenant by its id, or leaves a place for it."""
-    if issuer is not None:
-        return frozenset({issuer})
-    if kind is Kind.OIDC:
-        return frozenset({base})
-    root = base.removesuffix("/v2.0").rpartition("/")[0]
-    return frozenset(f"{root}/{tenant}/v2.0" for tenant in (*tenants, TENANT_PLACE))
-
-
 def _claims_request(kind: Kind, acr_values: tuple[str, ...]) -> str | None:
     """OpenID Connect Core §5.5.1.1; Entra calls an authentication context `acrs`."""
     if not acr_values:
@@ -366,6 +374,21 @@ def _refresh(client: MsalClient) -> tuple[MsalClient, dict[str, Any] | None]:
         raise
     except Exception:  # noqa: BLE001 - as above
         raise ProviderUnavailable("the token response cannot be read", code="idp.bad_token") from None
+
+
+def _saved(token_cache: bytes) -> Claims:
+    """The claims of the ID token that was verified when it was kept; raises AccountRevoked where there is none."""
+    token = saved_id_token(token_cache)
+    if token is None:
+        raise AccountRevoked("there is no sign-in to ask about", code="idp.no_grant")
+    return saved_claims(token)
+
+
+def _account(claims: VerifiedClaims) -> tuple[str, str]:
+    """Tenant and object id, which Graph knows people by; raises SignInRefused for a token of no directory."""
+    if claims.tenant is None or claims.object_id is None:
+        raise SignInRefused("the token names no directory account", code="idp.bad_token")
+    return claims.tenant, claims.object_id
 
 
 def _first_auth_time(claims: Claims, token_cache: bytes) -> datetime | None:

@@ -82,6 +82,14 @@ class Transport:
             )
         return answer
 
+    async def ask(self, method: str, url: str, *, headers: Mapping[str, str], body: Any = None) -> Answer:
+        """A request with or without JSON, and its answer of any status but a redirect; raises ProviderUnavailable."""
+        sent = {} if body is None else {"json": body}
+        answer = await self._exchange(method, url, headers=dict(headers), **sent)
+        if 300 <= answer.status < 400:
+            raise ProviderUnavailable(f"the provider answered {answer.status}")
+        return answer
+
     async def close(self) -> None:
         """Give the connections back."""
         await self._client.aclose()

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from starlette.applications import Starlette
 
 from adapters.connectors.demo.backend import DemoBackend
-from adapters.idp.oidc import OidcProvider
 from adapters.mail import SmtpMail
 from adapters.passkeys import relying_party
 from adapters.scheduler import Ticker
@@ -23,6 +22,7 @@ from bot.bootstrap.directories import directory_routes
 from bot.bootstrap.keys import keeper, live_keys
 from bot.bootstrap.limits import session_limits
 from bot.bootstrap.pages import pages
+from bot.bootstrap.providers import identity_provider
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
 from bot.bootstrap.shell_setup import administrators, rollout, working_hours
 from bot.bootstrap.single_sign_on import teams_single_sign_on
@@ -118,7 +118,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
     chats = _chats(settings, clock, database)
     for chat in chats:
         stack.push_async_callback(chat.close)
-    providers = {name: _provider(name, idp) for name, idp in settings.idps.items()}
+    providers = {name: identity_provider(name, idp) for name, idp in settings.idps.items()}
     outside = Outside(
         database=database,
         clock=clock,
@@ -198,20 +198,6 @@ def _naming(chats: list[Chat]) -> Callable[[ChannelIdentity], Awaitable[ChatName
         return ChatName(account=who.account, place=f"{who.tenant}, {platform}")
 
     return named
-
-
-def _provider(name: str, idp: Idp) -> OidcProvider:
-    return OidcProvider(
-        name=name,
-        kind=idp.kind.value,
-        authority=idp.authority,
-        client_id=idp.client_id,
-        client_secret=idp.client_secret.get_secret_value() or None,
-        client_certificate=idp.client_certificate.get_secret_value() or None,
-        transport_url=idp.transport_url or None,
-        tenant_ids=idp.tenant_ids,
-        role_claims=idp.role_claims or None,
-    )
 
 
 def _origin(idp: Idp) -> str:

@@ -44,6 +44,10 @@ class VerifiedClaims:
     timezone: str = "UTC"
     session: str | None = None
     """The provider's own session (`sid`), where it names one: what a logout token may mean."""
+    object_id: str | None = None
+    """Entra's `oid`: the account's id in its tenant, the same for every application, unlike the subject."""
+    from_directory: frozenset[str] = frozenset()
+    """Attributes that provisioning (SCIM) has the last word on, by the configured mapping."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,13 @@ class IdentityProvider(Protocol):
 
     async def revoke(self, *, token_cache: bytes) -> bool:
         """Revoke at the provider (RFC 7009) where it can; False where it cannot. Raises `ProviderUnavailable`."""
+        ...
+
+    async def end_company_sessions(self, *, token_cache: bytes) -> bool:
+        """End every session of this person in the whole company; False where the provider has no way to.
+
+        Raises `AccountRevoked` where the account is gone, `ProviderUnavailable`. Ours are the caller's to end.
+        """
         ...
 
     async def ping(self) -> None:

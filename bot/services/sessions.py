@@ -12,6 +12,7 @@ from bot.domain.signal import SignalSource, suspension
 from bot.errors import IntegrityAlarm
 from bot.ports.database import Transaction
 from bot.ports.identity_provider import SignIn, VerifiedClaims
+from bot.services.provisioned_attributes import with_provisioned
 from bot.services.token_revocation import retire
 
 SESSION_ID_BYTES = 24
@@ -42,6 +43,7 @@ def remember_person(tx: Transaction, provider: str, claims: VerifiedClaims, now:
     Raises `IntegrityAlarm` where the row of somebody who was here before is gone.
     """
     identity = identity_of(claims)
+    claims = with_provisioned(tx, identity, claims)
     if claims.session is not None:
         until = now + timedelta(seconds=PROVIDER_SESSION_SECONDS)
         tx.signals.note_session(claims.issuer, claims.session, identity, until=until)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 
 from bot.settings.values import DatedSecret, Group, Listed, from_json, listed
 
@@ -15,6 +15,55 @@ class IdpKind(StrEnum):
 
     ENTRA = "entra"
     OIDC = "oidc"
+
+
+class GraphSettings(Group):
+    """Microsoft Graph, asked as an application whether somebody still stands (kind entra)."""
+
+    client_id: str = ""
+    """The provider's own where this is empty."""
+    client_secret: SecretStr = SecretStr("")
+    client_certificate: SecretStr = SecretStr("")
+    base_url: str = "https://graph.microsoft.com"
+    transport_url: str = ""
+
+
+def _attribute(value: str) -> str:
+    """`claim:<name>`, `graph:<property>`, `scim` or `hr`."""
+    source, _, name = value.partition(":")
+    if source in ("claim", "graph") and name:
+        return value
+    if value in ("scim", "hr"):
+        return value
+    raise ValueError("is claim:<its name>, graph:<property of the user>, scim or hr")
+
+
+Source = Annotated[str, AfterValidator(_attribute)]
+
+
+class Attributes(Group):
+    """Where each attribute of a person comes from: one source each, which alone has the last word."""
+
+    department: Source = "claim:department"
+    region: Source = "claim:region"
+    manager: Source = "claim:manager"
+    employee_number: Source = "claim:employee_number"
+    employed: Source = "hr"
+    """Whether somebody works here at all; `doorward links check` compares."""
+
+    @field_validator("employed")
+    @classmethod
+    def _not_in_a_token(cls, value: str) -> str:
+        if value.partition(":")[0] == "claim":
+            raise ValueError("is scim or hr: a token says nothing about it")
+        return value
+
+    @field_validator("department", "region", "employee_number")
+    @classmethod
+    def _not_from_hr(cls, value: str) -> str:
+        if value == "hr":
+            raise ValueError("is asked before HR is: take claim:<name>, graph:<property> or scim")
+        return value
 
 
 class Idp(Group):
@@ -29,6 +78,14 @@ class Idp(Group):
     tenant_ids: Listed = ()
     role_claims: Annotated[dict[str, dict[str, str]], BeforeValidator(from_json)] = Field(default={})
     """Claim name -> (its value -> our role); from the environment, the whole of it as JSON."""
+    attributes: Attributes = Attributes()
+    graph: GraphSettings | None = None
+    step_up_acr_values: Listed = ()
+    """What a step-up at this provider asks for, any of them (Entra: authentication contexts, c1 to c99)."""
+    phishing_resistant_acr_values: Listed = ()
+    """Those of them that only a phishing-resistant sign-in gives."""
+    step_up: bool | None = None
+    """Whether a step-up at the provider is offered; where this is not set, it is where acr values are."""
 
 
 class Signals(Group):

@@ -37,6 +37,8 @@ class FakeDirectory:
     retry_after: float | None = None
     """What it says while it is away."""
     revoked: list[bytes] = field(default_factory=list)
+    ended_everywhere: list[str] = field(default_factory=list)
+    """Whose company sessions were ended."""
     current: dict[str, int] = field(default_factory=dict)
     roles: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -107,6 +109,11 @@ class FakeDirectory:
         if self.revokes:
             self.revoked.append(token_cache)
         return self.revokes
+
+    async def end_company_sessions(self, *, token_cache: bytes) -> bool:
+        self._reach()
+        self.ended_everywhere.append(json.loads(token_cache)["username"])
+        return True
 
     async def ping(self) -> None:
         self._reach()

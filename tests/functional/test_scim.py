@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import Status, check_server
 
+from bot.domain.identity import Person
 from tests.fakes.signals import SCIM_TOKEN, BridgedTransport, machine, ways_in
 from tests.fakes.world import PUBLIC_URL, World
 
@@ -144,3 +146,34 @@ async def test_joining_a_group_has_the_provider_asked_and_gives_nothing(here: Wo
     assert "14 days" in await here.say("john", "balance")
     assert here.directory.asked == asked + 1
     assert not await here.database.read(lambda tx: tx.roles.of_identity(here.identity("john")))
+
+
+async def test_attributes_come_from_here_only_where_the_mapping_says_so(here: World) -> None:
+    enterprise = {"department": "Finance", "employeeNumber": "E77", "manager": {"value": ""}}
+    async with machine(ways_in(here), SCIM_TOKEN) as client:
+        boss = (await provisioned(client, "mia")).rpartition("/")[2]
+        enterprise["manager"] = {"value": boss}
+        made = user("john", addresses=[{"type": "work", "region": "apac", "primary": True}], **{ENTERPRISE: enterprise})
+        made["schemas"] = [USER, ENTERPRISE]
+        answer = await client.post("/scim/v2/Users", json=made)
+        assert answer.status_code == 201, answer.text
+        path = f"/scim/v2/Users/{answer.json()['id']}"
+        signed = here.directory.sign_in("john")
+        await here.sign_in("john", signed)
+        assert (await person(here)).department == "sales"
+        every = frozenset({"department", "region", "manager", "employee_number"})
+        mapped = replace(signed, claims=replace(signed.claims, from_directory=every))
+        await here.sign_in("john", mapped)
+        known = await person(here)
+        assert (known.department, known.region, known.manager, known.employee) == ("Finance", "apac", "mia", "E77")
+        assert known.roles == {"employee"}, "roles never come from here"
+        await client.patch(path, json=patch({"op": "replace", "path": "active", "value": False}))
+        await here.sign_in("john", mapped)
+        known = await person(here)
+        assert (known.department, known.region, known.manager, known.employee) == ("", "", None, None)
+
+
+async def person(here: World) -> Person:
+    known = await here.database.read(lambda tx: tx.persons.find(here.identity("john")))
+    assert known is not None
+    return known

@@ -33,6 +33,10 @@ READY = {
     "DOORWARD_HR__KIND": "odoo",
     "DOORWARD_CRM__KIND": "odoo",
 }
+WITH_GRAPH = READY | {
+    "DOORWARD_IDPS__COMPANY__ROLE_CLAIMS": '{"groups": {"an-id": "employee"}}',
+    "DOORWARD_IDPS__COMPANY__GRAPH__BASE_URL": "https://graph.microsoft.com",
+}
 COMPLETE = sorted(setting for setting in READY if not setting.endswith("__KIND"))
 CHANGED = [
     ("DOORWARD_SLACK__SIGNING_SECRET", '["made-up", ""]'),
@@ -51,6 +55,10 @@ CHANGED = [
     ("DOORWARD_IDPS__COMPANY__AUTHORITY", "https://idp.doorward.invalid/demo"),
     ("DOORWARD_IDPS__COMPANY__TRANSPORT_URL", "http://127.0.0.1:9"),
     ("DOORWARD_IDPS__COMPANY__CLIENT_CERTIFICATE", "beside the secret"),
+    ("DOORWARD_IDPS__COMPANY__ATTRIBUTES__DEPARTMENT", "graph:department"),
+    ("DOORWARD_IDPS__COMPANY__ATTRIBUTES__MANAGER", "scim"),
+    ("DOORWARD_IDPS__COMPANY__STEP_UP_ACR_VALUES", "mfa"),
+    ("DOORWARD_IDPS__COMPANY__PHISHING_RESISTANT_ACR_VALUES", "c2"),
     ("DOORWARD_PUBLIC_URL", "http://doorward.company.test"),
     ("DOORWARD_HR__KIND", "demo"),
     ("DOORWARD_CRM__KIND", "demo"),
@@ -214,3 +222,22 @@ def test_all_problems_are_one_refusal() -> None:
     with pytest.raises(Misconfigured) as caught:
         refuse_unready(load({**READY, "DOORWARD_PUBLIC_URL": "", "DOORWARD_HR__KIND": "demo"}))
     assert len(caught.value.detail.splitlines()) == 2
+
+
+@pytest.mark.requirement("95")
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("DOORWARD_IDPS__COMPANY__GRAPH__BASE_URL", "https://graph.evil.test"),
+        ("DOORWARD_IDPS__COMPANY__GRAPH__BASE_URL", "http://graph.microsoft.com"),
+        ("DOORWARD_IDPS__COMPANY__GRAPH__BASE_URL", "https://graph.microsoft.com@evil.test"),
+        ("DOORWARD_IDPS__COMPANY__GRAPH__TRANSPORT_URL", "http://127.0.0.1:9"),
+        ("DOORWARD_IDPS__COMPANY__GRAPH__CLIENT_ID", "without a secret"),
+        ("DOORWARD_IDPS__COMPANY__ROLE_CLAIMS", '{"roles": {"a": "employee"}, "groups": {}}'),
+    ],
+)
+def test_production_asks_nobody_but_microsoft_about_entras_people(setting: str, value: str) -> None:
+    refuse_unready(load(WITH_GRAPH))
+    said = refused({**WITH_GRAPH, setting: value})
+    assert said
+    assert all(setting in line for line in said)

@@ -77,7 +77,7 @@ class Graph:
         select = ",".join(dict.fromkeys((*ALWAYS, *self._fields)))
         found = await self._ask("GET", tenant, object_id, f"?$select={select}", in_thread)
         if found.get("id") != object_id or not isinstance(found.get("accountEnabled"), bool):
-            raise ProviderUnavailable("Graph's answer is not about this account", code="idp.graph_answer")
+            raise ProviderUnavailable("Graph's answer is not about this account")
         if not found["accountEnabled"]:
             raise AccountRevoked("the account is disabled")
         valid_from = _moment(found.get("signInSessionsValidFromDateTime"))
@@ -109,7 +109,7 @@ class Graph:
             answer = await self._ask("POST", tenant, object_id, "/checkMemberGroups", in_thread, {"groupIds": asked})
             values = answer.get("value")
             if not isinstance(values, list):
-                raise ProviderUnavailable("Graph's answer names no groups", code="idp.graph_answer")
+                raise ProviderUnavailable("Graph's answer names no groups")
             found |= {value for value in values if value in asked}
         return frozenset(found)
 
@@ -117,7 +117,7 @@ class Graph:
         self, method: str, tenant: str, object_id: str, path: str, in_thread: InThread, body: Any = None
     ) -> dict[str, Any]:
         if self._monotonic() < self._not_before:
-            raise ProviderUnavailable("Graph asked to be left alone", code="idp.graph_throttled")
+            raise ProviderUnavailable("Graph asked to be left alone")
         token = await in_thread(lambda post: self._credential.token(tenant, post))
         url = f"{self._base}/v1.0/users/{quote(object_id, safe='')}{path}"
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
@@ -135,14 +135,14 @@ class Graph:
             return AccountRevoked("there is no such account")
         if answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers):
             self._not_before = self._monotonic() + _retry_after(answer)
-            return ProviderUnavailable("Graph is throttling", code="idp.graph_throttled")
+            return ProviderUnavailable("Graph is throttling")
         if answer.status == 401:
             self._credential.forget(tenant)
         if answer.status in (401, 403):
             # Only an administrator of the directory can mend this.
             log.error("graph_refused", status=answer.status, code=code)
-            return ProviderUnavailable("Graph refused the application", code="idp.graph_refused")
-        return ProviderUnavailable(f"Graph answered {answer.status}", code="idp.graph_answer")
+            return ProviderUnavailable("Graph refused the application", code="idp.client_refused")
+        return ProviderUnavailable(f"Graph answered {answer.status}")
 
 
 def _error_code(answer: Answer) -> str:
@@ -167,7 +167,7 @@ def _moment(value: object) -> datetime | None:
     try:
         found = datetime.fromisoformat(str(value))
     except ValueError as malformed:
-        raise ProviderUnavailable("Graph's answer has no readable date", code="idp.graph_answer") from malformed
+        raise ProviderUnavailable("Graph's answer has no readable date") from malformed
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

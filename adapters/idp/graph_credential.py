@@ -72,7 +72,7 @@ class GraphCredential:
                 raise ProviderUnavailable("the token response cannot be read", code="idp.bad_token") from None
         token = (result or {}).get("access_token")
         if not isinstance(token, str):
-            raise ProviderUnavailable("the provider refused the application", code="idp.graph_refused")
+            raise ProviderUnavailable("the provider refused the application", code="idp.client_refused")
         return token
 
     def forget(self, tenant: str) -> None:

@@ -19,6 +19,7 @@ from bot.capabilities.performing import Performing
 from bot.capabilities.starting import Starting
 from bot.domain.action import CanonicalAction, ResourceRef
 from bot.domain.answer import Answer
+from bot.domain.assurance import counts
 from bot.domain.audit import AuditRecord, EventType
 from bot.domain.intent import Question
 from bot.domain.messages import IncomingMessage
@@ -27,7 +28,7 @@ from bot.errors import AccountRevoked, DoorwardError, IntegrityAlarm, NotAllowed
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome, Tracer
-from bot.services import consent, refusals, step_up
+from bot.services import consent, factors, refusals, step_up
 from bot.services.arrival import Arrival
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import Authorizer, Circumstances
@@ -37,6 +38,7 @@ from bot.services.facts_desk import NOT_KNOWN, FactsDesk
 from bot.services.revalidation import Revalidator
 from bot.services.standing_in import StandingIn
 from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, Wanted, conclude, end, event, slot_message
+from bot.texts.formats import moment
 from bot.understanding.hearing import BUILT_IN, Hearing
 from policy.model import Decision, Deny, EnrolRequired, Permit, Reason
 
@@ -124,6 +126,8 @@ class Pipeline:
         """Steps 5 to 9. Raises `Stale` when what was decided on no longer holds."""
         await self._learn(turn)  # 5 capability and facts
         decision = await self.deciding.decide(turn)  # 6 decide
+        if ending := _too_new(turn, decision):
+            return ending
         if isinstance(decision, Deny):
             return await self._denied(turn, decision)
         if ending := await self._ask(turn, decision):  # 7 consent and step-up
@@ -210,8 +214,10 @@ class Pipeline:
         """What else the decision is made on; authenticators are read only where a proof could matter."""
         identity = turn.person.identity
         matters = any(rule.looks_at_proof for rule in self.authorizer.engine.rules_for(turn.cedar_action))
-        usable = await self.database.read(lambda tx: step_up.usable(tx, identity)) if matters else ()
-        return replace(self._around(turn), authenticators=usable)
+        now = turn.now
+        own = await self.database.read(lambda tx: factors.of_person(tx, identity)) if matters else ()
+        waiting = tuple(one for one in own if not counts(one.counts_from, now))
+        return replace(self._around(turn), authenticators=step_up.counting(own, now), waiting=waiting)
 
     def _around(self, turn: Turn) -> Circumstances:
         """What is known of the circumstances without reading anything."""
@@ -357,6 +363,20 @@ class Pipeline:
             dialog = answer.dialog or refusals.as_dialog(answer, turn.message.handle)
             await self.delivery.show_dialog(turn.message.place.platform, turn.message.trigger, dialog)
         await self.delivery.send(turn.outbox)
+
+
+def _too_new(turn: Turn, decision: Decision) -> Ending | None:
+    """What would do is there already and does not count yet: its person is told from when, and sets up nothing more."""
+    assert turn.circumstances is not None
+    if not isinstance(decision, EnrolRequired):
+        return None
+    methods = {ProofMethod(method) for method in decision.methods}
+    own = tuple(one for one in turn.circumstances.waiting if one.method in methods)
+    until = factors.next_to_count(own, turn.now)
+    if until is None:
+        return None
+    answer = refusals.too_new(turn.voice, moment(until, turn.person.timezone, turn.voice.language))
+    return end(turn, EventType.ACCESS_DECIDED, "deny", answer)
 
 
 def _wanted(decision: Decision, turn: Turn) -> Wanted | None:

@@ -41,6 +41,8 @@ def parse(values: Mapping[str, Any]) -> StoredAuthenticator:
         last_step=values["last_step"],
         failures=values["failures"],
         disabled=bool(values["disabled"]),
+        counts_from=optional_moment(values["counts_from"]),
+        chat_failures=values["chat_failures"] or 0,
     )
     return StoredAuthenticator(authenticator=authenticator, seed=values["seed"], version=values["version"])
 
@@ -59,6 +61,8 @@ def _to_values(stored: StoredAuthenticator) -> Values:
         "failures": authenticator.failures,
         "disabled": int(authenticator.disabled),
         "version": stored.version,
+        "counts_from": optional_micros(authenticator.counts_from),
+        "chat_failures": authenticator.chat_failures or None,
     }
 
 
@@ -97,21 +101,25 @@ class Authenticators:
         row = _bound(stored.authenticator)
         return self._sealer.open(stored.seed, table="authenticators", row=row, purpose="seed").decode()
 
-    def count_attempt(self, authenticator_id: str) -> Authenticator:
+    def count_attempt(self, authenticator_id: str, *, from_chat: bool = False) -> Authenticator:
         """Count a failure; the row as it is then. Raises `Stale` when the authenticator is gone."""
         stored = self._stored(_LOCK, authenticator_id)
         failures = stored.authenticator.failures + 1
         disabled = stored.authenticator.disabled or failures >= MAX_CONSECUTIVE_FAILURES
-        return self._store(stored, replace(stored.authenticator, failures=failures, disabled=disabled))
+        chat_failures = stored.authenticator.chat_failures + from_chat
+        counted = replace(stored.authenticator, failures=failures, disabled=disabled, chat_failures=chat_failures)
+        return self._store(stored, counted)
 
-    def accept(self, authenticator_id: str, *, step: int, now: datetime) -> bool:
+    def accept(self, authenticator_id: str, *, step: int, now: datetime, counts_from: datetime | None = None) -> bool:
         """Whether the step is later than the last one and the authenticator in use. Raises `Stale` when it is gone."""
         stored = self._stored(_LOCK, authenticator_id)
         present = stored.authenticator
         if present.disabled or step <= present.last_step:
             return False
-        confirmed_at = present.confirmed_at or now
-        self._store(stored, replace(present, last_step=step, failures=0, confirmed_at=confirmed_at))
+        changed = replace(present, last_step=step, failures=0, chat_failures=0)
+        if present.confirmed_at is None:
+            changed = replace(changed, confirmed_at=now, counts_from=counts_from)
+        self._store(stored, changed)
         return True
 
     def remove(self, authenticator_id: str) -> bool:

@@ -37,6 +37,8 @@ def parse(values: Mapping[str, Any]) -> BrowserSession:
         until=to_moment(values["until"]),
         auth_time=optional_moment(values["auth_time"]),
         amr=words(values["amr"]),
+        acr=values["acr"],
+        vouched=bool(values["vouched"]),
     )
 
 
@@ -72,6 +74,8 @@ class BrowserSessions:
                 "auth_time": optional_micros(session.auth_time),
                 "amr": words_to_json(session.amr),
                 "version": 1,
+                "acr": session.acr,
+                "vouched": 1 if session.vouched else None,
             }
         )
         self._connection.rows(_LATE, now=to_micros(session.opened_at))

@@ -45,6 +45,7 @@ def parse(values: Mapping[str, Any]) -> StoredPasskey:
         transports=words(values["transports"]),
         created_at=to_moment(values["created_at"]),
         last_used_at=optional_moment(values["last_used_at"]),
+        counts_from=optional_moment(values["counts_from"]),
     )
     return StoredPasskey(passkey=passkey, version=values["version"])
 
@@ -60,6 +61,7 @@ def _to_values(passkey: Passkey, *, version: int) -> Values:
         "created_at": to_micros(passkey.created_at),
         "last_used_at": optional_micros(passkey.last_used_at),
         "version": version,
+        "counts_from": optional_micros(passkey.counts_from),
     }
 
 

@@ -10,6 +10,7 @@ from bot.domain.session import BrowserSession, Session
 from bot.ports.approval_stores import ApprovalStore, SubstitutionStore
 from bot.ports.consent_stores import (
     AuthenticatorStore,
+    EnrolmentCodeStore,
     InteractionStore,
     PasskeyStore,
     PendingStore,
@@ -42,6 +43,7 @@ from storage import (
     authenticators,
     browser_sessions,
     effects,
+    enrolment_codes,
     installations,
     links,
     passkeys,
@@ -112,6 +114,9 @@ class Vault:
         self.recovery_codes: AuthorityRows[recovery_codes.StoredRecoveryCode] = AuthorityRows(
             consent.recovery_codes, keys, recovery_codes.parse
         )
+        self.enrolment_codes: AuthorityRows[enrolment_codes.StoredHalf] = AuthorityRows(
+            consent.enrolment_codes, keys, enrolment_codes.parse
+        )
         self.grants: AuthorityRows[Mapping[str, Any]] = AuthorityRows(grants, keys, effects.parse_grant)
         self.asked: AuthorityRows[approvals.StoredRequest] = AuthorityRows(
             approval_tables.asked_requests, keys, approvals.parse_request
@@ -155,6 +160,9 @@ class StoreTransaction:
         )
         self.passkeys: PasskeyStore = passkeys.Passkeys(connection, vault.passkeys)
         self.recovery_codes: RecoveryCodeStore = recovery_codes.RecoveryCodes(connection, keys, vault.recovery_codes)
+        self.enrolment_codes: EnrolmentCodeStore = enrolment_codes.EnrolmentCodes(
+            connection, keys, vault.enrolment_codes
+        )
         self.effects: EffectStore = effects.Effects(connection, sealer, vault.grants)
         self.audit: AuditStore = self._log
         self.outbox: OutboxStore = Outbox(connection, sealer)

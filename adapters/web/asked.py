@@ -11,7 +11,7 @@ from bot.domain.proposal import Proposal, ProposalState
 from bot.domain.session import Session, SessionLimits
 from bot.errors import HandleSpent, NotAllowed
 from bot.ports.database import Transaction
-from bot.services import step_up
+from bot.services import factors, step_up
 
 
 class OtherPerson(NotAllowed):
@@ -31,6 +31,8 @@ class Asked:
     needs_code: bool
     methods: frozenset[ProofMethod]
     """The kinds of factor this person has now that count for it."""
+    counts_from: datetime | None = None
+    """When a factor that would do begins to count; None where there is none such."""
 
     @property
     def needs_enrolment(self) -> bool:
@@ -74,12 +76,14 @@ def asked(tx: Transaction, handle: str, identity: LinkedIdentity, *, limits: Ses
         raise HandleSpent(code="consent.spent")
     session = _chat_session(tx, proposal, limits, now)
     needs_code = proposal.method is not None or _reading_closed(tx, proposal, session, now)
+    own = tuple(factor for factor in factors.of_person(tx, identity) if factor.method in accepted(proposal))
     return Asked(
         handle=handle,
         proposal=proposal,
         session=session,
         needs_code=needs_code,
-        methods=accepted(proposal) & frozenset(factor.method for factor in step_up.usable(tx, identity)),
+        methods=frozenset(factor.method for factor in step_up.counting(own, now)),
+        counts_from=factors.next_to_count(own, now),
     )
 
 

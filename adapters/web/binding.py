@@ -51,7 +51,7 @@ class Binding:
         webauthn = self._fresh(visit)
 
         def work(tx: Transaction) -> str:
-            if not factors.may_bind(tx, visit.identity, form.get(PERMIT, ""), visit.now, spend=False):
+            if not self._may_bind(tx, visit, form):
                 raise NotAllowed("a further factor takes one that is there", code="factor.no_permit")
             return creation_options(tx, visit, webauthn)
 
@@ -65,12 +65,18 @@ class Binding:
         result = await self._web.database.write(lambda tx: self._bind(tx, visit, form, webauthn))
         if isinstance(result, Wrong):
             return self.page(visit, form.get(PERMIT, ""), result)
-        await announcing.post(self._web.mail, factors.letter(visit.owner, ProofMethod.PASSKEY))
+        since = self._web.factor_rules.counts_from(visit.session, visit.now)
+        late = since if since > visit.now else None
+        await announcing.post(self._web.mail, factors.letter(visit.owner, ProofMethod.PASSKEY, late))
         if visit.has_action:
             return go(visit.page_before)  # the new passkey signs it there
         if result:
             return shown_once(self._pages, "passkey_bound", result)
         return self._pages.message("passkey_bound", status=Status.ALLOWED)
+
+    def _may_bind(self, tx: Transaction, visit: Visit, form: dict[str, str]) -> bool:
+        first = visit.may_bind_first(self._web.factor_rules)
+        return factors.may_bind(tx, visit.identity, form.get(PERMIT, ""), visit.now, spend=False, first=first)
 
     def _fresh(self, visit: Visit) -> WebAuthn:
         if self._web.webauthn is None:
@@ -81,8 +87,9 @@ class Binding:
 
     def _bind(self, tx: Transaction, visit: Visit, form: dict[str, str], webauthn: WebAuthn) -> Wrong | tuple[str, ...]:
         first = not factors.of_person(tx, visit.identity)
-        if not factors.may_bind(tx, visit.identity, form.get(PERMIT, ""), visit.now, spend=False):
+        if not self._may_bind(tx, visit, form):
             raise NotAllowed("a further factor takes one that is there", code="factor.no_permit")
+        counts_from = self._web.factor_rules.counts_from(visit.session, visit.now)
         result = passkeys.bind(
             tx,
             webauthn,
@@ -91,6 +98,7 @@ class Binding:
             response=form.get(CREDENTIAL, ""),
             name=form.get("name", ""),
             now=visit.now,
+            counts_from=counts_from,
         )
         scribe = scribe_of(visit.owner, visit.now)
         if not isinstance(result, Passkey):
@@ -100,6 +108,7 @@ class Binding:
             tx.interactions.take(form.get(PERMIT, ""), now=visit.now)
             factors.tell(tx, visit.owner, Told.BOUND, ProofMethod.PASSKEY, visit.now)
         factors.forget_unconfirmed(tx, visit.identity)
+        visit.use_voucher(tx)
         tx.audit.append(scribe.event(EventType.AUTHENTICATOR_BOUND, decision="allow", code=ProofMethod.PASSKEY.value))
         if visit.has_action:
             return ()

@@ -13,7 +13,7 @@ from adapters.web.visitors import Visit
 from bot.domain.cards import Status
 from bot.domain.proof import ProofMethod
 from bot.ports.database import Transaction
-from bot.services import first_administrator, further_accounts, step_up
+from bot.services import factors, first_administrator, further_accounts
 
 log = structlog.get_logger("doorward.web")
 
@@ -54,7 +54,9 @@ class Claiming:
         scribe, handle = scribe_of(visit.owner, visit.now), visit.handle()
         first_administrator.take_turn(tx, visit.now)
         first_administrator.look(tx, handle, visit.now)
-        refused = further_accounts.check_code(tx, visit.identity, f"Person::{visit.identity.key}", code, scribe)
+        refused = further_accounts.check_code(
+            tx, visit.identity, f"Person::{visit.identity.key}", code, scribe, too_new_as_well=True
+        )
         if refused is not None:
             return "", Wrong(refusal=refused.refusal, tries_left=refused.tries_left)
         return first_administrator.claim(tx, handle, visit.identity, scribe), None
@@ -94,4 +96,5 @@ def _path(visit: Visit) -> str:
 
 
 def _has_codes(tx: Transaction, visit: Visit) -> bool:
-    return any(item.method is ProofMethod.TOTP for item in step_up.usable(tx, visit.identity))
+    own = factors.of_person(tx, visit.identity)
+    return any(item.method is ProofMethod.TOTP and not item.disabled for item in own)

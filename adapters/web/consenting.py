@@ -23,6 +23,7 @@ from bot.domain.proof import ConsentKind, ProofMethod
 from bot.domain.proposal import Proposal, ProposalState
 from bot.errors import HandleSpent, Malformed
 from bot.ports.database import Transaction
+from bot.texts.formats import moment
 
 VIEW = "/view/"
 
@@ -48,7 +49,15 @@ class Consenting:
             found = await self._find(visit)
         except OtherPerson as error:
             return await self._signing_in.turn_away(visit, f"/consent/{handle}", error)
-        return self.enrol_first(visit, found) if found.needs_enrolment else self._page(visit, found)
+        return self._not_yet(visit, found) if found.needs_enrolment else self._page(visit, found)
+
+    def _not_yet(self, visit: Visit, found: Asked) -> Response:
+        """Nothing gives a factor that counts: one is set up first, or there is one that is too new."""
+        if found.counts_from is None:
+            return self.enrol_first(visit, found)
+        at = moment(found.counts_from, visit.owner.timezone, self._pages.voice.language)
+        back_url = chat_link(self._web.teams_bot, found.proposal.channel)
+        return self._pages.message("too_new", status=Status.WAITING, back_url=back_url, at=at)
 
     async def _find(self, visit: Visit) -> Asked:
         return await self._web.database.read(lambda tx: self.look(tx, visit))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import segno
@@ -15,6 +16,7 @@ from adapters.web.recovering import shown_once
 from adapters.web.scribes import scribe_of
 from adapters.web.signing_in import SigningIn
 from adapters.web.visitors import Visit
+from adapters.web.vouching import Vouching
 from bot.domain.cards import Status
 from bot.domain.proof import ProofMethod
 from bot.domain.totp import provisioning_uri
@@ -30,11 +32,12 @@ QR_SCALE = 4
 class Enrolling:
     """Shows a new key once, only after a fresh company sign-in."""
 
-    def __init__(self, pages: Pages, signing_in: SigningIn, consenting: Consenting) -> None:
+    def __init__(self, pages: Pages, signing_in: SigningIn, consenting: Consenting, vouching: Vouching) -> None:
         self._pages = pages
         self._web = pages.web
         self._signing_in = signing_in
         self._consenting = consenting
+        self._vouching = vouching
 
     async def begin(self, visit: Visit, form: dict[str, str]) -> Response:
         """Make a key and show it, this once."""
@@ -43,17 +46,24 @@ class Enrolling:
             return go(back)
         if not visit.is_fresh:
             return go(await self._signing_in.again(visit, back, afresh=True))
+        if not await self._web.database.read(lambda tx: self._may(tx, visit)):
+            return self._vouching.page(visit)
         found, enrolment = await self._web.database.write(lambda tx: self._begin(tx, visit))
         if enrolment is None:
-            usable = await self._web.database.read(lambda tx: step_up.usable(tx, visit.identity))
-            if not usable:
+            own = await self._web.database.read(lambda tx: factors.of_person(tx, visit.identity))
+            if all(factor.disabled for factor in own):
                 raise NotAllowed("the authenticator is disabled", code="totp.disabled")
             return go(back)
         return self.new_key(visit, found, enrolment)
 
+    def _may(self, tx: Transaction, visit: Visit) -> bool:
+        """Whether the sign-in is good for a first factor; a further one stands on what is there."""
+        return visit.may_bind_first(self._web.factor_rules) or bool(factors.of_person(tx, visit.identity))
+
     def _begin(self, tx: Transaction, visit: Visit) -> tuple[Asked | None, Enrolment | None]:
         found = self._asked(tx, visit)
-        if not factors.may_bind(tx, visit.identity, "", visit.now, spend=False):
+        first = visit.may_bind_first(self._web.factor_rules)
+        if not factors.may_bind(tx, visit.identity, "", visit.now, spend=False, first=first):
             return found, None  # a further factor takes a proof by one that is there
         return found, step_up.begin_enrolment(tx, visit.identity, visit.now)
 
@@ -70,21 +80,30 @@ class Enrolling:
         found, result = await self._web.database.write(lambda tx: self._take(tx, visit, form.get("code", "")))
         if isinstance(result, Wrong):
             return self._again(visit, found, result)
-        await announcing.post(self._web.mail, factors.letter(visit.owner, ProofMethod.TOTP))
+        await announcing.post(self._web.mail, factors.letter(visit.owner, ProofMethod.TOTP, self._late(visit)))
         if found is not None:
             return await self._consenting.run(visit, found.proposal)
         if result:
             return shown_once(self._pages, "enrolled", result)
         return self._pages.message("enrolled", status=Status.ALLOWED)
 
+    def _late(self, visit: Visit) -> datetime | None:
+        """From when what is bound now counts; None where that is at once."""
+        since = self._web.factor_rules.counts_from(visit.session, visit.now)
+        return since if since > visit.now else None
+
     def _take(self, tx: Transaction, visit: Visit, code: str) -> tuple[Asked | None, Wrong | tuple[str, ...]]:
         found = self._asked(tx, visit)
         first = not factors.of_person(tx, visit.identity)
+        if first and not visit.may_bind_first(self._web.factor_rules):
+            raise NotAllowed("the sign-in shows one factor alone", code="factor.sign_in")
         # A chat session that ended meanwhile leaves nothing to bind a reading to; the authenticator is bound anyway.
         signs = found if found is not None and not found.session_ended else None
-        wrong = take_first_code(tx, visit, code, asked=signs)
+        counts_from = self._web.factor_rules.counts_from(visit.session, visit.now)
+        wrong = take_first_code(tx, visit, code, asked=signs, counts_from=counts_from)
         if wrong is not None:
             return found, wrong
+        visit.use_voucher(tx)
         if not first:
             factors.tell(tx, visit.owner, Told.BOUND, ProofMethod.TOTP, visit.now)
         if found is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from starlette.responses import Response
 
 from adapters.web.binding import Binding
@@ -13,6 +15,8 @@ from adapters.web.recovering import RECOVER, shown_once
 from adapters.web.scribes import scribe_of
 from adapters.web.signing_in import SigningIn
 from adapters.web.visitors import OWN_PAGE, Visit
+from adapters.web.vouching import Vouching
+from bot.domain.assurance import counts
 from bot.domain.audit import EventType
 from bot.domain.cards import Status
 from bot.domain.passkey import Passkey
@@ -30,12 +34,15 @@ VERBS = ("remove", "passkey", "app", "recovery")
 class OwnFactors:
     """Lists, and changes on proof."""
 
-    def __init__(self, pages: Pages, signing_in: SigningIn, enrolling: Enrolling, binding: Binding) -> None:
+    def __init__(
+        self, pages: Pages, signing_in: SigningIn, enrolling: Enrolling, binding: Binding, vouching: Vouching
+    ) -> None:
         self._pages = pages
         self._web = pages.web
         self._signing_in = signing_in
         self._enrolling = enrolling
         self._binding = binding
+        self._vouching = vouching
 
     async def show(self, visit: Visit) -> Response:
         """What this person has; the way to a first factor where that is nothing."""
@@ -83,6 +90,7 @@ class OwnFactors:
             "added": moment(factor.created_at, timezone, language),
             "used": "" if used is None else moment(used, timezone, language),
             "disabled": factor.disabled,
+            "counts_from": "" if counts(factor.counts_from, visit.now) else _at(factor.counts_from, timezone, language),
         }
 
     def _name(self, factor: Factor) -> str:
@@ -104,11 +112,13 @@ class OwnFactors:
         own = await self._web.database.read(lambda tx: factors.of_person(tx, visit.identity))
         if own:
             return self._ask(visit, change, own)
+        if not visit.may_bind_first(self._web.factor_rules):
+            return self._vouching.page(visit)
         return self._binding.page(visit) if change.verb == "passkey" else go(OWN_PAGE)
 
     def _ask(self, visit: Visit, change: Change, own: tuple[Factor, ...], wrong: Wrong | None = None) -> Response:
         say = self._pages.voice.say
-        methods = _methods(own)
+        methods = _methods(own, visit.now)
         target = next((self._name(factor) for factor in own if factor.id == change.target), "")
         with_passkey = ProofMethod.PASSKEY in methods and self._web.webauthn is not None
         return self._pages.form(
@@ -155,7 +165,12 @@ class OwnFactors:
         self, tx: Transaction, visit: Visit, change: Change, form: dict[str, str]
     ) -> tuple[tuple[Factor, ...], Wrong | Enrolment | tuple[str, ...] | str]:
         own = factors.of_person(tx, visit.identity)
-        signing = Signing(digest=change.digest(visit.identity), methods=_methods(own), action=f"factor.{change.verb}")
+        signing = Signing(
+            digest=change.digest(visit.identity),
+            methods=_methods(own, visit.now),
+            action=f"factor.{change.verb}",
+            too_new_as_well=not step_up.counting(own, visit.now),
+        )
         given = take_factor(tx, visit, form, signing=signing, webauthn=self._web.webauthn)
         if isinstance(given, Wrong):
             return own, given
@@ -187,8 +202,12 @@ class OwnFactors:
         return ""
 
 
-def _methods(own: tuple[Factor, ...]) -> frozenset[ProofMethod]:
-    return frozenset(factor.method for factor in own if not factor.disabled)
+def _methods(own: tuple[Factor, ...], now: datetime) -> frozenset[ProofMethod]:
+    return frozenset(factor.method for factor in factors.that_change(own, now))
+
+
+def _at(when: datetime | None, timezone: str, language: str) -> str:
+    return "" if when is None else moment(when, timezone, language)
 
 
 def _change_of(form: dict[str, str]) -> Change:

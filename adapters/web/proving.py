@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from adapters.web.asked import Asked
 from adapters.web.scribes import scribe_of
 from adapters.web.visitors import Visit
+from bot.domain.assurance import counts
 from bot.domain.audit import EventType
 from bot.domain.passkey import Passkey
 from bot.domain.proof import ProofMethod
@@ -20,6 +22,8 @@ from bot.texts.sentences import Voice
 
 STATUS = {
     CodeRefusal.WRONG: 422,
+    CodeRefusal.CHAT_CLOSED: 403,
+    CodeRefusal.TOO_NEW: 403,
     CodeRefusal.THROTTLED: 429,
     CodeRefusal.DISABLED: 403,
     CodeRefusal.NO_AUTHENTICATOR: 403,
@@ -59,6 +63,8 @@ class Signing:
     """The kinds of factor that count for it."""
     action: str = ""
     resource: str = ""
+    too_new_as_well: bool = False
+    """For a change among factors of which none counts yet."""
 
 
 def signing_of(asked: Asked) -> Signing:
@@ -89,26 +95,39 @@ def take_factor(
         return wrong or ProofMethod.PASSKEY
     if ProofMethod.TOTP not in signing.methods:
         return _refused(tx, visit, signing, CodeRefusal.NO_AUTHENTICATOR)
-    wrong = _code(tx, visit, form.get("code", ""), signing, enrolling=False)
+    wrong = _code(tx, visit, form.get("code", ""), signing)
     return wrong or ProofMethod.TOTP
 
 
-def take_first_code(tx: Transaction, visit: Visit, code: str, *, asked: Asked | None) -> Wrong | None:
-    """Confirm a new authenticator app by its first code, which signs what waits, too."""
+def take_first_code(
+    tx: Transaction, visit: Visit, code: str, *, asked: Asked | None, counts_from: datetime
+) -> Wrong | None:
+    """Confirm a new authenticator app by its first code, which signs what waits, too, where it counts at once."""
     signing = Signing(digest="", methods=frozenset()) if asked is None else signing_of(asked)
-    wrong = _code(tx, visit, code, signing, enrolling=True)
+    wrong = _code(tx, visit, code, signing, counts_from=counts_from)
     if wrong is not None:
         return wrong
     scribe = scribe_of(visit.owner, visit.now)
     tx.audit.append(scribe.event(EventType.AUTHENTICATOR_BOUND, decision="allow", code=ProofMethod.TOTP.value))
-    if asked is not None:
+    if asked is not None and counts(counts_from, visit.now):
         _give(tx, visit, asked, ProofMethod.TOTP)
     return None
 
 
-def _code(tx: Transaction, visit: Visit, code: str, signing: Signing, *, enrolling: bool) -> Wrong | None:
+def _code(
+    tx: Transaction, visit: Visit, code: str, signing: Signing, *, counts_from: datetime | None = None
+) -> Wrong | None:
     """A refusal is a value, so that the attempt that was counted stays counted."""
-    result = step_up.check_code(tx, visit.identity, code, path=CodePath.PAGE, now=visit.now, enrolling=enrolling)
+    result = step_up.check_code(
+        tx,
+        visit.identity,
+        code,
+        path=CodePath.PAGE,
+        now=visit.now,
+        enrolling=counts_from is not None,
+        too_new_as_well=signing.too_new_as_well,
+        counts_from=counts_from,
+    )
     if not isinstance(result, CodeRefusal):
         return None
     left = throttling.codes_left(tx, visit.identity.key, CodePath.PAGE.value, visit.now)
@@ -126,6 +145,7 @@ def _passkey(
         response=form[CREDENTIAL],
         signs=signing.digest,
         now=visit.now,
+        too_new_as_well=signing.too_new_as_well,
     )
     return None if isinstance(result, Passkey) else _refused(tx, visit, signing, result)
 

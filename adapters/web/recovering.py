@@ -62,5 +62,7 @@ class Recovering:
         tx.audit.append(scribe.event(EventType.RECOVERY_CODE_USED, decision="allow"))
         factors.remove_all(tx, visit.identity, scribe)
         factors.end_others(tx, visit.identity, visit.session, scribe)
+        if visit.session is not None:
+            factors.vouch(tx, visit.session)
         factors.tell(tx, visit.owner, Told.RECOVERED, None, visit.now)
         return None

@@ -28,6 +28,7 @@ from adapters.web.site import Web
 from adapters.web.templating import STATIC
 from adapters.web.viewing import Viewing
 from adapters.web.visitors import OWN_PAGE
+from adapters.web.vouching import Vouching
 
 STATIC_SECONDS = 300
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -66,9 +67,10 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
     signing_in = SigningIn(pages)
     viewing = Viewing(pages, signing_in)
     consenting = Consenting(pages, signing_in, viewing)
-    enrolling = Enrolling(pages, signing_in, consenting)
+    vouching = Vouching(pages, signing_in)
+    enrolling = Enrolling(pages, signing_in, consenting, vouching)
     binding = Binding(pages, signing_in)
-    own_factors = OwnFactors(pages, signing_in, enrolling, binding)
+    own_factors = OwnFactors(pages, signing_in, enrolling, binding, vouching)
     recovering = Recovering(pages, signing_in)
     claiming = Claiming(pages, signing_in)
     ready = Ready(web.checks)
@@ -93,6 +95,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         "/change/confirm": own_factors.confirm,
         "/change/options": own_factors.options,
         "/confirm": enrolling.confirm,
+        "/vouch": vouching.take,
         "": enrolling.begin,
     }
     taken = {

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.domain.answer import Answer
+from bot.domain.assurance import FactorRules
 from bot.domain.identity import ChannelIdentity
 from bot.domain.messages import IncomingMessage
 from bot.domain.session import SessionLimits
@@ -62,6 +63,7 @@ class Web:
     """How a chat account is called on the naming pages; its id where nothing is given."""
     teams_bot: str = ""
     """The bot's id in Teams, for the link back to its conversation."""
+    factor_rules: FactorRules = field(default_factory=FactorRules)
     webauthn: WebAuthn | None = None
     """None where passkeys cannot be used at our address."""
     checks: Mapping[str, Check] = field(default_factory=dict)

@@ -10,12 +10,13 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from starlette.requests import Request
 
 from adapters.web.cookies import BrowserCookie, new_browser_id
+from bot.domain.assurance import FactorRules
 from bot.domain.identity import LinkedIdentity, Person
 from bot.domain.session import BrowserSession
 from bot.errors import NotAllowed, TooMany
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
-from bot.services import throttling
+from bot.services import factors, throttling
 
 OWN_PAGE = "/enrol"
 FRESH = timedelta(minutes=15)
@@ -59,6 +60,15 @@ class Visit:
         """Whether the company sign-in is fresh enough to bind an authenticator (OWASP ASVS 7.5.1)."""
         signed_in = None if self.session is None else self.session.auth_time
         return signed_in is not None and self.now - signed_in <= FRESH
+
+    def may_bind_first(self, rules: FactorRules) -> bool:
+        """Whether the sign-in is good for a first factor."""
+        return self.session is not None and rules.may_bind_first(self.session)
+
+    def use_voucher(self, tx: Transaction) -> None:
+        """What stood in for a second factor at sign-in was used up by one binding."""
+        if self.session is not None and self.session.vouched:
+            factors.vouch(tx, self.session, yes=False)
 
     @property
     def has_action(self) -> bool:

@@ -12,6 +12,7 @@ from bot.capabilities.model import Effect, Systems
 from bot.capabilities.performing import Performing
 from bot.capabilities.reconciling import Reconciling
 from bot.capabilities.starting import Starting
+from bot.domain.assurance import FactorRules
 from bot.domain.identity import Platform
 from bot.domain.notice import WorkingHours
 from bot.domain.rollout import Rollout
@@ -96,6 +97,7 @@ class Outside:
     """When people may be called who have not chosen."""
     key_keeper: KeyKeeper | None = None
     """None where keys live in memory only (the demonstration)."""
+    factor_rules: FactorRules = field(default_factory=FactorRules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

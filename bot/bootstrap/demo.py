@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -33,6 +34,7 @@ from bot.bootstrap.pages import pages
 from bot.bootstrap.refusals import DEMO_MARK, refuse_real_parts
 from bot.bootstrap.shell_setup import rollout
 from bot.capabilities.model import Systems
+from bot.domain.assurance import FactorRules
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.notice import ALWAYS
@@ -154,6 +156,7 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
             webauthn=relying_party(origin),
             rollout=rollout(settings),
             hours=ALWAYS,
+            factor_rules=FactorRules(delay=timedelta(0), first_on_password=True),
         )
     )
     ticker = Ticker(core.jobs)

@@ -1,11 +1,12 @@
-"""The limits of sessions, from the settings."""
+"""The limits of sessions and the rules of factors, from the settings."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+from bot.domain.assurance import FactorRules
 from bot.domain.session import SessionLimits
-from bot.settings.people import SessionSettings
+from bot.settings.people import Factors, SessionSettings
 
 
 def session_limits(given: SessionSettings) -> SessionLimits:
@@ -18,4 +19,14 @@ def session_limits(given: SessionSettings) -> SessionLimits:
             idle=min(idle, timedelta(seconds=given.administrator_idle_seconds)),
             absolute=min(absolute, timedelta(seconds=given.administrator_absolute_seconds)),
         ),
+    )
+
+
+def factor_rules(given: Factors) -> FactorRules:
+    """How factors are bound."""
+    return FactorRules(
+        delay=timedelta(seconds=given.delay_seconds),
+        first_on_password=given.first_on_password,
+        multi_factor_acr=frozenset(given.multi_factor_acr),
+        phishing_resistant_acr=frozenset(given.phishing_resistant_acr),
     )

@@ -35,6 +35,7 @@ def pages(
             development=development,
             csrf_key=outside.csrf_key,
             webauthn=outside.webauthn,
+            factor_rules=outside.factor_rules,
             providers=providers,
             resume=core.ingress.resume,
             rejected=rejected,

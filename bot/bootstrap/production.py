@@ -20,7 +20,7 @@ from bot.bootstrap.chats import Chat, slack_chat, teams_chat
 from bot.bootstrap.core import Core, Outside, SystemClock, compose
 from bot.bootstrap.directories import directory_routes
 from bot.bootstrap.keys import keeper, live_keys
-from bot.bootstrap.limits import session_limits
+from bot.bootstrap.limits import factor_rules, session_limits
 from bot.bootstrap.pages import pages
 from bot.bootstrap.providers import identity_provider
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
@@ -142,6 +142,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         silent=teams_single_sign_on(settings, providers),
         rollout=rollout(settings),
         hours=working_hours(settings),
+        factor_rules=factor_rules(settings.factors),
     )
     return outside, chats
 

@@ -76,6 +76,7 @@ def problems(settings: Settings) -> Iterator[str]:
     # (3): production
     if settings.environment is Environment.PRODUCTION:
         yield from _in_production(settings)
+        yield from _factors(settings)
 
 
 def _slack(slack: Slack) -> Iterator[str]:
@@ -183,6 +184,11 @@ def _in_production(settings: Settings) -> Iterator[str]:
     for system, kind in (("HR", settings.hr.kind), ("CRM", settings.crm.kind)):
         if kind is SystemKind.DEMO:
             yield f"DOORWARD_{system}__KIND is demo: made-up people; connect the company's own system"
+
+
+def _factors(settings: Settings) -> Iterator[str]:
+    if settings.factors.first_on_password:
+        yield "DOORWARD_FACTORS__FIRST_ON_PASSWORD is on: whoever has a password could bind a second factor; unset it"
 
 
 def _stand_in_provider(name: str, idp: Idp) -> Iterator[str]:

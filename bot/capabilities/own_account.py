@@ -8,7 +8,7 @@ from bot.domain.audit import AuditRecord, EventType
 from bot.domain.cards import ActionStyle, Card, Fact, Status
 from bot.domain.intent import Intent, Origin
 from bot.ports.connectors import NotFound
-from bot.services import step_up
+from bot.services import factors
 from bot.services.audit_trail import Scribe
 from bot.services.people import identity_from_key
 from bot.services.unlinking import unlink
@@ -72,7 +72,7 @@ def my_data(local: Local, acting: Acting) -> Result:
     counts = (
         (say("account.chat_accounts"), len(tx.links.of_identity(identity))),
         (say("account.kept.sessions"), len(tx.sessions.of_identity(identity))),
-        (say("account.kept.authenticators"), len(step_up.usable(tx, identity))),
+        (say("account.kept.authenticators"), len(factors.of_person(tx, identity))),
         (say("account.kept.roles"), len(tx.roles.of_identity(identity))),
         (say("account.kept.tokens"), 0 if tx.tokens.load(identity) is None else 1),
     )

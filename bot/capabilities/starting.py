@@ -135,7 +135,9 @@ class Starting:
             idp_checked_at=standing.person.idp_checked_at,
             platform=message.place.platform,
             place=message.place.kind,
-            authenticators=await self.database.read(lambda tx: step_up.usable(tx, principal.identity)),
+            authenticators=await self.database.read(
+                lambda tx: step_up.usable(tx, principal.identity, self.clock.now())
+            ),
         )
         return turn
 
@@ -156,7 +158,7 @@ class Starting:
         assert turn.standing is not None
         assert turn.standing.session is not None
         identity = turn.person.identity
-        factors = await self.database.read(lambda tx: step_up.usable(tx, identity))
+        factors = await self.database.read(lambda tx: step_up.usable(tx, identity, turn.now))
         titled = [BY_NAME[name] for name in THINGS if name in BY_NAME]
         may = self._may(turn, [*titled, BY_NAME["waiting"]])
         return Beginning(

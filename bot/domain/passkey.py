@@ -26,6 +26,8 @@ class Passkey:
     transports: tuple[str, ...]
     created_at: datetime
     last_used_at: datetime | None = None
+    counts_from: datetime | None = None
+    """Before this it satisfies nothing."""
 
     @property
     def method(self) -> ProofMethod:

@@ -60,3 +60,7 @@ class Authenticator:
     failures: int
     """Consecutive failures; at a hundred the authenticator is disabled (NIST SP 800-63B-4 §3.2.2)."""
     disabled: bool
+    counts_from: datetime | None = None
+    """Before this it satisfies nothing."""
+    chat_failures: int = 0
+    """Those of the failures that came from the chat, since the last code that was right."""

@@ -90,3 +90,6 @@ class BrowserSession:
     until: datetime
     auth_time: datetime | None = None
     amr: tuple[str, ...] = ()
+    acr: str | None = None
+    vouched: bool = False
+    """Two administrators, or a recovery code, stand in for what the sign-in did not show; used up by one binding."""

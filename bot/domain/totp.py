@@ -11,6 +11,8 @@ STEP_SECONDS = 30
 DIGITS = 6
 WINDOW_STEPS = 1
 """One step to either side. RFC 6238 §5.2 recommends one of delay; accepting one ahead is our documented deviation."""
+MAX_CHAT_FAILURES = 5
+"""Wrong codes from a chat account, after which only our page takes one: whoever holds the chat switches nothing off."""
 MAX_CONSECUTIVE_FAILURES = 100
 """NIST SP 800-63B-4 §3.2.2: disabled at the latest here."""
 SEED_CHARACTERS = 32

@@ -113,12 +113,15 @@ class AuthenticatorStore(Protocol):
         """The shared secret. Raises `IntegrityAlarm`."""
         ...
 
-    def count_attempt(self, authenticator_id: str) -> Authenticator:
+    def count_attempt(self, authenticator_id: str, *, from_chat: bool = False) -> Authenticator:
         """Count a failure before the check (atomically); the row as it is then, disabled at the limit."""
         ...
 
-    def accept(self, authenticator_id: str, *, step: int, now: datetime) -> bool:
-        """Set `last_step` if it grows, reset failures, confirm: one conditional update; whether it did."""
+    def accept(self, authenticator_id: str, *, step: int, now: datetime, counts_from: datetime | None = None) -> bool:
+        """Set `last_step` if it grows, reset failures, confirm: one conditional update; whether it did.
+
+        A confirmation notes from when it counts; later uses leave that as it is.
+        """
         ...
 
     def remove(self, authenticator_id: str) -> bool:
@@ -143,6 +146,21 @@ class PasskeyStore(Protocol):
 
     def remove(self, passkey_id: str) -> bool:
         """Unbind; whether there was one."""
+        ...
+
+
+class EnrolmentCodeStore(Protocol):
+    """Halves of enrolment codes, as keyed hashes. Rows carry a MAC."""
+
+    def give(self, identity: LinkedIdentity, half: str, *, by: LinkedIdentity, until: datetime) -> None:
+        """Keep a half from this administrator; an earlier one of theirs for this person no longer counts."""
+        ...
+
+    def spend(self, identity: LinkedIdentity, halves: tuple[str, str], *, now: datetime) -> tuple[str, str] | None:
+        """Use up two halves for this person; who gave them, or None where they are not two of theirs, in time, by two.
+
+        Raises `IntegrityAlarm`.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from bot.ports.approval_stores import ApprovalStore, SubstitutionStore
 from bot.ports.consent_stores import (
     AuthenticatorStore,
+    EnrolmentCodeStore,
     InteractionStore,
     PasskeyStore,
     PendingStore,
@@ -55,6 +56,7 @@ class Transaction(Protocol):
     authenticators: AuthenticatorStore
     passkeys: PasskeyStore
     recovery_codes: RecoveryCodeStore
+    enrolment_codes: EnrolmentCodeStore
     effects: EffectStore
     audit: AuditStore
     outbox: OutboxStore

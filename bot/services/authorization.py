@@ -145,6 +145,9 @@ class Circumstances:
     place: PlaceKind | None
     """None on our own pages."""
     authenticators: tuple[Factor, ...]
+    """Those that can give a proof now."""
+    waiting: tuple[Factor, ...] = ()
+    """Those that do not count yet."""
     src_ip: str | None = None
     on_behalf_of: Behalf | None = None
     """For whom this person would decide, where it is not for themselves."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.domain.assurance import counts
 from bot.domain.audit import EventType
 from bot.domain.cards import Audience, Card, Reply, Status
 from bot.domain.identity import LinkedIdentity, Person
@@ -26,6 +27,7 @@ from bot.ports.database import Transaction
 from bot.ports.mail import Letter
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import direct_place
+from bot.texts.formats import moment
 from bot.texts.sentences import voice
 
 Factor = Authenticator | Passkey
@@ -38,6 +40,8 @@ class Told(StrEnum):
     """What the owner is told of."""
 
     BOUND = "bound"
+    FAILED = "failed"
+    OFF = "off"
     RECOVERED = "recovered"
     REMOVED = "removed"
 
@@ -92,11 +96,43 @@ def permit(tx: Transaction, identity: LinkedIdentity, now: datetime) -> str:
     return tx.interactions.create(Interaction(kind=PERMIT, payload={}, audience=identity.key, until=until))
 
 
-def may_bind(tx: Transaction, identity: LinkedIdentity, permit_handle: str, now: datetime, *, spend: bool) -> bool:
-    """Whether this person may bind a factor now: they have none, or hold a permit, which is then used up."""
+def that_change(own: tuple[Factor, ...], now: datetime) -> tuple[Factor, ...]:
+    """Those of a person's factors that a change among them may be signed with.
+
+    A factor that does not count yet changes nothing where another one does: whoever slipped one in cannot throw out the
+    owner's. Where none counts, each may, since all of them stand on the same sign-ins.
+    """
+    usable = tuple(factor for factor in own if not factor.disabled)
+    return tuple(factor for factor in usable if counts(factor.counts_from, now)) or usable
+
+
+def next_to_count(own: tuple[Factor, ...], now: datetime) -> datetime | None:
+    """When the next factor begins to count; None where all do."""
+    return min((one.counts_from for one in own if one.counts_from and not counts(one.counts_from, now)), default=None)
+
+
+def vouch(tx: Transaction, session: BrowserSession, *, yes: bool = True) -> None:
+    """Note that something else stands in for a second factor at sign-in; or that this was used up."""
+    tx.browsers.end(session.id)
+    tx.browsers.open(replace(session, vouched=yes))
+
+
+def may_bind(
+    tx: Transaction,
+    identity: LinkedIdentity,
+    permit_handle: str,
+    now: datetime,
+    *,
+    spend: bool,
+    first: bool = True,
+) -> bool:
+    """Whether this person may bind a factor now: they have none, or hold a permit, which is then used up.
+
+    `first` says whether their sign-in is good for a first one (`FactorRules.may_bind_first`). Raises `IntegrityAlarm`.
+    """
     if not of_person(tx, identity):
         check_complete(tx, identity)
-        return True
+        return first
     found = tx.interactions.find(permit_handle, now=now) if permit_handle else None
     if found is None or found.kind != PERMIT or found.audience != identity.key:
         return False
@@ -141,14 +177,17 @@ def end_others(tx: Transaction, identity: LinkedIdentity, kept: BrowserSession |
         tx.audit.append(scribe.event(EventType.SESSION_ENDED, code="factor.changed"))
 
 
-def letter(owner: Person, method: ProofMethod) -> Letter | None:
+def letter(owner: Person, method: ProofMethod, counts_from: datetime | None = None) -> Letter | None:
     """The notice to the company mailbox that a factor was bound (ASVS 6.3.7); None where there is no mailbox."""
     if not owner.email:
         return None
     reader = voice(owner.locale)
     name = reader.say(f"factors.methods.{method.value}")
     subject = reader.say("factors.told.bound", factor=name)
-    return Letter(to=owner.email, subject=subject, text=f"{subject}\n\n{reader.say('factors.told.next')}\n")
+    told = [subject, reader.say("factors.told.next")]
+    if counts_from is not None:
+        told.insert(1, reader.say("factors.told.from", at=moment(counts_from, owner.timezone, reader.language)))
+    return Letter(to=owner.email, subject=subject, text="\n\n".join(told) + "\n")
 
 
 def tell(tx: Transaction, owner: Person, what: Told, method: ProofMethod | None, now: datetime) -> None:

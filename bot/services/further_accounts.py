@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.domain.audit import EventType
 from bot.domain.identity import ChannelIdentity, LinkedIdentity
@@ -27,24 +28,34 @@ def is_further(tx: Transaction, identity: LinkedIdentity, channel: ChannelIdenti
     return any(link.channel != channel for link in tx.links.of_identity(identity))
 
 
-def asks_for_code(tx: Transaction, identity: LinkedIdentity, channel: ChannelIdentity) -> bool:
+def asks_for_code(tx: Transaction, identity: LinkedIdentity, channel: ChannelIdentity, now: datetime) -> bool:
     """Whether linking this chat account takes a code.
 
     Raises `NotAllowed` where it takes one and nothing gives any: a company password alone links no second account.
     """
     if not is_further(tx, identity, channel):
         return False
-    if not any(item.method is ProofMethod.TOTP for item in step_up.usable(tx, identity)):
+    if not any(item.method is ProofMethod.TOTP for item in step_up.usable(tx, identity, now)):
         raise NotAllowed("no authenticator for a further chat account", code="link.factor_missing")
     return True
 
 
-def check_code(tx: Transaction, identity: LinkedIdentity, resource: str, code: str, scribe: Scribe) -> WrongCode | None:
+def check_code(
+    tx: Transaction,
+    identity: LinkedIdentity,
+    resource: str,
+    code: str,
+    scribe: Scribe,
+    *,
+    too_new_as_well: bool = False,
+) -> WrongCode | None:
     """Check a code typed on a page of ours about `resource`; why not, where it does not count.
 
     A refusal is a value, so that the attempt that was counted stays counted.
     """
-    result = step_up.check_code(tx, identity, code, path=CodePath.PAGE, now=scribe.time)
+    result = step_up.check_code(
+        tx, identity, code, path=CodePath.PAGE, now=scribe.time, too_new_as_well=too_new_as_well
+    )
     refused = isinstance(result, CodeRefusal)
     tx.audit.append(
         scribe.event(

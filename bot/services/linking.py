@@ -224,7 +224,9 @@ class Linking:
     async def _name(self, state: str, leg: Leg, channel: ChannelIdentity, sign_in: SignIn) -> Named:
         identity = identity_of(sign_in.claims)
         try:
-            with_code = await self._database.read(lambda tx: further_accounts.asks_for_code(tx, identity, channel))
+            with_code = await self._database.read(
+                lambda tx: further_accounts.asks_for_code(tx, identity, channel, self._clock.now())
+            )
         except NotAllowed as error:
             await self._refused(leg, error.code)
             raise
@@ -242,7 +244,9 @@ class Linking:
         if sign_in is None or channel is None:
             raise HandleSpent(code="leg.spent")
         identity = identity_of(sign_in.claims)
-        if await self._database.read(lambda tx: further_accounts.asks_for_code(tx, identity, channel)):
+        if await self._database.read(
+            lambda tx: further_accounts.asks_for_code(tx, identity, channel, self._clock.now())
+        ):
             scribe = self._scribe(leg, identity)
             wrong = await self._database.write(
                 lambda tx: further_accounts.check_code(tx, identity, channel.key, code, scribe)

@@ -3,7 +3,7 @@
 An assertion counts when all of this holds:
 
 (1) its ceremony was begun by this person, is five minutes old at the most, and is used once; it is used up first;
-(2) the credential it names is one of this person's own;
+(2) the credential it names is one of this person's own, and its delay is over (`assurance.FactorRules`);
 (3) the challenge it signs is SHA-256 over that ceremony's nonce and the digest of what is consented to now;
 (4) origin, relying party, presence, user verification and signature are right (WebAuthn §7.2);
 (5) the credential's counter went on, or never counted; storing it succeeds once among all replicas.
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.domain.assurance import counts
 from bot.domain.identity import LinkedIdentity
 from bot.domain.interaction import Interaction
 from bot.domain.passkey import NONCE_BYTES, Passkey, challenge_for
@@ -38,6 +39,7 @@ class PasskeyRefusal(StrEnum):
     COPIED = "passkey.copied"
     SPENT = "passkey.spent"
     TAKEN = "passkey.taken"
+    TOO_NEW = "passkey.too_new"
     UNKNOWN = "passkey.unknown"
     WRONG = "passkey.wrong"
 
@@ -73,8 +75,12 @@ def check(
     response: str,
     signs: str,
     now: datetime,
+    too_new_as_well: bool = False,
 ) -> Passkey | PasskeyRefusal:
-    """Check conditions (1) to (5) of this module; the passkey that signed, or why not."""
+    """Check conditions (1) to (5) of this module; the passkey that signed, or why not.
+
+    `too_new_as_well` is for a change among factors of which none counts yet.
+    """
     # Conditions 1 and 3 of the list above: another digest makes another challenge.
     challenge = _take(tx, identity, handle, signs, now)
     if challenge is None:
@@ -85,6 +91,8 @@ def check(
         passkey = next((item for item in tx.passkeys.of_identity(identity) if item.id == named), None)
         if passkey is None:
             return PasskeyRefusal.UNKNOWN
+        if not too_new_as_well and not counts(passkey.counts_from, now):
+            return PasskeyRefusal.TOO_NEW
         # Condition 4 of the list above.
         sign_count = webauthn.asserted(response, challenge=challenge, passkey=passkey)
     except NotProven:
@@ -104,6 +112,7 @@ def bind(
     response: str,
     name: str,
     now: datetime,
+    counts_from: datetime | None = None,
 ) -> Passkey | PasskeyRefusal:
     """Bind a new credential to this person; why not, where it cannot be (WebAuthn §7.1).
 
@@ -124,6 +133,7 @@ def bind(
         sign_count=made.sign_count,
         transports=made.transports,
         created_at=now,
+        counts_from=counts_from,
     )
     if len(tx.passkeys.of_identity(identity)) >= MAX_PASSKEYS or not tx.passkeys.insert(passkey):
         return PasskeyRefusal.TAKEN

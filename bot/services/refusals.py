@@ -58,6 +58,16 @@ def denied(voice: Voice, reason: str, capability: str, *, code: str = "") -> Ans
     return Answer(draft=Draft(card=card), code=f"deny.{code or reason}")
 
 
+def too_new(voice: Voice, at: str) -> Answer:
+    """A factor that does not count yet."""
+    card = Card(
+        headline=voice.say("consent.too_new.headline", at=at),
+        body=voice.say("consent.too_new.body"),
+        status=Status.DENIED,
+    )
+    return Answer(draft=Draft(card=card), code="factor.too_new")
+
+
 def failed(voice: Voice, code: str, reference: str) -> Answer:
     """Something did not work: what that means for the request, and what happens next."""
     key = code if voice.has(f"failed.{code}.headline") else "internal"

@@ -136,8 +136,10 @@ def open_browser(tx: Transaction, claims: VerifiedClaims | None, now: datetime) 
         identity=None if claims is None else identity_of(claims),
         opened_at=now,
         until=now + timedelta(seconds=BROWSER_SESSION_SECONDS),
+        # Without it nobody can say how old the sign-in is: what needs a fresh one asks for one (`max_age=0`).
         auth_time=None if claims is None else claims.auth_time,
         amr=() if claims is None else claims.amr,
+        acr=None if claims is None else claims.acr,
     )
     tx.browsers.open(session)
     return session

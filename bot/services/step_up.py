@@ -2,8 +2,10 @@
 
 A code counts when all of this holds:
 
-(1) the path (chat or page) has tries left for this person; the try is counted before anything is compared;
-(2) the person has a confirmed authenticator that is not disabled; the attempt is counted as a failure first;
+(1) the path (chat or page) has tries left for this person; the try is counted before anything is compared. After five
+    wrong codes from the chat only the page takes one, until one was right there;
+(2) the person has a confirmed authenticator that is not disabled, and whose delay is over (`assurance.FactorRules`);
+    the attempt is counted as a failure first;
 (3) the code is that of a time step inside the window, later than the last accepted one (RFC 6238 §5.2);
 (4) storing that step succeeds, which it does once among all replicas; it also clears the failures.
 
@@ -17,12 +19,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.domain.assurance import counts
 from bot.domain.identity import LinkedIdentity
 from bot.domain.proof import OWN_READING_SECONDS, PROOF_SECONDS, Authenticator, ConsentKind, Proof, ProofMethod
-from bot.domain.totp import accepted_step, new_seed
+from bot.domain.totp import MAX_CHAT_FAILURES, accepted_step, new_seed
 from bot.ports.database import Transaction
 from bot.services import factors, throttling
-from bot.services.factors import Factor
+from bot.services.factors import Factor, Told
 
 
 class CodePath(StrEnum):
@@ -35,9 +38,11 @@ class CodePath(StrEnum):
 class CodeRefusal(StrEnum):
     """Why a code did not count; the audit trail's code."""
 
+    CHAT_CLOSED = "totp.chat_closed"
     THROTTLED = "totp.throttled"
     NO_AUTHENTICATOR = "totp.none"
     DISABLED = "totp.disabled"
+    TOO_NEW = "totp.too_new"
     WRONG = "totp.wrong"
 
 
@@ -49,9 +54,14 @@ class Enrolment:
     seed: str
 
 
-def usable(tx: Transaction, identity: LinkedIdentity) -> tuple[Factor, ...]:
+def usable(tx: Transaction, identity: LinkedIdentity, now: datetime) -> tuple[Factor, ...]:
     """The factors that can give a proof now."""
-    return tuple(item for item in factors.of_person(tx, identity) if not item.disabled)
+    return counting(factors.of_person(tx, identity), now)
+
+
+def counting(own: tuple[Factor, ...], now: datetime) -> tuple[Factor, ...]:
+    """Those of a person's factors that can give a proof now."""
+    return tuple(item for item in own if not item.disabled and counts(item.counts_from, now))
 
 
 def begin_enrolment(tx: Transaction, identity: LinkedIdentity, now: datetime) -> Enrolment | None:
@@ -82,9 +92,21 @@ def begin_enrolment(tx: Transaction, identity: LinkedIdentity, now: datetime) ->
 
 
 def check_code(
-    tx: Transaction, identity: LinkedIdentity, code: str, *, path: CodePath, now: datetime, enrolling: bool = False
+    tx: Transaction,
+    identity: LinkedIdentity,
+    code: str,
+    *,
+    path: CodePath,
+    now: datetime,
+    enrolling: bool = False,
+    too_new_as_well: bool = False,
+    counts_from: datetime | None = None,
 ) -> Authenticator | CodeRefusal:
-    """Check conditions (1) to (4) of this module; the authenticator that the code is of, or why not."""
+    """Check conditions (1) to (4) of this module; the authenticator that the code is of, or why not.
+
+    With `enrolling` the code confirms a new one, which counts from `counts_from`. `too_new_as_well` is for what is not
+    an action: a change among factors of which none counts yet, and the claim of a link from the host.
+    """
     # Condition 1 of the list above.
     if not throttling.allows_code(tx, identity.key, path.value, now):
         return CodeRefusal.THROTTLED
@@ -99,18 +121,31 @@ def check_code(
     authenticator = candidates[0]
     if authenticator.disabled:
         return CodeRefusal.DISABLED
-    authenticator = tx.authenticators.count_attempt(authenticator.id)
+    if not too_new_as_well and not counts(authenticator.counts_from, now):
+        return CodeRefusal.TOO_NEW
+    if path is CodePath.CHAT and authenticator.chat_failures >= MAX_CHAT_FAILURES:
+        return CodeRefusal.CHAT_CLOSED
+    authenticator = tx.authenticators.count_attempt(authenticator.id, from_chat=path is CodePath.CHAT)
     if authenticator.disabled:
         return CodeRefusal.DISABLED
     # Condition 3 of the list above.
     step = accepted_step(tx.authenticators.seed(authenticator.id), code, now, last_step=authenticator.last_step)
     if step is None:
+        _warn(tx, authenticator, path, now)
         return CodeRefusal.WRONG
     # Condition 4 of the list above.
-    if not tx.authenticators.accept(authenticator.id, step=step, now=now):
+    if not tx.authenticators.accept(authenticator.id, step=step, now=now, counts_from=counts_from):
         return CodeRefusal.WRONG
     throttling.code_counted(tx, identity.key, path.value, now)
     return authenticator
+
+
+def _warn(tx: Transaction, authenticator: Authenticator, path: CodePath, now: datetime) -> None:
+    """Tell the owner where wrong codes have closed a path, or switched the authenticator off: once each."""
+    owner = tx.persons.find(authenticator.identity)
+    closed = throttling.codes_left(tx, authenticator.identity.key, path.value, now) == 0
+    if owner is not None and (closed or authenticator.disabled):
+        factors.tell(tx, owner, Told.OFF if authenticator.disabled else Told.FAILED, authenticator.method, now)
 
 
 def prove(

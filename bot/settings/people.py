@@ -20,6 +20,19 @@ class SessionSettings(Group):
     administrator_absolute_seconds: int = Field(default=14_400, ge=300, le=86_400)
 
 
+class Factors(Group):
+    """How second factors are bound."""
+
+    delay_seconds: int = Field(default=86_400, ge=0, le=2_592_000)
+    """A new one satisfies nothing for so long, unless the sign-in it was bound on resists phishing."""
+    first_on_password: bool = False
+    """A company sign-in that shows one factor alone is enough to bind a first one; never in production."""
+    multi_factor_acr: Listed = ()
+    """Values of `acr` by which the provider says that several factors were used, where `amr` does not say it."""
+    phishing_resistant_acr: Listed = ()
+    """Values of `acr` by which the provider says that the sign-in resists phishing."""
+
+
 def _named(value: object) -> object:
     """Pairs `issuer#subject`, and at most one `group:name`."""
     names = listed(value)

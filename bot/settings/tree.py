@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from bot.errors import Misconfigured
 from bot.settings.chats import Slack, Teams
 from bot.settings.directories import Idp, Scim, Signals
-from bot.settings.people import Bootstrap, Notices, Rollout, SessionSettings
+from bot.settings.people import Bootstrap, Factors, Notices, Rollout, SessionSettings
 from bot.settings.systems import Keys, Mail, System
 from bot.settings.values import DatedSecret, Group
 
@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     bootstrap: Bootstrap = Bootstrap()
     rollout: Rollout = Rollout()
     notices: Notices = Notices()
+    factors: Factors = Factors()
 
     @classmethod
     def settings_customise_sources(

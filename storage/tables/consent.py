@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, LargeBinary, Table
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table
 
 from storage.tables.metadata import (
     authority,
@@ -83,6 +83,8 @@ authenticators = Table(
     number("last_step"),
     number("failures"),
     number("disabled"),
+    optional_moment("counts_from"),
+    Column("chat_failures", BigInteger),
     *authority(),
     sqlite_with_rowid=False,
 )
@@ -99,6 +101,7 @@ passkeys = Table(
     text("transports"),
     moment("created_at"),
     optional_moment("last_used_at"),
+    optional_moment("counts_from"),
     *authority(),
     sqlite_with_rowid=False,
 )
@@ -115,3 +118,16 @@ recovery_codes = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_recovery_codes_identity", recovery_codes.c.identity)
+
+enrolment_codes = Table(
+    "enrolment_codes",
+    metadata,
+    key("id"),
+    text("identity"),
+    text("given_by"),
+    moment("until"),
+    *authority(),
+    sqlite_with_rowid=False,
+)
+"""Halves of enrolment codes, as keyed hashes; each from one administrator for one person."""
+Index("ix_enrolment_codes_identity", enrolment_codes.c.identity)

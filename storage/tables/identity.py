@@ -96,6 +96,8 @@ browser_sessions = Table(
     moment("until"),
     optional_moment("auth_time"),
     text("amr"),
+    optional_text("acr"),
+    Column("vouched", BigInteger),
     *authority(),
     sqlite_with_rowid=False,
 )

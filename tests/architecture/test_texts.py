@@ -22,6 +22,7 @@ from bot.domain.proof import ProofMethod
 from bot.domain.start import StartState
 from bot.ports.connectors import Conflict, ConflictReason, ConnectorError
 from bot.ports.crm import OpportunityStatus, Priority, TicketStatus
+from bot.services.enrolment_codes import EnrolmentRefusal
 from bot.services.factors import Told
 from bot.services.passkeys import PasskeyRefusal
 from bot.services.recovery import RecoveryRefusal
@@ -127,6 +128,7 @@ REQUIRED: dict[str, set[str]] = {
     "web.change.{}.sentence": _each("web.change.{}.sentence", VERBS),
     "web.change.{}.button": _each("web.change.{}.button", VERBS),
     "web.code.{}": _each("web.code.{}", CodeRefusal),
+    "web.enrolment.{}": _each("web.enrolment.{}", EnrolmentRefusal),
     "web.passkey.{}": _each("web.passkey.{}", PasskeyRefusal),
     "web.recovery.{}": _each("web.recovery.{}", RecoveryRefusal),
     "web.own_reading.{}": _each("web.own_reading.{}", READING_SETS),

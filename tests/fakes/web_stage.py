@@ -29,6 +29,7 @@ from adapters.web.routes import web_site
 from adapters.web.site import Check, Web
 from bot.bootstrap.core import Core, Outside, compose
 from bot.capabilities.model import Systems
+from bot.domain.assurance import FactorRules
 from bot.domain.audit import AuditRecord
 from bot.domain.cards import Card
 from bot.domain.identity import ChannelIdentity, Issuer, LinkedIdentity, Platform, Subject
@@ -52,6 +53,8 @@ from tests.fakes.openid_provider import CLIENT_ID, CLIENT_SECRET, FakeOpenIdProv
 
 HTTPS = "https://doorward.example"
 PROVIDER = "corp"
+AT_ONCE = FactorRules(delay=timedelta(0), first_on_password=True)
+"""So that these journeys are about something else."""
 _INPUT = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 _ACTION = re.compile(r'<form[^>]*?action="([^"]*)"')
 
@@ -354,6 +357,7 @@ async def web_stage(
             rejected=rejected,
             sign_in_origins=(provider.transport_url,),
             checks=checks or {},
+            factor_rules=AT_ONCE,
             demo=demo or {},
         )
         site = web_site(replace(web, **(extra or {})))

@@ -60,6 +60,7 @@ CHANGED = [
     ("DOORWARD_IDPS__COMPANY__STEP_UP_ACR_VALUES", "mfa"),
     ("DOORWARD_IDPS__COMPANY__PHISHING_RESISTANT_ACR_VALUES", "c2"),
     ("DOORWARD_PUBLIC_URL", "http://doorward.company.test"),
+    ("DOORWARD_FACTORS__FIRST_ON_PASSWORD", "true"),
     ("DOORWARD_HR__KIND", "demo"),
     ("DOORWARD_CRM__KIND", "demo"),
 ]

@@ -96,6 +96,10 @@ USES: dict[str, tuple[Use, ...]] = {
         lambda tx, now: tx.recovery_codes.left(JOHN),
         lambda tx, now: tx.recovery_codes.spend(JOHN, RECOVERY_CODE, now=now),
     ),
+    "enrolment_codes": (
+        lambda tx, now: tx.enrolment_codes.spend(JOHN, ("HALF-1", "HALF-2"), now=now),
+        lambda tx, now: tx.enrolment_codes.spend(JOHN, ("HALF-2", "HALF-1"), now=now),
+    ),
     "grants": (lambda tx, now: tx.effects.find("effect-1"),),
     "asked_requests": (
         lambda tx, now: tx.approvals.asked("Leave::L-1"),
@@ -137,6 +141,7 @@ LOOKED_UP = {
     "authenticators": ("id", "identity"),
     "passkeys": ("id", "identity"),
     "recovery_codes": ("id", "identity"),
+    "enrolment_codes": ("id",),
     "grants": ("id",),
     "installations": ("tenant", "enterprise"),
     "asked_requests": ("about", "owner", "state"),
@@ -162,6 +167,7 @@ def fill(tx: Transaction, now: datetime) -> None:
     tx.proofs.insert(a_proof(now))
     tx.authenticators.insert(an_authenticator(now), "SEED")
     tx.passkeys.insert(a_passkey(now))
+    tx.enrolment_codes.give(JOHN, "HALF-1", by=MIA, until=now + LIMITS.idle)
     tx.recovery_codes.renew(JOHN, [RECOVERY_CODE], now=now)
     tx.effects.intend(an_effect(now))
     tx.provisioned.insert(a_resource(now))

@@ -23,7 +23,6 @@ from bot.domain.assurance import counts
 from bot.domain.audit import AuditRecord, EventType
 from bot.domain.intent import Question
 from bot.domain.messages import IncomingMessage
-from bot.domain.proof import ProofMethod
 from bot.errors import AccountRevoked, DoorwardError, IntegrityAlarm, NotAllowed, ProviderUnavailable, Stale
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
@@ -37,10 +36,9 @@ from bot.services.delivery import Delivery
 from bot.services.facts_desk import NOT_KNOWN, FactsDesk
 from bot.services.revalidation import Revalidator
 from bot.services.standing_in import StandingIn
-from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, Wanted, conclude, end, event, slot_message
-from bot.texts.formats import moment
+from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, conclude, end, event, slot_message
 from bot.understanding.hearing import BUILT_IN, Hearing
-from policy.model import Decision, Deny, EnrolRequired, Permit, Reason
+from policy.model import Decision, Deny, Permit, Reason
 
 log = structlog.get_logger("doorward.pipeline")
 NOT_LET_IN = "use_bot"
@@ -126,7 +124,7 @@ class Pipeline:
         """Steps 5 to 9. Raises `Stale` when what was decided on no longer holds."""
         await self._learn(turn)  # 5 capability and facts
         decision = await self.deciding.decide(turn)  # 6 decide
-        if ending := _too_new(turn, decision):
+        if ending := consent.too_new(turn, decision):
             return ending
         if isinstance(decision, Deny):
             return await self._denied(turn, decision)
@@ -277,7 +275,7 @@ class Pipeline:
 
     async def _ask(self, turn: Turn, decision: Decision) -> Ending | None:
         """Step 7: a press or a second factor for exactly this digest, unless it was given or none is wanted."""
-        wanted = _wanted(decision, turn)
+        wanted = consent.wanted(decision, turn)
         if wanted is None:
             turn.trace(Step.CONSENT, StepOutcome.OK if turn.proof or turn.proposal else StepOutcome.SKIPPED)
             return None
@@ -363,41 +361,3 @@ class Pipeline:
             dialog = answer.dialog or refusals.as_dialog(answer, turn.message.handle)
             await self.delivery.show_dialog(turn.message.place.platform, turn.message.trigger, dialog)
         await self.delivery.send(turn.outbox)
-
-
-def _too_new(turn: Turn, decision: Decision) -> Ending | None:
-    """What would do is there already and does not count yet: its person is told from when, and sets up nothing more."""
-    assert turn.circumstances is not None
-    if not isinstance(decision, EnrolRequired):
-        return None
-    methods = {ProofMethod(method) for method in decision.methods}
-    own = tuple(one for one in turn.circumstances.waiting if one.method in methods)
-    until = factors.next_to_count(own, turn.now)
-    if until is None:
-        return None
-    answer = refusals.too_new(turn.voice, moment(until, turn.person.timezone, turn.voice.language))
-    return end(turn, EventType.ACCESS_DECIDED, "deny", answer)
-
-
-def _wanted(decision: Decision, turn: Turn) -> Wanted | None:
-    """What has to be asked for; None when nothing has to, or it was given."""
-    assert not isinstance(decision, Deny)
-    obligations = decision.obligations
-    on_page = obligations.confidential and not turn.in_browser
-    if isinstance(decision, Permit):
-        given = turn.proof is not None or (turn.proposal is not None and turn.proposal.confirmed)
-        if on_page:
-            return Wanted(obligations=obligations, method=None, decision="page")
-        if obligations.confirm and not given:
-            return Wanted(obligations=obligations, method=None, press_only=True, decision="confirm")
-        return None
-    assert turn.circumstances is not None
-    methods = tuple(ProofMethod(method) for method in decision.methods)
-    enrol = isinstance(decision, EnrolRequired)
-    return Wanted(
-        obligations=obligations,
-        method=methods[0] if enrol else consent.preferred(methods, turn.circumstances.authenticators),
-        methods=methods,
-        enrol=enrol,
-        decision="enrol" if enrol else "step_up",
-    )

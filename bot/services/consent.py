@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.domain.answer import Answer, Button, Draft
+from bot.domain.audit import EventType
 from bot.domain.cards import Action, ActionStyle, Card, Dialog, DialogField, Fact, FieldKind, Status
 from bot.domain.interaction import Interaction
 from bot.domain.proof import ConsentKind, ProofMethod
 from bot.domain.proposal import PROPOSAL_SECONDS, Proposal, Shown
 from bot.ports.database import Transaction
-from bot.services import factors
+from bot.services import factors, refusals
 from bot.services.factors import Factor
-from bot.services.turns import Turn, Wanted, proposal_card
+from bot.services.turns import Ending, Turn, Wanted, end, proposal_card
+from bot.texts.formats import moment
 from bot.texts.sentences import Voice
-from policy.model import Consent
+from policy.model import Consent, Decision, Deny, EnrolRequired, Permit
 
 
 def propose(turn: Turn, shown: Shown, wanted: Wanted) -> Proposal:
@@ -114,6 +116,44 @@ def _why(wanted: Wanted, capability: str) -> str:
     if not wanted.enrol:
         return f"consent.why.{capability}"
     return "consent.enrol_first" if ProofMethod.TOTP in wanted.methods else "consent.enrol_passkey"
+
+
+def too_new(turn: Turn, decision: Decision) -> Ending | None:
+    """What would do is there already and does not count yet: its person is told from when, and sets up nothing more."""
+    assert turn.circumstances is not None
+    if not isinstance(decision, EnrolRequired):
+        return None
+    methods = {ProofMethod(method) for method in decision.methods}
+    own = tuple(one for one in turn.circumstances.waiting if one.method in methods)
+    until = factors.next_to_count(own, turn.now)
+    if until is None:
+        return None
+    answer = refusals.too_new(turn.voice, moment(until, turn.person.timezone, turn.voice.language))
+    return end(turn, EventType.ACCESS_DECIDED, "deny", answer)
+
+
+def wanted(decision: Decision, turn: Turn) -> Wanted | None:
+    """What has to be asked for; None when nothing has to, or it was given."""
+    assert not isinstance(decision, Deny)
+    obligations = decision.obligations
+    on_page = obligations.confidential and not turn.in_browser
+    if isinstance(decision, Permit):
+        given = turn.proof is not None or (turn.proposal is not None and turn.proposal.confirmed)
+        if on_page:
+            return Wanted(obligations=obligations, method=None, decision="page")
+        if obligations.confirm and not given:
+            return Wanted(obligations=obligations, method=None, press_only=True, decision="confirm")
+        return None
+    assert turn.circumstances is not None
+    methods = tuple(ProofMethod(method) for method in decision.methods)
+    enrol = isinstance(decision, EnrolRequired)
+    return Wanted(
+        obligations=obligations,
+        method=methods[0] if enrol else preferred(methods, turn.circumstances.authenticators),
+        methods=methods,
+        enrol=enrol,
+        decision="enrol" if enrol else "step_up",
+    )
 
 
 def page_handle(tx: Transaction, proposal: Proposal) -> str:

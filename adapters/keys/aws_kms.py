@@ -88,18 +88,21 @@ class AwsKms:
 
     def _unwrapped(self, data_key: bytes) -> bytes:
         """The key is named with every call: whoever writes the file does not choose a KMS key of their own for us."""
+        refused: Exception | None = None
         for key_id in self._keys:
             try:
                 answer = self._client.decrypt(CiphertextBlob=data_key, KeyId=key_id, EncryptionContext=self._context)
             except ClientError as error:
-                if _code(error) in NOT_THIS_KEY:
-                    continue
                 if _code(error) in ALTERED:
                     raise IntegrityAlarm("KMS does not open the data key of the keys file") from None
-                raise _unavailable(error) from None
+                # Perhaps it is under another of the keys.
+                refused = refused if _code(error) in NOT_THIS_KEY else error
             except BotoCoreError as error:
                 raise _unavailable(error) from None
-            return answer["Plaintext"]
+            else:
+                return answer["Plaintext"]
+        if refused is not None:
+            raise _unavailable(refused)
         raise IntegrityAlarm("the keys file was wrapped under a KMS key that the settings do not name")
 
     def _bound(self, data_key: bytes) -> bytes:

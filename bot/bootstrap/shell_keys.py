@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from bot.bootstrap.core import SystemClock
 from bot.bootstrap.installation import on_database
 from bot.bootstrap.keys import key_file
+from bot.bootstrap.shell_audit import verify_state
 from bot.bootstrap.shell_output import Advance
 from bot.errors import Misconfigured
 from bot.ports.database import Database, Transaction
@@ -69,6 +70,11 @@ def rotate(
 ) -> Rotated:
     """Rotate these, or go on with a rotation that was cut off. Raises `Misconfigured`, `Unavailable`."""
     until = _end(keep, compromised=compromised)
+    if compromised and (faults := verify_state(settings, advance)):
+        raise Misconfigured(
+            f"{len(faults)} rows are not as the log says: under a known key they may be forged, and would be signed "
+            "anew. See `doorward audit verify --state`, mend them, then run this again"
+        )
 
     async def work(rotation: Rotation) -> Rotated:
         return await rotation.run(purposes, advance, older_until=until, compromised=compromised)

@@ -22,6 +22,7 @@ from bot.services.key_keeping import KeyKeeper
 from bot.services.letters import Letterbox
 from bot.services.notices import Notices
 from bot.services.token_revocation import TokenRevocation, retire
+from bot.services.watching import Watching
 from bot.texts.formats import clock_time
 from bot.texts.sentences import voice
 
@@ -52,6 +53,7 @@ class Jobs:
         delivery: Delivery,
         ingress: InboxIngress,
         reconciling: Reconciling,
+        watching: Watching,
         letterbox: Letterbox,
         notices: Notices | None = None,
         revocation: TokenRevocation,
@@ -64,6 +66,7 @@ class Jobs:
         self._ingress = ingress
         self._reconciling = reconciling
         self._letterbox = letterbox
+        self._watching = watching
         self._notices = notices or Notices()
         self._revocation = revocation
         self._key_keeper = key_keeper
@@ -75,6 +78,7 @@ class Jobs:
             Job(name="sweep_leftovers", every_seconds=300, run=self.sweep_leftovers),
             Job(name="release_notices", every_seconds=60, run=self.release_notices),
             Job(name="reconcile_effects", every_seconds=15, run=self._reconciling.run),
+            Job(name="watch_requests", every_seconds=60, run=self._watching.run),
             Job(name="take_over_inbox", every_seconds=15, run=self._ingress.take_over, once=False),
             Job(name="take_over_outbox", every_seconds=5, run=self._delivery.take_over, once=False),
             Job(name="take_over_letters", every_seconds=30, run=self._letterbox.take_over, once=False),

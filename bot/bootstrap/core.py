@@ -49,6 +49,7 @@ from bot.services.silent_sign_in import SilentSignIn
 from bot.services.standing_in import StandingIn
 from bot.services.tallying import Tallying
 from bot.services.token_revocation import TokenRevocation
+from bot.services.watching import Watching
 from bot.understanding.hearing import Hearing
 from bot.understanding.understand import Understanding
 from policy.engine import PolicyEngine
@@ -111,6 +112,7 @@ class Core:
     linking: Linking
     letterbox: Letterbox
     reconciling: Reconciling
+    watching: Watching
     jobs: Jobs
 
     @property
@@ -154,6 +156,14 @@ def compose(outside: Outside) -> Core:
         performing=pipeline.performing,
         delivery=delivery,
     )
+    watching = Watching(
+        database=database,
+        clock=clock,
+        mint=outside.mint,
+        sources={"Leave": outside.hr_facts},
+        delivery=delivery,
+        routes=outside.routes,
+    )
     jobs = Jobs(
         database=database,
         clock=clock,
@@ -162,6 +172,7 @@ def compose(outside: Outside) -> Core:
         ingress=ingress,
         reconciling=reconciling,
         letterbox=letterbox,
+        watching=watching,
         notices=notices,
         revocation=TokenRevocation(database=database, providers=outside.providers, clock=clock),
         key_keeper=outside.key_keeper,
@@ -174,6 +185,7 @@ def compose(outside: Outside) -> Core:
         linking=linking,
         letterbox=letterbox,
         reconciling=reconciling,
+        watching=watching,
         jobs=jobs,
     )
 

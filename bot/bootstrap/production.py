@@ -24,6 +24,7 @@ from bot.bootstrap.limits import factor_rules, session_limits
 from bot.bootstrap.pages import pages
 from bot.bootstrap.providers import identity_provider
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
+from bot.bootstrap.routing import routes
 from bot.bootstrap.shell_setup import administrators, rollout, working_hours
 from bot.bootstrap.single_sign_on import teams_single_sign_on
 from bot.capabilities.model import Systems
@@ -33,7 +34,6 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database
 from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import NullTracer
-from bot.services.asking import Routes
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import GrantMint
 from bot.services.first_administrator import retire
@@ -132,7 +132,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         platforms={chat.name: chat.platform for chat in chats},
         chat_sign_ins={chat.name: chat.sign_in for chat in chats if chat.sign_in is not None},
         limits=session_limits(settings.session),
-        routes=Routes(hr={chat.name: chat.hr for chat in chats if chat.hr is not None}),
+        routes=routes(settings, {chat.name: chat.hr for chat in chats if chat.hr is not None}),
         public_url=settings.public_url,
         csrf_key=lambda: keys.secrets(Purpose.CSRF),
         key_keeper=keeping,

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.errors import Misconfigured
+from bot.settings.approvals import Approvals, Route
 from bot.settings.chats import Slack, Teams
 from bot.settings.directories import Idp, Scim, Signals
 from bot.settings.people import Bootstrap, Factors, Notices, Rollout, SessionSettings
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     mail: Mail | None = None
     bootstrap: Bootstrap = Bootstrap()
     rollout: Rollout = Rollout()
+    approvals: Approvals = Approvals()
     notices: Notices = Notices()
     factors: Factors = Factors()
 
@@ -79,6 +81,8 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
+IN_LISTS = (DatedSecret, Route)
+"""The groups that stand in lists, written as one variable."""
 NAMED: Mapping[str, type[Group]] = {"idps": Idp, "signals": Signals, "scim": Scim}
 """The groups of which there may be several, each under a name of the company's own."""
 
@@ -156,7 +160,7 @@ def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
 
 def _group(annotation: Any) -> type[Group] | None:  # noqa: ANN401 - typing constructs
     parts = (annotation, *getattr(annotation, "__args__", ()))
-    groups = (part for part in parts if isinstance(part, type) and issubclass(part, Group) and part is not DatedSecret)
+    groups = (part for part in parts if isinstance(part, type) and issubclass(part, Group) and part not in IN_LISTS)
     return next(groups, None)
 
 

@@ -14,6 +14,7 @@ from adapters.connectors.demo.backend import DemoBackend
 from bot.bootstrap.core import Core, Outside, compose
 from bot.capabilities.model import Systems
 from bot.domain.answer import Answer
+from bot.domain.approval import Route
 from bot.domain.audit import AuditRecord
 from bot.domain.identity import ChannelIdentity, Issuer, Link, LinkedIdentity, Platform, Subject
 from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind, ReplyWindow
@@ -222,6 +223,7 @@ async def world(
     platforms: Mapping[Platform, ChatPlatform] | None = None,
     accounts: Mapping[str, ChannelIdentity] | None = None,
     hr: Place = HR_CHANNEL,
+    rules: tuple[Route, ...] = (),
     providers: Mapping[str, IdentityProvider] | None = None,
     rollout: Rollout | None = None,
     policies: Path = POLICIES,
@@ -254,7 +256,7 @@ async def world(
             platforms=platforms or {Platform.PLAYGROUND: chat},
             chat_sign_ins=dict.fromkeys(platforms or {Platform.PLAYGROUND: chat}, no_leg),
             limits=LIMITS,
-            routes=Routes(hr={hr.platform: hr}),
+            routes=Routes(hr={hr.platform: hr}, rules=rules),
             public_url=PUBLIC_URL,
             csrf_key=keys.newest(Purpose.CSRF).secret,
             rollout=rollout or Rollout(),

@@ -81,6 +81,7 @@ def _replica(here: World) -> Jobs:
         ingress=here.core.ingress,
         reconciling=here.core.reconciling,
         letterbox=here.core.letterbox,
+        watching=here.core.watching,
         revocation=TokenRevocation(database=here.database, providers={}, clock=here.clock),
     )
 

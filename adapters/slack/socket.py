@@ -141,7 +141,7 @@ class SocketMode:
     async def _open(self) -> aiohttp.ClientWebSocketResponse:
         answer = await self._api.call("apps.connections.open", {}, self._token)
         url = text_of(answer, "url")
-        if not _is_slacks(url, self._config.api_base_url):
+        if not is_slacks(url, self._config.api_base_url):
             raise PlatformRefused("another host")
         if self._session is None:
             raise PlatformUnavailable("stopped")
@@ -237,7 +237,7 @@ class SocketMode:
         task.add_done_callback(tasks.discard)
 
 
-def _is_slacks(url: str, api_base_url: str) -> bool:
+def is_slacks(url: str, api_base_url: str) -> bool:
     """Whether the connection goes to Slack, or to the stand-in on this computer that the Web API is."""
     there, api = urlsplit(url), urlsplit(api_base_url)
     if api.scheme == "http":

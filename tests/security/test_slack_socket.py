@@ -250,7 +250,7 @@ class TestConnections:
         await line.slack.socket.connected()
         assert line.waited == [60.0]
 
-'    @pytest.mark.parametrize(
+    @pytest.mark.parametrize(
         ("url", "api", "ours"),
         [
             ("wss://wss-primary.slack.com/link/?ticket=t", "https://slack.com/api/", True),

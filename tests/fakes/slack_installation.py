@@ -123,7 +123,8 @@ def query_of(response: httpx2.Response) -> dict[str, str]:
 
 
 @cache
-def _empty_database() -> bytes:
+def empty_database() -> bytes:
+    """A database with the newest schema, made once a run."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "empty.db"
         migrate(f"sqlite:///{path}")
@@ -142,7 +143,7 @@ async def installation(
 ) -> AsyncIterator[Installation]:
     """Everything running; `more` are further settings, without their prefix."""
     await asyncio.to_thread(Keyring.generate().save, folder / "keys.json")
-    await asyncio.to_thread((folder / "doorward.db").write_bytes, _empty_database())
+    await asyncio.to_thread((folder / "doorward.db").write_bytes, empty_database())
     slack.openid.redirect_uris.add(f"{origin}/signin/slack/callback")
     environ = {
         "DOORWARD_ENVIRONMENT": "development",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.fakes.slack_limits import Json, Refused, check_blocks, checked_home, checked_view
+from tests.fakes.slack_oauth import SlackOAuthSide
 from tests.fakes.slack_openid import SlackOpenId
 from tests.fakes.slack_socket import SlackSocket
 
@@ -97,13 +98,17 @@ class Workspace:
     """What is suggested, by conversation."""
     agent: bool = True
     """Whether the app has `agent_view`; else the older `assistant_view`, whose calls name a thread."""
-    tokens: dict[str, str] = field(default_factory=lambda: {BOT_TOKEN: TEAM})
-    """Bot tokens that are good, and the workspace each is of."""
+    spoken_with: list[str] = field(default_factory=list)
+    """The tokens of the calls, in order."""
+    by_hand: bool = True
+    """Whether `BOT_TOKEN` is good: the app was installed without us."""
     openid: SlackOpenId = field(init=False)
+    oauth: SlackOAuthSide = field(init=False)
     socket: SlackSocket = field(init=False)
 
     def __post_init__(self) -> None:
         self.openid = SlackOpenId(now=self.now, people=self.people)
+        self.oauth = SlackOAuthSide(now=self.now)
         self.socket = SlackSocket(lambda: self.base_url)
 
     # -- the workspace
@@ -164,8 +169,9 @@ class Workspace:
         handler = getattr(self, "_" + _SNAKE.sub(r"_\1", method.replace(".", "_")).lower(), None)
         try:
             token = request.headers.get("authorization", "").removeprefix("Bearer ")
-            if method not in _UNAUTHENTICATED and token not in self.accepted_by(method):
-                raise Refused("invalid_auth")
+            self.spoken_with.append(token)
+            if method not in _UNAUTHENTICATED and not self.accepts(method, token):
+                raise Refused("invalid_auth" if token not in self.oauth.tokens else "token_expired")
             if handler is None:
                 raise Refused("unknown_method")
             return JSONResponse({"ok": True} | handler(arguments))
@@ -184,9 +190,11 @@ class Workspace:
         self._store(entry.channel, body, ephemeral_for=private)
         return Response("ok")
 
-    def accepted_by(self, method: str) -> Collection[str]:
-        """The tokens that are good for a method."""
-        return {APP_TOKEN} if method == "apps.connections.open" else self.tokens
+    def accepts(self, method: str, token: str) -> bool:
+        """Whether a token is good for a method."""
+        if method == "apps.connections.open":
+            return token == APP_TOKEN
+        return (self.by_hand and token == BOT_TOKEN) or self.oauth.team_of(token) is not None
 
     def _apps_connections_open(self, arguments: Json) -> Json:
         return {"url": self.socket.ticket()}
@@ -279,16 +287,11 @@ class Workspace:
         return {"view": {"id": found[0].id, "hash": found[0].hash}}
 
     def _oauth_v2_access(self, arguments: Json) -> Json:
-        if not arguments.get("code") or not arguments.get("client_id"):
-            raise Refused("invalid_code")
-        return {
-            "access_token": BOT_TOKEN,
-            "token_type": "bot",
-            "app_id": APP,
-            "bot_user_id": BOT_USER,
-            "team": {"id": TEAM, "name": "company"},
-            "enterprise": None,
-        }
+        return self.oauth.access(arguments)
+
+    def _auth_revoke(self, arguments: Json) -> Json:
+        self.oauth.revoke(self.spoken_with[-1])
+        return {"revoked": True}
 
     def _openid_connect_token(self, arguments: Json) -> Json:
         return self.openid.redeem(arguments)

@@ -23,7 +23,7 @@ from bot.ports.clock import Clock
 from bot.settings.tree import load
 from storage.crypto import Keyring
 from tests.fakes.entra_server import AUTHORITY, COMPANY_APP, COMPANY_SECRET, RESOURCE, FakeEntra
-from tests.fakes.slack_installation import _empty_database
+from tests.fakes.slack_installation import empty_database
 from tests.fakes.teams_app import identity
 from tests.fakes.teams_server import (
     APP_ID,
@@ -182,7 +182,7 @@ async def teams_installation(
 ) -> AsyncIterator[TeamsInstallation]:
     """Everything running; `more` are further settings, without their prefix."""
     await asyncio.to_thread(Keyring.generate().save, folder / "keys.json")
-    await asyncio.to_thread((folder / "doorward.db").write_bytes, _empty_database())
+    await asyncio.to_thread((folder / "doorward.db").write_bytes, empty_database())
     entra.redirect_uris |= {f"{origin}/signin/teams/callback", f"{origin}/signin/callback/{PROVIDER}"}
     prefix = f"DOORWARD_IDPS__{PROVIDER.upper()}__"
     environ = {

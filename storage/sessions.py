@@ -141,7 +141,7 @@ class Sessions:
         person = self._persons.load(row[self._person_at : self._session_at])
         session = self._rows.load(row[self._session_at : -1])
         grants: Sequence[RoleGrant] = self._roles.of_identity(session.identity) if row[-1] else ()
-        own = limits.of(person, grants, now)
+        own = limits.of(person, grants, now, channel.platform)
         if not session.alive(now, own):
             state = SessionState.EXPIRED if session.over(now, own) else SessionState.IDLE
             return Standing(state=state, person=person, link_version=stored.version)

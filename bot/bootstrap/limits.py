@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+<<<<<<< HEAD
 from bot.domain.assurance import FactorRules
 from bot.domain.session import SessionLimits
 from bot.settings.people import Factors, SessionSettings
+=======
+from bot.domain.identity import Role
+from bot.domain.session import SessionLimits
+from bot.settings.people import SessionSettings, ShorterLimits
+>>>>>>> 8eb4621 (Limit sessions by role and platform, and write down every refused link)
 
 
 def session_limits(given: SessionSettings) -> SessionLimits:
-    """Everybody's, and the administrators': never longer than everybody's."""
-    idle, absolute = timedelta(seconds=given.idle_seconds), timedelta(seconds=given.absolute_seconds)
+    """Everybody's, and the shorter ones of roles and platforms; of those that apply, the shortest hold."""
+    roles = {role: _limits(shorter) for role, shorter in given.roles.items()}
+    administrator = SessionLimits(
+        idle=timedelta(seconds=given.administrator_idle_seconds),
+        absolute=timedelta(seconds=given.administrator_absolute_seconds),
+    )
     return SessionLimits(
-        idle=idle,
-        absolute=absolute,
-        administrator=SessionLimits(
-            idle=min(idle, timedelta(seconds=given.administrator_idle_seconds)),
-            absolute=min(absolute, timedelta(seconds=given.administrator_absolute_seconds)),
-        ),
+        idle=timedelta(seconds=given.idle_seconds),
+        absolute=timedelta(seconds=given.absolute_seconds),
+        roles={Role.ADMINISTRATOR: administrator, **roles},
+        platforms={platform: _limits(shorter) for platform, shorter in given.platforms.items()},
+    )
+
+
+def _limits(shorter: ShorterLimits) -> SessionLimits:
+    return SessionLimits(
+        idle=timedelta(seconds=shorter.idle_seconds), absolute=timedelta(seconds=shorter.absolute_seconds)
     )
 
 

@@ -62,7 +62,7 @@ def sessions(settings: Settings, now: datetime, limit: int) -> list[Fields]:
     def alive(tx: Transaction, session: Session) -> bool:
         person = tx.persons.find(session.identity)
         grants = tx.roles.of_identity(session.identity)
-        return person is not None and session.alive(now, limits.of(person, grants, now))
+        return person is not None and session.alive(now, limits.of(person, grants, now, session.channel.platform))
 
     def look(tx: Transaction) -> list[Fields]:
         return [

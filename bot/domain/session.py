@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, Role, RoleGrant
+from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, Platform, Role, RoleGrant
 
 TOUCH_AFTER_SECONDS = 60
 """A session is touched when its last use is this old, so that most messages cost no write."""
@@ -19,15 +19,23 @@ class SessionLimits:
 
     idle: timedelta
     absolute: timedelta
-    administrator: SessionLimits | None = None
-    """The shorter ones of administrators; None where theirs are everybody's."""
+    roles: Mapping[Role, SessionLimits] = field(default_factory=dict)
+    """Shorter ones for some roles."""
+    platforms: Mapping[Platform, SessionLimits] = field(default_factory=dict)
+    """Shorter ones on some platforms."""
 
-    def of(self, person: Person, grants: Sequence[RoleGrant], now: datetime) -> SessionLimits:
-        """The limits of this person as they stand now: whoever becomes administrator has the shorter ones at once."""
-        if self.administrator is None:
+    def of(
+        self, person: Person, grants: Sequence[RoleGrant], now: datetime, platform: Platform | None = None
+    ) -> SessionLimits:
+        """The shortest that apply to this person here, now: whoever gets a role has its limits at once."""
+        if not self.roles and not self.platforms:
             return self
-        given = any(grant.role is Role.ADMINISTRATOR and grant.holds(now) for grant in grants)
-        return self.administrator if given or Role.ADMINISTRATOR in person.roles else self
+        held = person.roles | {grant.role for grant in grants if grant.holds(now)}
+        found = [self, *(limits for role, limits in self.roles.items() if role in held)]
+        found += [limits for name, limits in self.platforms.items() if name is platform]
+        return SessionLimits(
+            idle=min(limits.idle for limits in found), absolute=min(limits.absolute for limits in found)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ from bot.domain.interaction import Interaction
 from bot.domain.messages import Place
 from bot.domain.outbound import OutboxItem
 from bot.domain.session import SessionLimits
-from bot.errors import AlreadyLinked, HandleSpent, NotAllowed, Refusal, SignInRefused
+from bot.errors import AlreadyLinked, HandleSpent, NotAllowed, SignInRefused
 from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
@@ -107,6 +107,8 @@ class Linking:
         if name not in self._providers:
             raise SignInRefused(code="idp.unknown")
         leg, state = await self._database.write(lambda tx: self._take(tx, ticket, browser_id, name))
+        if leg.stage == "chat" and leg.channel is not None and leg.channel.platform not in self._chats:
+            raise await self._refusal(leg, SignInRefused(code="link.no_chat_sign_in"))
         if leg.stage == "company":
             return await self._company(state, leg, max_age=0 if leg.afresh else None)
         assert leg.channel is not None
@@ -123,8 +125,6 @@ class Linking:
         link = tx.links.find(offered.channel)
         renewal = link is not None
         person = None if link is None else tx.persons.find(link.identity)
-        if not renewal and offered.channel.platform not in self._chats:
-            raise SignInRefused(code="link.no_chat_sign_in")
         leg = Leg(
             stage="company" if renewal else "chat",
             browser=_hash(browser_id),
@@ -164,12 +164,17 @@ class Linking:
         """The chat leg is back; where the browser goes next. Raises `SignInRefused`, `HandleSpent`."""
         leg, _ = await self._find(state, browser_id, stage="chat")
         if leg.channel is None or leg.channel.platform is not platform:
-            raise SignInRefused(code="link.mixed_up")
-        who = await self._chats[platform].redeem(code=code, nonce=leg.nonce, redirect_uri=self._chat_redirect(platform))
+            raise await self._refusal(leg, SignInRefused(code="link.mixed_up"))
+        try:
+            who = await self._chats[platform].redeem(
+                code=code, nonce=leg.nonce, redirect_uri=self._chat_redirect(platform)
+            )
+        except SignInRefused as error:
+            await self._refused(leg, error.code)
+            raise
         # Condition 3 of the list above.
         if not hmac.compare_digest(who.key, leg.channel.key):
-            await self._refused(leg, "link.other_chat_account")
-            raise SignInRefused(code="link.other_chat_account")
+            raise await self._refusal(leg, SignInRefused(code="link.other_chat_account"))
         return await self._company(state, replace(leg, stage="company"))
 
     async def _company(self, state: str, leg: Leg, *, max_age: int | None = None) -> str:
@@ -197,8 +202,7 @@ class Linking:
         leg = LEG.validate_python(found.payload)
         # Condition 2 of the list above.
         if not hmac.compare_digest(leg.browser, _hash(browser_id)):
-            await self._refused(leg, "link.other_browser")
-            raise SignInRefused(code="link.other_browser")
+            raise await self._refusal(leg, SignInRefused(code="link.other_browser"))
         if leg.stage != stage or (stage == "company" and not leg.flow):
             raise HandleSpent(code="leg.stage")
         return leg, found.version
@@ -208,7 +212,7 @@ class Linking:
         state = response.get("state", "")
         leg, _ = await self._find(state, browser_id, stage="company")
         if leg.provider != provider:
-            raise SignInRefused(code="link.mixed_up")
+            raise await self._refusal(leg, SignInRefused(code="link.mixed_up"))
         # Condition 4 of the list above.
         try:
             sign_in = await self._providers[provider].complete_sign_in(
@@ -355,6 +359,11 @@ class Linking:
         )
         tx.audit.append(scribe.event(EventType.LINK_MADE))
 
+    async def _refusal(self, leg: Leg, error: SignInRefused) -> SignInRefused:
+        """The error to raise, once it is written down."""
+        await self._refused(leg, error.code)
+        return error
+
     async def _refused(self, leg: Leg, code: str) -> None:
         event = self._scribe(leg, None).event(EventType.LINK_REFUSED, decision="deny", code=code)
         await self._database.write(lambda tx: tx.audit.append(event))
@@ -372,10 +381,3 @@ class Linking:
 
     def _company_redirect(self, provider: str) -> str:
         return f"{self._public_url}/signin/callback/{provider}"
-
-
-async def remember_refusal(database: Database, clock: Clock, error: Refusal) -> None:
-    """Write down a refused sign-in that has no leg to name."""
-    scribe = Scribe(time=clock.now(), channel="web", correlation=secrets.token_hex(8))
-    event = scribe.event(EventType.SIGN_IN_REFUSED, decision="deny", code=error.code)
-    await database.write(lambda tx: tx.audit.append(event))

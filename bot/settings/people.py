@@ -7,8 +7,16 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from bot.domain.identity import Platform, Role
 from bot.domain.rollout import RolloutMode
-from bot.settings.values import Group, Listed, listed
+from bot.settings.values import Group, Listed, from_json, listed
+
+
+class ShorterLimits(Group):
+    """Limits for some; where they are longer than everybody's, everybody's hold."""
+
+    idle_seconds: int = Field(default=3600, ge=60, le=3600)
+    absolute_seconds: int = Field(default=86_400, ge=300, le=86_400)
 
 
 class SessionSettings(Group):
@@ -18,6 +26,10 @@ class SessionSettings(Group):
     absolute_seconds: int = Field(default=43_200, ge=300, le=86_400)
     administrator_idle_seconds: int = Field(default=900, ge=60, le=3600)
     administrator_absolute_seconds: int = Field(default=14_400, ge=300, le=86_400)
+    roles: Annotated[dict[Role, ShorterLimits], BeforeValidator(from_json)] = Field(default={})
+    """Role -> `{"idle_seconds": …, "absolute_seconds": …}`; from the environment, the whole of it as JSON."""
+    platforms: Annotated[dict[Platform, ShorterLimits], BeforeValidator(from_json)] = Field(default={})
+    """The same by platform: `slack`, `teams`."""
 
 
 class Factors(Group):

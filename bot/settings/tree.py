@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -159,6 +159,8 @@ def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
 
 
 def _group(annotation: Any) -> type[Group] | None:  # noqa: ANN401 - typing constructs
+    if get_origin(annotation) is dict:
+        return None  # written whole, as JSON
     parts = (annotation, *getattr(annotation, "__args__", ()))
     groups = (part for part in parts if isinstance(part, type) and issubclass(part, Group) and part not in IN_LISTS)
     return next(groups, None)

@@ -6,12 +6,16 @@ from datetime import timedelta
 import pytest
 
 from bot.bootstrap.limits import session_limits
-from bot.domain.identity import ChannelIdentity, Role, RoleGrant
+from bot.domain.identity import ChannelIdentity, Platform, Role, RoleGrant
 from bot.domain.session import SessionLimits, SessionState
+from bot.errors import Misconfigured
 from bot.settings.people import SessionSettings
+from bot.settings.tree import load
 from tests.fakes.world import LIMITS, World
 
-SHORTER = replace(LIMITS, administrator=SessionLimits(idle=timedelta(minutes=15), absolute=timedelta(hours=4)))
+SHORTER = replace(
+    LIMITS, roles={Role.ADMINISTRATOR: SessionLimits(idle=timedelta(minutes=15), absolute=timedelta(hours=4))}
+)
 
 
 async def state(here: World, channel: ChannelIdentity) -> SessionState:
@@ -58,7 +62,52 @@ async def test_whoever_is_made_administrator_has_the_shorter_ones_at_once(here: 
 
 
 @pytest.mark.parametrize(("idle", "expected"), [(600, 600), (1800, 900)])
-def test_an_administrators_limit_is_never_the_longer_one(idle: int, expected: int) -> None:
-    limits = session_limits(SessionSettings(idle_seconds=idle)).administrator
-    assert limits is not None
-    assert limits.idle == timedelta(seconds=expected)
+async def test_an_administrators_limit_is_never_the_longer_one(here: World, idle: int, expected: int) -> None:
+    limits = session_limits(SessionSettings(idle_seconds=idle))
+    await here.sign_in("raj")
+    assert (await idle_of(here, "raj", limits)) == timedelta(seconds=expected)
+
+
+async def idle_of(here: World, name: str, limits: SessionLimits, platform: Platform | None = None) -> timedelta:
+    person = await here.database.read(lambda tx: tx.persons.find(here.identity(name)))
+    assert person is not None
+    return limits.of(person, (), here.clock.now(), platform).idle
+
+
+async def test_roles_and_platforms_have_limits_of_their_own_and_the_shortest_holds(here: World) -> None:
+    settings = load(
+        {
+            "DOORWARD_SESSION__ROLES": '{"hr_manager": {"idle_seconds": 1200}}',
+            "DOORWARD_SESSION__PLATFORMS": '{"teams": {"idle_seconds": 600, "absolute_seconds": 7200}}',
+        }
+    )
+    limits = session_limits(settings.session)
+    for name in ("john", "sarah", "raj"):
+        await here.sign_in(name)
+    found = {
+        (name, platform): (await idle_of(here, name, limits, platform)).total_seconds()
+        for name in ("john", "sarah", "raj")
+        for platform in (Platform.SLACK, Platform.TEAMS)
+    }
+    assert found == {
+        ("john", Platform.SLACK): 3600,
+        ("john", Platform.TEAMS): 600,
+        ("sarah", Platform.SLACK): 1200,
+        ("sarah", Platform.TEAMS): 600,
+        ("raj", Platform.SLACK): 900,
+        ("raj", Platform.TEAMS): 600,
+    }
+
+
+async def test_a_platforms_limit_ends_a_session_at_use(here: World) -> None:
+    limits = replace(LIMITS, platforms={Platform.PLAYGROUND: replace(LIMITS, idle=timedelta(minutes=10))})
+    await here.sign_in("john")
+    here.clock.advance(timedelta(minutes=10))
+    now = here.clock.now()
+    standing = await here.database.write(lambda tx: tx.sessions.use(here.channel("john"), now=now, limits=limits))
+    assert standing.state is SessionState.IDLE
+
+
+def test_a_limit_beyond_what_is_allowed_is_refused() -> None:
+    with pytest.raises(Misconfigured):
+        load({"DOORWARD_SESSION__PLATFORMS": '{"teams": {"idle_seconds": 36000}}'})

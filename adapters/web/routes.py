@@ -21,9 +21,10 @@ from adapters.web.enrolling import Enrolling
 from adapters.web.headers import SecurityHeaders, security_headers
 from adapters.web.health import Ready, alive
 from adapters.web.own_factors import OwnFactors
+from adapters.web.own_page import OwnPage
 from adapters.web.pages import Pages
 from adapters.web.recovering import RECOVER, Recovering
-from adapters.web.signing_in import ACCOUNTS, CONTINUE, SIGN_OUT, START, SigningIn
+from adapters.web.signing_in import ACCOUNTS, CONTINUE, OWN_RECORDS, SIGN_OUT, START, SigningIn
 from adapters.web.site import Web
 from adapters.web.templating import STATIC
 from adapters.web.viewing import Viewing
@@ -72,6 +73,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
     binding = Binding(pages, signing_in)
     own_factors = OwnFactors(pages, signing_in, enrolling, binding, vouching)
     recovering = Recovering(pages, signing_in)
+    own_page = OwnPage(pages, signing_in)
     claiming = Claiming(pages, signing_in)
     ready = Ready(web.checks)
     shown = {
@@ -81,6 +83,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         OWN_PAGE: own_factors.show,
         RECOVER: recovering.show,
         SIGN_OUT: signing_in.ask_sign_out,
+        OWN_RECORDS: own_page.show,
         "/setup/{handle}": claiming.show,
     }
     coming_back = {
@@ -103,6 +106,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         ACCOUNTS: signing_in.decide,
         CONTINUE: signing_in.go_on,
         SIGN_OUT: signing_in.sign_out,
+        f"{OWN_RECORDS}/end": own_page.end,
         "/setup/{handle}": claiming.decide,
         "/consent/{handle}": consenting.decide,
         "/consent/{handle}/dismiss": consenting.dismiss,

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from starlette.responses import Response
 
+from adapters.web.elsewhere import CODES, Elsewhere
 from adapters.web.forms import read_query
 from adapters.web.pages import Pages, go
 from adapters.web.proving import Wrong
@@ -25,8 +26,9 @@ from bot.services.legs import Named, SignedIn
 
 log = structlog.get_logger("doorward.web")
 MAX_TICKET = 128
-NEXT = re.compile(r"/(?:(?:consent|view|setup)/[A-Za-z0-9_-]{20,64}|enrol)")
+NEXT = re.compile(r"/(?:(?:consent|view|setup)/[A-Za-z0-9_-]{20,64}|enrol|me)")
 """Where a sign-in for our own pages may lead: nothing that comes from a browser is followed beyond these."""
+OWN_RECORDS = "/me"
 ACCOUNTS, CONTINUE, START, SIGN_OUT = "/signin/accounts", "/signin/continue", "/signin/start", "/signout"
 ASKED_AGAIN = f"sign_in.{SessionState.SILENT}"
 
@@ -38,6 +40,7 @@ class SigningIn:
         self._pages = pages
         self._web = pages.web
         self._linking = pages.web.linking
+        self._elsewhere = Elsewhere(pages)
 
     async def offer(self, visit: Visit) -> Response:
         """Name the chat account a ticket is for. Takes nothing, so a link scanner does no harm."""
@@ -63,6 +66,14 @@ class SigningIn:
     async def chat_back(self, visit: Visit) -> Response:
         """The chat platform sends the browser back."""
         query, platform = read_query(visit.request), _platform(visit.handle("platform"))
+        try:
+            return await self._chat_back(visit, query, platform)
+        except NotProven as error:
+            if error.code not in CODES:
+                raise
+            return await self._elsewhere.page(visit, query.get("state", ""), error)
+
+    async def _chat_back(self, visit: Visit, query: dict[str, str], platform: Platform) -> Response:
         browser_id = _same_browser(visit)
         if "code" not in query or "state" not in query:
             raise NotProven("the chat platform refused", code="chat.refused")
@@ -70,8 +81,14 @@ class SigningIn:
 
     async def company_back(self, visit: Visit) -> Response:
         """The company's provider sends the browser back."""
-        query, browser_id = read_query(visit.request), _same_browser(visit)
-        reached = await self._linking.company_back(visit.handle("provider"), query, browser_id)
+        query = read_query(visit.request)
+        try:
+            browser_id = _same_browser(visit)
+            reached = await self._linking.company_back(visit.handle("provider"), query, browser_id)
+        except NotProven as error:
+            if error.code not in CODES:
+                raise
+            return await self._elsewhere.page(visit, query.get("state", ""), error)
         if isinstance(reached, SignedIn):
             return await self._signed_in(visit, reached)
         return await self._name_both(visit, reached)

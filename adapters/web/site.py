@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bot.domain.answer import Answer
 from bot.domain.assurance import FactorRules
-from bot.domain.identity import ChannelIdentity
+from bot.domain.identity import ChannelIdentity, Person
 from bot.domain.messages import IncomingMessage
 from bot.domain.session import SessionLimits
 from bot.ports.clock import Clock
@@ -18,6 +18,13 @@ from bot.services.linking import Linking
 
 Resume = Callable[[IncomingMessage, str | None], Awaitable[Answer]]
 """Handles a message whose browser leg is through; the second argument is the browser's address."""
+
+May = Callable[[Person, str], Awaitable[bool]]
+"""Whether policy lets a person see something of their own on our pages, by the action's name."""
+
+
+async def _nothing(person: Person, action: str) -> bool:  # noqa: ARG001 - one shape for all
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +61,7 @@ class Web:
     resume: Resume
     rejected: Callable[[str], Awaitable[None]]
     """Notes a refusal by its code (`Ingress.rejected`): cheap, limited, never raises."""
+    may: May = _nothing
     mail: Mail = field(default_factory=NullMail)
     """Where notices go that must not depend on the chat."""
     sign_in_origins: tuple[str, ...] = ()

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-<<<<<<< HEAD
 from bot.domain.assurance import FactorRules
-from bot.domain.session import SessionLimits
-from bot.settings.people import Factors, SessionSettings
-=======
 from bot.domain.identity import Role
 from bot.domain.session import SessionLimits
-from bot.settings.people import SessionSettings, ShorterLimits
->>>>>>> 8eb4621 (Limit sessions by role and platform, and write down every refused link)
+from bot.settings.people import Factors, SessionSettings, ShorterLimits
 
 
 def session_limits(given: SessionSettings) -> SessionLimits:

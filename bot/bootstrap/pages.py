@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from adapters.web.routes import Site, web_site
-from adapters.web.site import ChatName, Check, Web
+from adapters.web.site import ChatName, Check, May, Web
 from bot.bootstrap.core import Core
-from bot.domain.identity import ChannelIdentity
+from bot.domain.identity import ChannelIdentity, Person, principal_of
+from bot.services.authorization import Circumstances
+from bot.services.deciding import DOORWARD, USE_BOT
+from bot.services.facts_desk import own_record
+from policy.model import Permit
 
 
 def pages(
@@ -39,6 +43,7 @@ def pages(
             providers=providers,
             resume=core.ingress.resume,
             rejected=rejected,
+            may=own_pages(core),
             mail=core.letterbox,
             sign_in_origins=sign_in_origins,
             chat_name=_demo_name if demo is not None else chat_name,
@@ -46,6 +51,24 @@ def pages(
             demo=demo or {},
         )
     )
+
+
+def own_pages(core: Core) -> May:
+    """Asks policy whether somebody may use the bot, and see that about themselves, on our pages."""
+    authorizer, outside = core.pipeline.authorizer, core.outside
+
+    async def may(person: Person, action: str) -> bool:
+        now = outside.clock.now()
+        grants = await outside.database.read(lambda tx: tuple(tx.roles.of_identity(person.identity)))
+        principal = principal_of(person, grants, now)
+        here = Circumstances(
+            session=None, idp_checked_at=person.idp_checked_at, platform="web", place=None, authenticators=()
+        )
+        asked = ((USE_BOT, DOORWARD), (action, own_record(principal)))
+        decisions = [authorizer.decide(principal, name, facts, here, proof=None, now=now) for name, facts in asked]
+        return all(isinstance(decision, Permit) for decision in decisions)
+
+    return may
 
 
 def _checks(core: Core) -> dict[str, Check]:

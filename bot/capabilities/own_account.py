@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Local, on_self
 from bot.domain.answer import Button, Draft, Result
-from bot.domain.audit import AuditRecord, EventType
 from bot.domain.cards import ActionStyle, Card, Fact, Status
 from bot.domain.intent import Intent, Origin
 from bot.ports.connectors import NotFound
-from bot.services import factors
+from bot.services import own_records
 from bot.services.audit_trail import Scribe
-from bot.services.people import identity_from_key
 from bot.services.unlinking import unlink
 from bot.texts.formats import moment
 
 BUTTONS = 5
 """More do not fit on a card (Slack and Teams both draw five well); the command takes any."""
-LOOKED = 10
-READ_BACK = 500
 
 
 class OneAccount(Arguments):
@@ -69,38 +65,13 @@ def remove_link(local: Local, acting: Acting) -> Result:
 def my_data(local: Local, acting: Acting) -> Result:
     """What is kept about this person, for how long, and who else had something of theirs opened."""
     tx, identity, say = local.tx, acting.principal.identity, acting.voice.say
-    counts = (
-        (say("account.chat_accounts"), len(tx.links.of_identity(identity))),
-        (say("account.kept.sessions"), len(tx.sessions.of_identity(identity))),
-        (say("account.kept.authenticators"), len(factors.of_person(tx, identity))),
-        (say("account.kept.roles"), len(tx.roles.of_identity(identity))),
-        (say("account.kept.tokens"), 0 if tx.tokens.load(identity) is None else 1),
-    )
-    facts = [Fact(label=label, value=str(count)) for label, count in counts]
-    facts += [_look(local, acting, record) for record in _looks(local, acting)]
+    kept = own_records.kept(tx, identity)
+    facts = [Fact(label=say(f"web.own.kept.{one.kind}"), value=str(one.count)) for one in kept]
+    for look in own_records.looks(tx, identity, acting.principal.employee):
+        at = moment(look.at, acting.principal.timezone, acting.voice.language)
+        facts.append(Fact(label=say("account.looked", who=look.who), value=f"{look.action} · {at}"))
     headline = say("account.my_data.headline", name=acting.principal.display_name)
     return Result(draft=Draft(card=Card(headline=headline, body=say("account.my_data.body"), facts=tuple(facts))))
-
-
-def _looks(local: Local, acting: Acting) -> list[AuditRecord]:
-    """The latest records of others about this person's own records, newest first."""
-    own = acting.principal.key
-    names = [f"Person::{own}", *([f"Employee::{acting.principal.employee}"] if acting.principal.employee else [])]
-    found = [
-        record
-        for name in names
-        for record in local.tx.audit.search(resource=name, type_prefix=EventType.EFFECT_FINISHED.value, limit=READ_BACK)
-        if record.event.principal != own
-    ]
-    return sorted(found, key=lambda record: record.seq, reverse=True)[:LOOKED]
-
-
-def _look(local: Local, acting: Acting, record: AuditRecord) -> Fact:
-    event = record.event
-    person = local.tx.persons.find(identity_from_key(event.principal))
-    at = moment(event.time, acting.principal.timezone, acting.voice.language)
-    who = person.display_name if person else event.principal
-    return Fact(label=acting.voice.say("account.looked", who=who), value=f"{event.action} · {at}")
 
 
 OWN_ACCOUNT: tuple[Capability, ...] = (

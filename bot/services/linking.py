@@ -160,6 +160,24 @@ class Linking:
         state = await self._database.write(lambda tx: self._keep(tx, leg))
         return await self._company(state, leg, max_age=max_age)
 
+    async def begin_elsewhere(self, state: str) -> str:
+        """Where a sign-in that came back in another browser begins again; empty where nothing is known of it.
+
+        What was begun stays where it is: whoever has its address has no more than with a forwarded ticket.
+        """
+        now = self._clock.now()
+
+        def work(tx: Transaction) -> str:
+            found = tx.interactions.find(state, now=now)
+            if found is None or found.kind != "leg":
+                return ""
+            leg = LEG.validate_python(found.payload)
+            if leg.channel is None or leg.place is None:
+                return leg.next_path
+            return offer(tx, leg.channel, leg.place, at=self._clock, afresh=leg.afresh)
+
+        return await self._database.write(work)
+
     async def chat_back(self, platform: Platform, state: str, code: str, browser_id: str) -> str:
         """The chat leg is back; where the browser goes next. Raises `SignInRefused`, `HandleSpent`."""
         leg, _ = await self._find(state, browser_id, stage="chat")

@@ -72,6 +72,7 @@ FAILURES = (
 KNOWN_CODES = (SOURCE.class_codes() | SOURCE.codes()) - {OPEN}
 STATUSES = {str(error.status) for error in _family([errors.Refusal, errors.Unavailable]) if hasattr(error, "status")}
 
+KEPT = {"accounts", "sessions", "authenticators", "roles", "tokens"}
 QUESTIONS = {
     constant
     for constant in SOURCE.constants("bot/understanding/")
@@ -131,6 +132,8 @@ REQUIRED: dict[str, set[str]] = {
     "web.enrolment.{}": _each("web.enrolment.{}", EnrolmentRefusal),
     "web.passkey.{}": _each("web.passkey.{}", PasskeyRefusal),
     "web.recovery.{}": _each("web.recovery.{}", RecoveryRefusal),
+    "web.own.kept.{}": _each("web.own.kept.{}", KEPT),
+    "web.own.until.{}": _each("web.own.until.{}", KEPT),
     "web.own_reading.{}": _each("web.own_reading.{}", READING_SETS),
     "{}": BUTTONS,
     "{}.headline": _each("{}.headline", QUESTIONS - BUTTONS),

@@ -28,6 +28,7 @@ from adapters.playground.stream import Hub
 from adapters.web.routes import web_site
 from adapters.web.site import Check, Web
 from bot.bootstrap.core import Core, Outside, compose
+from bot.bootstrap.pages import own_pages
 from bot.capabilities.model import Systems
 from bot.domain.assurance import FactorRules
 from bot.domain.audit import AuditRecord
@@ -355,6 +356,7 @@ async def web_stage(
             providers={PROVIDER: "Corp"},
             resume=core.ingress.resume,
             rejected=rejected,
+            may=own_pages(core),
             sign_in_origins=(provider.transport_url,),
             checks=checks or {},
             factor_rules=AT_ONCE,

@@ -1,0 +1,114 @@
+"""A person's own page: open sessions with a way to end each, chat accounts, what is kept about them, and who looked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from adapters.web.pages import Pages, go
+from adapters.web.scribes import scribe_of
+from adapters.web.signing_in import OWN_RECORDS, SigningIn
+from adapters.web.visitors import Visit
+from bot.domain.audit import EventType
+from bot.domain.cards import Status
+from bot.domain.session import Session
+from bot.errors import HandleSpent, Malformed, NotAllowed
+from bot.ports.database import Transaction
+from bot.services import own_records
+from bot.services.sessions import end_everything
+from bot.texts.formats import moment
+
+SEEN = ("ListOwnSessions", "ListOwnAccounts", "ViewOwnData")
+
+
+class OwnPage:
+    """Shows on GET; ends on POST."""
+
+    def __init__(self, pages: Pages, signing_in: SigningIn) -> None:
+        self._pages = pages
+        self._web = pages.web
+        self._signing_in = signing_in
+
+    async def show(self, visit: Visit) -> Response:
+        """Everything on one page, to whoever signed in with this browser."""
+        if visit.known is None:
+            return self._signing_in.ask(visit, OWN_RECORDS)
+        await self._allowed(visit, *SEEN)
+        return self._pages.form(visit, "own.html", **await self._web.database.read(lambda tx: self._shown(tx, visit)))
+
+    async def _allowed(self, visit: Visit, *actions: str) -> None:
+        for action in actions:
+            if not await self._web.may(visit.owner, action):
+                raise NotAllowed(action, code="page.not_allowed")
+
+    def _shown(self, tx: Transaction, visit: Visit) -> dict[str, Any]:
+        owner, say = visit.owner, self._pages.voice.say
+        sessions = tx.sessions.of_identity(owner.identity)
+        looks = own_records.looks(tx, owner.identity, owner.employee)
+        return {
+            "who": owner.username,
+            "form_action": f"{OWN_RECORDS}/end",
+            "sessions": [self._session(visit, session) for session in sessions],
+            "accounts": [
+                {
+                    "account": link.channel.account,
+                    "place": f"{say(f'platforms.{link.channel.platform}')} · {link.channel.tenant}",
+                    "since": self._at(visit, link.linked_at),
+                }
+                for link in tx.links.of_identity(owner.identity)
+            ],
+            "kept": [
+                (say(f"web.own.kept.{kept.kind}"), kept.count, say(f"web.own.until.{kept.kind}"))
+                for kept in own_records.kept(tx, owner.identity)
+            ],
+            "looks": [(look.who, look.action, self._at(visit, look.at)) for look in looks],
+        }
+
+    def _session(self, visit: Visit, session: Session) -> dict[str, str]:
+        platform = self._pages.voice.say(f"platforms.{session.channel.platform}")
+        return {
+            "id": session.id,
+            "name": f"{platform} · {session.channel.account}",
+            "since": self._at(visit, session.opened_at),
+            "used": self._at(visit, session.last_used_at),
+            "until": self._at(visit, session.absolute_until),
+        }
+
+    def _at(self, visit: Visit, when: datetime) -> str:
+        return moment(when, visit.owner.timezone, self._pages.voice.language)
+
+    async def end(self, visit: Visit, form: dict[str, str]) -> Response:
+        """End one chat session, or everything everywhere. Raises `HandleSpent`, `Malformed`."""
+        if visit.known is None:
+            return go(OWN_RECORDS)
+        await self._allowed(visit, "SignOut")
+        which, _, target = form.get("end", "").partition(":")
+        if which == "all":
+            await self._web.database.write(lambda tx: self._end_all(tx, visit))
+            response = self._pages.message("ended_everywhere", status=Status.ALLOWED)
+            self._pages.cookie.clear(response)
+            return response
+        if which != "one":
+            raise Malformed("neither one nor all", code="form.malformed")
+        await self._web.database.write(lambda tx: self._end_one(tx, visit, target))
+        return go(OWN_RECORDS)
+
+    def _end_one(self, tx: Transaction, visit: Visit, target: str) -> None:
+        found = next((one for one in tx.sessions.of_identity(visit.identity) if one.id == target), None)
+        if found is None:
+            raise HandleSpent("the session is gone", code="session.gone")
+        tx.sessions.end(found.channel)
+        tx.pending.take(found.channel, now=visit.now)
+        tx.proposals.void_all(visit.identity)
+        tx.proofs.void_all(visit.identity)
+        if not tx.sessions.of_identity(visit.identity):
+            tx.tokens.destroy(visit.identity)
+        scribe = scribe_of(visit.owner, visit.now)
+        tx.audit.append(scribe.event(EventType.SESSION_ENDED, resource=found.channel.key, code="session.own"))
+
+    def _end_all(self, tx: Transaction, visit: Visit) -> None:
+        end_everything(tx, visit.identity)
+        scribe = scribe_of(visit.owner, visit.now)
+        tx.audit.append(scribe.event(EventType.SESSION_ENDED, resource=visit.identity.key, code="session.own_all"))

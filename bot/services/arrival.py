@@ -16,7 +16,7 @@ from bot.errors import IntegrityAlarm
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome
-from bot.services import linking, refusals, start_card
+from bot.services import refusals, start_card, tickets
 from bot.services.buttons import PRESSED
 from bot.services.delivery import direct_place
 from bot.services.throttling import allows_message
@@ -154,7 +154,7 @@ class Arrival:
         def answer(tx: Transaction) -> Answer:
             tx.pending.put(waiting.who, waiting, until=turn.now + timedelta(seconds=PENDING_SECONDS))
             afresh = state is SessionState.SILENT
-            path = linking.offer(tx, waiting.who, waiting.place, at=self._clock, afresh=afresh)
+            path = tickets.offer(tx, waiting.who, waiting.place, now=turn.now, afresh=afresh)
             return refusals.sign_in_first(turn.voice, path, self._public_url, state, waiting.who)
 
         event = turn.scribe.event(

@@ -22,13 +22,11 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from bot.domain.answer import Posting
 from bot.domain.audit import EventType
 from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Platform
 from bot.domain.interaction import Interaction
-from bot.domain.messages import Place
 from bot.domain.outbound import OutboxItem
 from bot.domain.session import SessionLimits
 from bot.errors import AlreadyLinked, HandleSpent, NotAllowed, SignInRefused
@@ -37,26 +35,15 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, SignIn
 from bot.ports.mail import WaitingLetter
-from bot.services import announcing, further_accounts, refusals
+from bot.services import announcing, further_accounts, refusals, tickets
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, direct_place, edit_of
 from bot.services.first_administrator import Administrators, appoint
-from bot.services.legs import LEG, LEG_SECONDS, TICKET, TICKET_SECONDS, Leg, Named, SignedIn, Ticket
+from bot.services.legs import LEG, LEG_SECONDS, TICKET, Leg, Named, SignedIn, Ticket
 from bot.services.letters import Letterbox
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
 from bot.services.signals import ended_since
 from bot.texts.sentences import voice
-
-
-def offer(tx: Transaction, channel: ChannelIdentity, place: Place, *, at: Clock, afresh: bool = False) -> str:
-    """A ticket for this chat account; the path of the page that takes it. With `afresh` the provider asks who it is."""
-    ticket: dict[str, Any] = TICKET.dump_python(Ticket(channel=channel, place=place, afresh=afresh), mode="json")
-    handle = tx.interactions.create(
-        Interaction(
-            kind="ticket", payload=ticket, audience=channel.key, until=at.now() + timedelta(seconds=TICKET_SECONDS)
-        )
-    )
-    return f"/signin/start?ticket={handle}"
 
 
 def _hash(browser_id: str) -> str:
@@ -166,17 +153,7 @@ class Linking:
         What was begun stays where it is: whoever has its address has no more than with a forwarded ticket.
         """
         now = self._clock.now()
-
-        def work(tx: Transaction) -> str:
-            found = tx.interactions.find(state, now=now)
-            if found is None or found.kind != "leg":
-                return ""
-            leg = LEG.validate_python(found.payload)
-            if leg.channel is None or leg.place is None:
-                return leg.next_path
-            return offer(tx, leg.channel, leg.place, at=self._clock, afresh=leg.afresh)
-
-        return await self._database.write(work)
+        return await self._database.write(lambda tx: tickets.elsewhere(tx, state, now))
 
     async def chat_back(self, platform: Platform, state: str, code: str, browser_id: str) -> str:
         """The chat leg is back; where the browser goes next. Raises `SignInRefused`, `HandleSpent`."""

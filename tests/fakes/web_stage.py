@@ -39,7 +39,7 @@ from bot.domain.session import SessionLimits
 from bot.domain.totp import code_at
 from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import NullTracer
-from bot.services import linking
+from bot.services import tickets
 from bot.services.asking import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
@@ -163,7 +163,7 @@ class Stage:
     async def offer(self, person: str) -> str:
         """A sign-in link, as chat shows it to this person."""
         channel, place = self.channel(person), self.platform.place(f"dm-{person}")
-        return await self.database.write(lambda tx: linking.offer(tx, channel, place, at=self.clock))
+        return await self.database.write(lambda tx: tickets.offer(tx, channel, place, now=self.clock.now()))
 
     def at_chat(self, response: httpx2.Response, person: str) -> str:
         """The chat platform's own sign-in, by whoever this browser is there; the address it sends the browser to."""

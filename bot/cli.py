@@ -15,6 +15,7 @@ from bot.bootstrap.shell import Group, Json, Limit, fail, now, telling
 from bot.bootstrap.shell_audit_verbs import audit
 from bot.bootstrap.shell_keys_verbs import keys
 from bot.bootstrap.shell_policy_verbs import policy
+from bot.bootstrap.shell_setup_verbs import print_link, setup
 from bot.settings.tree import load
 
 app = Group(
@@ -84,29 +85,14 @@ def migrate() -> None:
     talk("The database has the newest schema.")
 
 
-@app.command()
-def setup() -> None:
-    """Print a link that makes the first administrator: good for 15 minutes and one claim.
-
-    It ends in a company sign-in and a code. Where there is an administrator already, nothing is printed.
-    """
-    _print_link("setup")
+app.command("setup")(setup)
 
 
 @admin.command("recover")
 def admin_recover() -> None:
     """Print such a link where the last administrator is lost. Raises an alarm in the audit log."""
-    _print_link("recovery")
-
-
-def _print_link(kind: str) -> None:
-    from bot.bootstrap.shell_output import talk
-    from bot.bootstrap.shell_setup import link
-
     with telling():
-        made = link(load(), now(), kind)
-    typer.echo(made)
-    talk("Open it within 15 minutes. Whoever signs in there with a code becomes administrator, so hand it to nobody.")
+        print_link("recovery")
 
 
 @app.command()

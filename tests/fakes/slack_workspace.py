@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -24,6 +26,7 @@ _SNAKE = re.compile(r"([A-Z])")
 
 APP_TOKEN = "xapp-made-up-for-tests"
 TEAM, APP, BOT_USER, BOT_ID = "T0COMPANY", "A0DOORWARD", "U0DOORWARD", "B0DOORWARD"
+MANIFEST = json.loads((Path(__file__).parents[2] / "manifest.json").read_text(encoding="utf-8"))
 BOT_TOKEN = "xoxb-made-up-for-tests"
 TRIGGER_SECONDS = 3
 RESPONSE_URL_USES = 5
@@ -105,6 +108,8 @@ class Workspace:
     openid: SlackOpenId = field(init=False)
     oauth: SlackOAuthSide = field(init=False)
     socket: SlackSocket = field(init=False)
+    scopes: set[str] = field(default_factory=lambda: set(MANIFEST["oauth_config"]["scopes"]["bot"]))
+    """What the app was granted when it was installed."""
 
     def __post_init__(self) -> None:
         self.openid = SlackOpenId(now=self.now, people=self.people)
@@ -174,7 +179,7 @@ class Workspace:
                 raise Refused("invalid_auth" if token not in self.oauth.tokens else "token_expired")
             if handler is None:
                 raise Refused("unknown_method")
-            return JSONResponse({"ok": True} | handler(arguments))
+            return JSONResponse({"ok": True} | handler(arguments), headers={"x-oauth-scopes": ",".join(self.scopes)})
         except Refused as refusal:
             return JSONResponse({"ok": False, "error": str(refusal)})
 

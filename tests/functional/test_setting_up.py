@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import stat
 import sys
 import tomllib
@@ -187,8 +188,10 @@ def test_on_a_terminal_a_secret_is_not_echoed(bare: Shell, config: Path, provide
     if pid == 0:
         os.execve(sys.executable, [sys.executable, "-m", "bot", "setup", "provider"], environ)  # noqa: S606
     shown = ""
-    for prompt, line in zip(("[entra/oidc]", "Authority", "Client id", "Client secret"), pasted, strict=True):
+    # Echoing is off once the blank after the colon is there.
+    for prompt, line in zip(("[entra/oidc]", "Authority", "Client id", "Client secret: "), pasted, strict=True):
         while prompt not in shown.rpartition("\n")[2]:
+            assert select.select([terminal], [], [], 20)[0], shown
             shown += os.read(terminal, 4096).decode()
         os.write(terminal, f"{line}\n".encode())
         shown += "\n"

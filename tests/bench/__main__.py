@@ -22,6 +22,7 @@ from tests.bench.report import Extras, plain, table, write
 from tests.bench.sessions import session_costs
 from tests.bench.start import demo_start
 from tests.bench.step_up import step_up_cost
+from tests.bench.teams import teams_costs
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 CONCURRENCIES = (1, 16)
@@ -32,7 +33,7 @@ def bench(
     rounds: Annotated[int, typer.Option(help="Blocks of each candidate at each concurrency.")] = 12,
     block: Annotated[int, typer.Option(help="Requests a block.")] = 200,
     only: Annotated[list[str] | None, typer.Option(help="Only these candidates; may be repeated.")] = None,
-    extras: Annotated[bool, typer.Option(help="Measure the demo's start, a step-up and sessions too.")] = True,
+    extras: Annotated[bool, typer.Option(help="Measure the demo's start, a step-up, sessions and Teams too.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of the table.")] = False,
     write_to_docs: Annotated[bool, typer.Option("--write", help="Write docs/bench.md.")] = False,
 ) -> None:
@@ -43,7 +44,7 @@ def bench(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     plan = Plan(names=tuple(only or CANDIDATES), concurrencies=CONCURRENCIES, rounds=rounds, block=block)
-    total = len(plan.names) * (1 + rounds * len(CONCURRENCIES)) + (3 if extras else 0)
+    total = len(plan.names) * (1 + rounds * len(CONCURRENCIES)) + (4 if extras else 0)
     columns = (TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("starting", total=total, completed=-1)
@@ -68,8 +69,10 @@ def _run(plan: Plan, progress: Callable[[str], None], *, extras: bool) -> tuple[
         step_up = uvloop.run(step_up_cost(directory))
         progress("sessions, a million of them")
         sessions = uvloop.run(session_costs(directory))
+        progress("turns on Teams")
+        teams = uvloop.run(teams_costs(directory))
         progress("the demo's start")
-        return measurement, Extras(start=demo_start(), step_up=step_up, sessions=sessions)
+        return measurement, Extras(start=demo_start(), step_up=step_up, sessions=sessions, teams=teams)
 
 
 if __name__ == "__main__":

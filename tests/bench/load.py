@@ -7,12 +7,12 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench.events import next_event
+from tests.bench.events import Event, next_event
 from tests.bench.stub import Replies
 
 START_SECONDS = 60
@@ -63,6 +63,7 @@ class Candidate:
     directory: Path
     replies: Replies
     connections: list[Connection] = field(default_factory=list)
+    next_event: Callable[[], Event] = next_event
 
     async def spent(self) -> tuple[float, int]:
         """Processor seconds and resident bytes so far."""
@@ -73,17 +74,22 @@ class Candidate:
         """Start a profile, or write it."""
         await self._get("/bench/profile")
 
+    async def connected(self, count: int) -> list[Connection]:
+        """At least so many connections."""
+        while len(self.connections) < count:
+            self.connections.append(Connection(*await asyncio.open_connection("127.0.0.1", self.port)))
+        return self.connections
+
     async def block(self, requests: int, concurrency: int) -> Block:
         """Send so many, so many at a time."""
-        while len(self.connections) < concurrency:
-            self.connections.append(Connection(*await asyncio.open_connection("127.0.0.1", self.port)))
+        await self.connected(concurrency)
         left = iter(range(requests))
         acknowledged: list[float] = []
         replied: list[float] = []
 
         async def one_after_the_other(connection: Connection) -> None:
             for _ in left:
-                event = next_event()
+                event = self.next_event()
                 reply = self.replies.expect(event.channel)
                 started = time.perf_counter()
                 status, body = await connection.ask(event.request)
@@ -117,7 +123,9 @@ class Candidate:
 
 
 @asynccontextmanager
-async def running(name: str, api: str, directory: Path, replies: Replies) -> AsyncIterator[Candidate]:
+async def running(
+    name: str, api: str, directory: Path, replies: Replies, *, next_event: Callable[[], Event] = next_event
+) -> AsyncIterator[Candidate]:
     """A candidate in its own process for a while."""
     await asyncio.to_thread(directory.mkdir)
     process = await asyncio.create_subprocess_exec(
@@ -129,7 +137,14 @@ async def running(name: str, api: str, directory: Path, replies: Replies) -> Asy
         line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
         if not line:
             raise RuntimeError(f"{name} did not start")
-        yield Candidate(name=name, port=int(line), directory=directory, replies=replies, connections=connections)
+        yield Candidate(
+            name=name,
+            port=int(line),
+            directory=directory,
+            replies=replies,
+            connections=connections,
+            next_event=next_event,
+        )
     finally:
         for connection in connections:
             connection.close()

@@ -16,6 +16,8 @@ from tests.bench.measure import Measured, Measurement
 from tests.bench.sessions import ALL, EXPIRED, Sessions
 from tests.bench.start import Start
 from tests.bench.step_up import StepUp
+from tests.bench.teams import TeamsCosts
+from tests.bench.teams import lines as teams_lines
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "bench.md"
 MARK = "<!-- measured -->"
@@ -46,6 +48,7 @@ class Extras:
 
     start: Start
     step_up: StepUp
+    teams: TeamsCosts
     sessions: Sessions
 
 
@@ -98,7 +101,7 @@ def _extras(extras: Extras) -> list[str]:
         f"{step_up.approval / step_up.message:.1f} times a plain question: {_ms(step_up.approval)} ms "
         f"to {_ms(step_up.message)} ms of CPU, the chat platform's part left out."
     )
-    return [ready, approval, *_sessions(extras.sessions)]
+    return [ready, approval, *_sessions(extras.sessions), "", *teams_lines(extras.teams)]
 
 
 def _sessions(sessions: Sessions) -> list[str]:

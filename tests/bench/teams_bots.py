@@ -37,7 +37,7 @@ from bot.domain.secret import Secret
 from bot.ports.database import Transaction
 from bot.ports.identity_provider import SignIn
 from bot.ports.trace import NullTracer
-from bot.services.approvals import Routes
+from bot.services.asking import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
 from bot.services.sessions import open_session, remember_person

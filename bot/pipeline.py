@@ -229,6 +229,7 @@ class Pipeline:
             place=None if turn.in_browser else turn.message.place.kind,
             authenticators=(),
             src_ip=turn.src_ip,
+            provider=turn.standing.person.provider,
         )
 
     def _target(self, turn: Turn) -> ResourceRef:

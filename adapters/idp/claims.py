@@ -118,6 +118,7 @@ class ClaimMapping:
             timezone=_timezone(claims),
             session=_text(claims, "sid"),
             object_id=_text(claims, "oid"),
+            contexts=contexts(claims),
             from_directory=self.elsewhere.scim,
         )
 

@@ -77,14 +77,29 @@ def asked(tx: Transaction, handle: str, identity: LinkedIdentity, *, limits: Ses
     session = _chat_session(tx, proposal, limits, now)
     needs_code = proposal.method is not None or _reading_closed(tx, proposal, session, now)
     own = tuple(factor for factor in factors.of_person(tx, identity) if factor.method in accepted(proposal))
+    needs_code = needs_code and not _proven(tx, proposal, session, now)
     return Asked(
         handle=handle,
         proposal=proposal,
         session=session,
         needs_code=needs_code,
-        methods=frozenset(factor.method for factor in step_up.counting(own, now)),
+        methods=frozenset((*_at_provider(proposal), *(one.method for one in step_up.counting(own, now)))),
         counts_from=factors.next_to_count(own, now),
     )
+
+
+def _proven(tx: Transaction, proposal: Proposal, session: Session | None, now: datetime) -> bool:
+    """Whether a sign-in at the provider has proven exactly this already: a press is all that is left."""
+    binding = proposal.digest
+    if proposal.consent is ConsentKind.OWN_READING:
+        binding = "" if session is None else step_up.reading_binding(session.id, proposal.reading_set)
+    proof = tx.proofs.unspent(proposal.identity, binding, now=now) if binding else None
+    return proof is not None and proof.method is ProofMethod.PROVIDER
+
+
+def _at_provider(proposal: Proposal) -> tuple[ProofMethod, ...]:
+    """The provider's own step-up, where policy took it when this was proposed."""
+    return (ProofMethod.PROVIDER,) if ProofMethod.PROVIDER in proposal.methods else ()
 
 
 def accepted(proposal: Proposal) -> frozenset[ProofMethod]:

@@ -190,6 +190,8 @@ class Consenting:
             own_reading=voice.say(f"web.own_reading.{proposal.reading_set}") if reads else "",
             with_code=found.needs_code and ProofMethod.TOTP in found.methods,
             passkey_options=self._passkey_path(found),
+            provider_action=self._provider_path(visit, found),
+            provider_name=self._web.providers.get(visit.owner.provider, visit.owner.provider),
             error="" if wrong is None else wrong.sentence(voice),
             digest=grouped(proposal.digest),
             seconds_left=seconds_left(visit, proposal),
@@ -200,6 +202,11 @@ class Consenting:
         """Where the page's script gets a challenge; empty where no passkey can be used."""
         usable = found.needs_code and self._web.webauthn is not None and ProofMethod.PASSKEY in found.methods
         return f"/consent/{found.handle}/passkey/options" if usable else ""
+
+    def _provider_path(self, visit: Visit, found: Asked) -> str:
+        """Where the way to the provider's own step-up begins; empty where there is none."""
+        usable = found.needs_code and ProofMethod.PROVIDER in found.methods
+        return f"/consent/{found.handle}/provider" if usable and visit.owner.provider in self._web.step_ups else ""
 
     def verb(self, proposal: Proposal) -> str:
         """What the button does."""

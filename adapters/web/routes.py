@@ -23,6 +23,7 @@ from adapters.web.health import Ready, alive
 from adapters.web.own_factors import OwnFactors
 from adapters.web.own_page import OwnPage
 from adapters.web.pages import Pages
+from adapters.web.proving_provider import ProvingProvider
 from adapters.web.recovering import RECOVER, Recovering
 from adapters.web.signing_in import ACCOUNTS, CONTINUE, OWN_RECORDS, SIGN_OUT, START, SigningIn
 from adapters.web.site import Web
@@ -71,6 +72,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
     vouching = Vouching(pages, signing_in)
     enrolling = Enrolling(pages, signing_in, consenting, vouching)
     binding = Binding(pages, signing_in)
+    at_provider = ProvingProvider(pages, consenting)
     own_factors = OwnFactors(pages, signing_in, enrolling, binding, vouching)
     recovering = Recovering(pages, signing_in)
     own_page = OwnPage(pages, signing_in)
@@ -110,6 +112,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         "/setup/{handle}": claiming.decide,
         "/consent/{handle}": consenting.decide,
         "/consent/{handle}/dismiss": consenting.dismiss,
+        "/consent/{handle}/provider": at_provider.begin,
         "/consent/{handle}/passkey/options": consenting.passkey_options,
         RECOVER: recovering.take,
         **{f"{base}{path}": order for base in (OWN_PAGE, f"{OWN_PAGE}/{{handle}}") for path, order in own.items()},

@@ -84,7 +84,7 @@ class SigningIn:
         query = read_query(visit.request)
         try:
             browser_id = _same_browser(visit)
-            reached = await self._linking.company_back(visit.handle("provider"), query, browser_id)
+            reached = await self._linking.company_back(visit.handle("provider"), query, browser_id, visit.src_ip)
         except NotProven as error:
             if error.code not in CODES:
                 raise

@@ -15,6 +15,7 @@ from bot.ports.database import Database
 from bot.ports.mail import Mail, NullMail
 from bot.ports.webauthn import WebAuthn
 from bot.services.linking import Linking
+from bot.services.provider_step_up import StepUps
 
 Resume = Callable[[IncomingMessage, str | None], Awaitable[Answer]]
 """Handles a message whose browser leg is through; the second argument is the browser's address."""
@@ -74,6 +75,8 @@ class Web:
     factor_rules: FactorRules = field(default_factory=FactorRules)
     webauthn: WebAuthn | None = None
     """None where passkeys cannot be used at our address."""
+    step_ups: StepUps = field(default_factory=dict)
+    """The providers at which a person can prove that it is them."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     demo: Mapping[str, str] = field(default_factory=dict)
     """Template variables of the demo alone: `demo_phone`, `demo_token`, `demo_scan_url`."""

@@ -44,6 +44,7 @@ from bot.services.letters import Letterbox
 from bot.services.linking import Linking
 from bot.services.notices import Notices
 from bot.services.people import OwnFacts
+from bot.services.provider_step_up import StepUps
 from bot.services.revalidation import Revalidator
 from bot.services.silent_sign_in import SilentSignIn
 from bot.services.standing_in import StandingIn
@@ -91,6 +92,8 @@ class Outside:
     """None where our address can be no relying party's (an IP address, plain http)."""
     mail: Mail = field(default_factory=NullMail)
     administrators: Administrators = field(default_factory=Administrators)
+    step_ups: StepUps = field(default_factory=dict)
+    """The providers at which somebody can prove that it is them."""
     silent: SilentProvider | None = None
     """Where a chat platform's client brings a token of its user: who proves it."""
     rollout: Rollout = field(default_factory=Rollout)
@@ -146,6 +149,7 @@ def compose(outside: Outside) -> Core:
         delivery=delivery,
         letters=letterbox,
         administrators=outside.administrators,
+        step_ups=outside.step_ups,
     )
     reconciling = Reconciling(
         database=database,
@@ -206,7 +210,7 @@ def _silent(outside: Outside, delivery: Delivery) -> SilentSignIn | None:
 def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
     """The pipeline with its parts."""
     clock, database = outside.clock, outside.database
-    authorizer = Authorizer(outside.engine, passkeys=outside.webauthn is not None)
+    authorizer = Authorizer(outside.engine, passkeys=outside.webauthn is not None, step_ups=outside.step_ups)
     sources: dict[str, FactsSource] = dict.fromkeys(HR_RESOURCES, outside.hr_facts)
     sources |= dict.fromkeys(CRM_RESOURCES, outside.crm_facts)
     sources |= dict.fromkeys(OWN_RESOURCES, OwnFacts(database))

@@ -46,6 +46,7 @@ def pages(
             may=own_pages(core),
             mail=core.letterbox,
             sign_in_origins=sign_in_origins,
+            step_ups=outside.step_ups,
             chat_name=_demo_name if demo is not None else chat_name,
             checks=_checks(core),
             demo=demo or {},

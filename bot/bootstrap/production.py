@@ -22,7 +22,7 @@ from bot.bootstrap.directories import directory_routes
 from bot.bootstrap.keys import keeper, live_keys
 from bot.bootstrap.limits import factor_rules, session_limits
 from bot.bootstrap.pages import pages
-from bot.bootstrap.providers import identity_provider
+from bot.bootstrap.providers import identity_provider, step_ups
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
 from bot.bootstrap.routing import routes
 from bot.bootstrap.shell_setup import administrators, rollout, working_hours
@@ -139,6 +139,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         webauthn=relying_party(settings.public_url),
         mail=_mail(settings),
         administrators=administrators(settings),
+        step_ups=step_ups(settings.idps),
         silent=teams_single_sign_on(settings, providers),
         rollout=rollout(settings),
         hours=working_hours(settings),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from adapters.idp.claims import GROUPS, ClaimNames, Elsewhere
 from adapters.idp.credentials import credential_of
 from adapters.idp.graph import Graph
 from adapters.idp.graph_credential import GraphRegistration, login_of
 from adapters.idp.oidc import OidcProvider
 from adapters.idp.transport import Address, Transport
+from bot.services.provider_step_up import ProviderStepUp, StepUps
 from bot.settings.directories import Attributes, GraphSettings, Idp
 
 PLACES = ("department", "region", "manager", "employee_number")
@@ -43,6 +46,17 @@ def elsewhere(attributes: Attributes) -> Elsewhere:
         graph={place: name for place in PLACES if (name := _named(attributes, place, "graph"))},
         scim=frozenset(place for place in PLACES if getattr(attributes, place) == "scim"),
     )
+
+
+def step_ups(idps: Mapping[str, Idp]) -> StepUps:
+    """The providers at which a step-up is offered: those with acr values, and those of which the settings say so."""
+    return {
+        name: ProviderStepUp(
+            acr_values=tuple(idp.step_up_acr_values), phishing_resistant=frozenset(idp.phishing_resistant_acr_values)
+        )
+        for name, idp in idps.items()
+        if (bool(idp.step_up_acr_values) if idp.step_up is None else idp.step_up)
+    }
 
 
 def _named(attributes: Attributes, place: str, source: str) -> str:

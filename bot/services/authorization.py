@@ -27,6 +27,7 @@ from bot.domain.proof import Proof, ProofMethod
 from bot.domain.session import Session
 from bot.errors import NotAllowed
 from bot.services.factors import Factor
+from bot.services.provider_step_up import ProviderStepUp, StepUps
 from policy import model
 from policy.engine import PolicyEngine, decide
 
@@ -149,6 +150,8 @@ class Circumstances:
     waiting: tuple[Factor, ...] = ()
     """Those that do not count yet."""
     src_ip: str | None = None
+    provider: str = ""
+    """Whose person this is, by the provider's name in the settings."""
     on_behalf_of: Behalf | None = None
     """For whom this person would decide, where it is not for themselves."""
 
@@ -156,9 +159,10 @@ class Circumstances:
 class Authorizer:
     """Turns our values into policy's, and asks."""
 
-    def __init__(self, engine: PolicyEngine, *, passkeys: bool = False) -> None:
+    def __init__(self, engine: PolicyEngine, *, passkeys: bool = False, step_ups: StepUps | None = None) -> None:
         """With `passkeys`, one can be enrolled on our pages: they have an address that is a relying party's."""
         self.engine = engine
+        self._step_ups = step_ups or {}
         self._passkeys = passkeys
 
     def decide(
@@ -194,7 +198,10 @@ class Authorizer:
         return decide(
             self.engine,
             request,
-            producible=producible(circumstances.authenticators, circumstances.src_ip),
+            producible=(
+                *_at_provider(self._step_ups.get(circumstances.provider), circumstances.src_ip),
+                *producible(circumstances.authenticators, circumstances.src_ip),
+            ),
             enrollable=ENROLLABLE_WITH_PASSKEYS if self._passkeys else ENROLLABLE,
         )
 
@@ -217,6 +224,14 @@ def producible(authenticators: Sequence[Factor], src_ip: str | None) -> tuple[mo
         for method in ProofMethod
         if method in usable
     )
+
+
+def _at_provider(step_up: ProviderStepUp | None, src_ip: str | None) -> tuple[model.ProofContext, ...]:
+    """The proof that signing in at the provider again would give."""
+    if step_up is None:
+        return ()
+    strong = bool(step_up.phishing_resistant)
+    return (model.ProofContext(method=model.Method.PROVIDER, phishing_resistant=strong, age_seconds=0, src_ip=src_ip),)
 
 
 def principal_entity(principal: Principal) -> model.PrincipalEntity:

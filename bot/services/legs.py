@@ -12,6 +12,7 @@ from bot.domain.messages import Place
 from bot.domain.session import BrowserSession
 from bot.ports.identity_provider import SignIn
 from bot.services.further_accounts import WrongCode
+from bot.services.provider_step_up import Waiting
 
 TICKET_SECONDS = 600
 LEG_SECONDS = 600
@@ -49,6 +50,8 @@ class Leg:
     flow: bytes = b""
     sign_in: SignIn | None = None
     next_path: str = ""
+    step_up: Waiting | None = None
+    """What this sign-in is to prove, where it is one for a consent that waits."""
     begun_at: datetime | None = None
     """When the browser was sent to the provider: what a signal ended since is not opened again by this sign-in."""
 

@@ -25,7 +25,7 @@ from datetime import timedelta
 
 from bot.domain.answer import Posting
 from bot.domain.audit import EventType
-from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Platform
+from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Person, Platform
 from bot.domain.interaction import Interaction
 from bot.domain.outbound import OutboxItem
 from bot.domain.session import SessionLimits
@@ -35,12 +35,13 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, SignIn
 from bot.ports.mail import WaitingLetter
-from bot.services import announcing, further_accounts, refusals, tickets
+from bot.services import announcing, further_accounts, provider_step_up, refusals, tickets
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, direct_place, edit_of
 from bot.services.first_administrator import Administrators, appoint
 from bot.services.legs import LEG, LEG_SECONDS, TICKET, Leg, Named, SignedIn, Ticket
 from bot.services.letters import Letterbox
+from bot.services.provider_step_up import StepUps, Waiting
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
 from bot.services.signals import ended_since
 from bot.texts.sentences import voice
@@ -65,6 +66,7 @@ class Linking:
         delivery: Delivery,
         letters: Letterbox,
         administrators: Administrators,
+        step_ups: StepUps | None = None,
     ) -> None:
         self._database = database
         self._providers = providers
@@ -75,6 +77,7 @@ class Linking:
         self._delivery = delivery
         self._letters = letters
         self._administrators = administrators
+        self._step_ups = step_ups or {}
 
     async def look(self, ticket: str) -> Ticket:
         """What a ticket is for, without taking it. Raises `HandleSpent`."""
@@ -154,6 +157,18 @@ class Linking:
         """
         now = self._clock.now()
         return await self._database.write(lambda tx: tickets.elsewhere(tx, state, now))
+    async def begin_step_up(self, browser_id: str, person: Person, waiting: Waiting) -> str:
+        """A sign-in past the provider's own session, that is to prove what waits; where the browser goes next."""
+        leg = Leg(
+            stage="company",
+            browser=_hash(browser_id),
+            provider=person.provider,
+            login_hint=person.username,
+            next_path=f"/consent/{waiting.handle}",
+            step_up=waiting,
+        )
+        state = await self._database.write(lambda tx: self._keep(tx, leg))
+        return await self._company(state, leg, max_age=0)
 
     async def chat_back(self, platform: Platform, state: str, code: str, browser_id: str) -> str:
         """The chat leg is back; where the browser goes next. Raises `SignInRefused`, `HandleSpent`."""
@@ -179,6 +194,7 @@ class Linking:
             state=state,
             login_hint=leg.login_hint,
             max_age=max_age,
+            acr_values=() if leg.step_up is None else leg.step_up.acr_values,
         )
         moved = replace(leg, stage="company", flow=attempt.flow, begun_at=begun_at)
         await self._database.write(lambda tx: self._move(tx, state, moved))
@@ -202,7 +218,9 @@ class Linking:
             raise HandleSpent(code="leg.stage")
         return leg, found.version
 
-    async def company_back(self, provider: str, response: Mapping[str, str], browser_id: str) -> Named | SignedIn:
+    async def company_back(
+        self, provider: str, response: Mapping[str, str], browser_id: str, src_ip: str | None = None
+    ) -> Named | SignedIn:
         """The company leg is back. Raises `SignInRefused`, `ProviderUnavailable`, `HandleSpent`."""
         state = response.get("state", "")
         leg, _ = await self._find(state, browser_id, stage="company")
@@ -217,7 +235,7 @@ class Linking:
             await self._refused(leg, error.code)
             raise
         if leg.channel is None or leg.renewal:
-            return await self._done(state, leg, sign_in)
+            return await self._done(state, leg, sign_in, src_ip)
         return await self._name(state, leg, leg.channel, sign_in)
 
     async def _name(self, state: str, leg: Leg, channel: ChannelIdentity, sign_in: SignIn) -> Named:
@@ -257,14 +275,14 @@ class Linking:
             leg = replace(leg, proven=True)
         return await self._done(state, leg, sign_in)
 
-    async def _done(self, state: str, leg: Leg, sign_in: SignIn) -> SignedIn:
+    async def _done(self, state: str, leg: Leg, sign_in: SignIn, src_ip: str | None = None) -> SignedIn:
         shown: list[OutboxItem] = []
         written: list[WaitingLetter] = []
 
         def work(tx: Transaction) -> SignedIn:
             shown.clear()
             written.clear()
-            signed_in = self._finish(tx, state, leg, sign_in)
+            signed_in = self._finish(tx, state, leg, sign_in, src_ip)
             shown.extend(self._show(tx, leg, sign_in))
             for link in self._made(tx, signed_in):
                 shown.extend(self._delivery.put_all(tx, announcing.cards(tx, link, sign_in.claims), ""))
@@ -306,7 +324,7 @@ class Linking:
         await self._database.write(lambda tx: tx.interactions.take(state, now=now))
         await self._refused(leg, "link.declined")
 
-    def _finish(self, tx: Transaction, state: str, leg: Leg, sign_in: SignIn) -> SignedIn:
+    def _finish(self, tx: Transaction, state: str, leg: Leg, sign_in: SignIn, src_ip: str | None = None) -> SignedIn:
         now = self._clock.now()
         if tx.interactions.take(state, now=now) is None:
             raise HandleSpent(code="leg.spent")
@@ -321,6 +339,18 @@ class Linking:
             open_session(tx, leg.channel, sign_in, self._limits, now, begun_at=leg.begun_at)
         elif person.locked:
             raise SignInRefused(code="person.locked")
+        if leg.step_up is not None:
+            provider_step_up.take(
+                tx,
+                leg.step_up,
+                sign_in.claims,
+                identity,
+                begun_at=leg.begun_at,
+                at_provider=self._step_ups.get(leg.provider),
+                limits=self._limits,
+                scribe=scribe,
+                src_ip=src_ip,
+            )
         appoint(tx, self._administrators, person, sign_in.claims.groups, scribe)
         tx.tokens.save(identity, sign_in.token_cache, expected_version=None, now=now)
         browser = open_browser(tx, sign_in.claims, now)

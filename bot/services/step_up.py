@@ -157,14 +157,18 @@ def prove(
     binding: str,
     now: datetime,
     src_ip: str | None = None,
+    phishing_resistant: bool = False,
 ) -> Proof:
-    """Write the proof that a checked second factor gives, bound to one digest or one named set."""
+    """Write the proof that a checked second factor gives, bound to one digest or one named set.
+
+    A passkey always is phishing-resistant; of a provider's sign-in the caller knows.
+    """
     seconds = PROOF_SECONDS if kind is ConsentKind.PER_ACTION else OWN_READING_SECONDS
     proof = Proof(
         id=secrets.token_hex(16),
         identity=identity,
         method=method,
-        phishing_resistant=method is ProofMethod.PASSKEY,
+        phishing_resistant=method is ProofMethod.PASSKEY or phishing_resistant,
         kind=kind,
         binding=binding,
         at=now,

@@ -43,6 +43,7 @@ from bot.services import tickets
 from bot.services.asking import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
+from bot.services.provider_step_up import StepUps
 from policy.cedar import load as load_policy
 from storage.crypto import Keyring, Purpose
 from storage.database import open_database
@@ -292,6 +293,7 @@ async def web_stage(
     demo: Mapping[str, str] | None = None,
     extra: Mapping[str, Any] | None = None,
     mail: Mail | None = None,
+    step_ups: StepUps | None = None,
 ) -> AsyncIterator[Stage]:
     """A stage on SQLite; everything of it ends with the context."""
     path = folder / "doorward.db"
@@ -341,6 +343,7 @@ async def web_stage(
                 csrf_key=keys.newest(Purpose.CSRF).secret,
                 mail=mail or NullMail(),
                 webauthn=relying_party(origin),
+                step_ups=step_ups or {},
             )
         )
         web = Web(
@@ -353,6 +356,7 @@ async def web_stage(
             development=development,
             csrf_key=keys.newest(Purpose.CSRF).secret,
             webauthn=relying_party(origin),
+            step_ups=step_ups or {},
             providers={PROVIDER: "Corp"},
             resume=core.ingress.resume,
             rejected=rejected,

@@ -1,0 +1,131 @@
+"""The identity provider's own step-up: signing in there again, for one consent that waits here.
+
+A sign-in counts as a proof when all of this holds, in one transaction with the sign-in itself:
+
+(1) it came back to the browser that began it, with the state and nonce of that beginning (`services.linking`);
+(2) its issuer and subject are those of whom the proposal waits for;
+(3) the proposal still waits, its digest is the one that was shown, and policy took this method for it;
+(4) the person authenticated after the browser was sent away for it, by the provider's own `auth_time`;
+(5) where contexts (acr, Entra's acrs) were asked for, the token has one of them; it is phishing-resistant where that is
+    one of those the settings call so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.domain.audit import EventType
+from bot.domain.identity import LinkedIdentity
+from bot.domain.proof import ConsentKind, ProofMethod
+from bot.domain.proposal import Proposal, ProposalState
+from bot.domain.session import SessionLimits
+from bot.errors import SignInRefused
+from bot.ports.database import Transaction
+from bot.ports.identity_provider import VerifiedClaims
+from bot.services import step_up
+from bot.services.audit_trail import Scribe
+
+SKEW = timedelta(seconds=5)
+"""Between the provider's clock and ours; `auth_time` has whole seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderStepUp:
+    """What a step-up at one provider asks for."""
+
+    acr_values: tuple[str, ...] = ()
+    phishing_resistant: frozenset[str] = frozenset()
+
+    @property
+    def asked_for(self) -> tuple[str, ...]:
+        """The contexts in the order of preference (OpenID Connect Core §3.1.2.1), strong ones first.
+
+        Which one it was is for policy to judge: a weaker one than it takes is asked for again.
+        """
+        return tuple(sorted(self.acr_values, key=lambda value: value not in self.phishing_resistant))
+
+
+StepUps = Mapping[str, ProviderStepUp]
+"""By the provider's name; one that is not there has no step-up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What a sign-in is to prove: the page it returns to, and exactly what that page showed."""
+
+    handle: str
+    digest: str
+    acr_values: tuple[str, ...] = ()
+
+
+def waiting(proposal: Proposal, handle: str, at_provider: ProviderStepUp) -> Waiting:
+    """What to ask the provider for."""
+    return Waiting(handle=handle, digest=proposal.digest, acr_values=at_provider.asked_for)
+
+
+def take(
+    tx: Transaction,
+    waiting: Waiting,
+    claims: VerifiedClaims,
+    identity: LinkedIdentity,
+    *,
+    begun_at: datetime,
+    at_provider: ProviderStepUp | None,
+    limits: SessionLimits,
+    scribe: Scribe,
+    src_ip: str | None,
+) -> None:
+    """Write the proof, conditions (2) to (5). Raises `SignInRefused`, and the transaction is undone."""
+    now = scribe.time
+    if at_provider is None:
+        raise SignInRefused("no step-up at this provider", code="step_up.not_offered")
+    # Conditions 2 and 3 of the list above.
+    found = tx.interactions.find(waiting.handle, now=now)
+    if found is None or found.kind != "consent":
+        raise SignInRefused("nothing waits any more", code="step_up.gone")
+    if found.audience != identity.key:
+        raise SignInRefused("somebody else signed in", code="step_up.other_person")
+    proposal = tx.proposals.find(str(found.payload["proposal"]))
+    waits = proposal is not None and proposal.state is ProposalState.WAITING and now < proposal.until
+    if proposal is None or not waits or proposal.identity != identity or proposal.digest != waiting.digest:
+        raise SignInRefused("nothing waits any more", code="step_up.gone")
+    if ProofMethod.PROVIDER not in proposal.methods:
+        raise SignInRefused("policy takes another method", code="step_up.not_offered")
+    # Condition 4.
+    if claims.auth_time is None or claims.auth_time < begun_at.replace(microsecond=0) - SKEW:
+        raise SignInRefused("nobody authenticated for this", code="step_up.stale")
+    # Condition 5.
+    if waiting.acr_values and not claims.contexts & set(waiting.acr_values):
+        raise SignInRefused("the context is not one asked for", code="step_up.weak")
+    strong = bool(claims.contexts & at_provider.phishing_resistant)
+    step_up.prove(
+        tx,
+        identity,
+        method=ProofMethod.PROVIDER,
+        kind=proposal.consent,
+        binding=_binding(tx, proposal, limits, now),
+        now=now,
+        src_ip=src_ip,
+        phishing_resistant=strong,
+    )
+    action = proposal.action
+    tx.audit.append(
+        replace(scribe, principal=identity.key).event(
+            EventType.PROOF_GIVEN,
+            action=action.action,
+            resource=str(action.resource),
+            decision="allow",
+            code=ProofMethod.PROVIDER.value,
+        )
+    )
+
+
+def _binding(tx: Transaction, proposal: Proposal, limits: SessionLimits, now: datetime) -> str:
+    if proposal.consent is ConsentKind.PER_ACTION:
+        return proposal.digest
+    for session in tx.sessions.of_identity(proposal.identity):
+        if session.channel == proposal.channel and session.alive(now, limits):
+            return step_up.reading_binding(session.id, proposal.reading_set)
+    raise SignInRefused("the chat session this was asked in has ended", code="step_up.gone")

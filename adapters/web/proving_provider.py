@@ -31,6 +31,6 @@ class ProvingProvider:
         address = await self._web.linking.begin_step_up(
             visit.browser_id,
             visit.owner,
-            provider_step_up.waiting(found.proposal, found.handle, at_provider),
+            provider_step_up.waiting(found.proposal, found.handle, visit.owner.provider, at_provider),
         )
         return go(address)

@@ -22,6 +22,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from bot.domain.answer import Posting
 from bot.domain.audit import EventType
@@ -77,7 +78,7 @@ class Linking:
         self._delivery = delivery
         self._letters = letters
         self._administrators = administrators
-        self._step_ups = step_ups or {}
+        self._prove = partial(provider_step_up.take, step_ups=step_ups or {}, limits=limits)
 
     async def look(self, ticket: str) -> Ticket:
         """What a ticket is for, without taking it. Raises `HandleSpent`."""
@@ -157,6 +158,7 @@ class Linking:
         """
         now = self._clock.now()
         return await self._database.write(lambda tx: tickets.elsewhere(tx, state, now))
+
     async def begin_step_up(self, browser_id: str, person: Person, waiting: Waiting) -> str:
         """A sign-in past the provider's own session, that is to prove what waits; where the browser goes next."""
         leg = Leg(
@@ -340,17 +342,7 @@ class Linking:
         elif person.locked:
             raise SignInRefused(code="person.locked")
         if leg.step_up is not None:
-            provider_step_up.take(
-                tx,
-                leg.step_up,
-                sign_in.claims,
-                identity,
-                begun_at=leg.begun_at,
-                at_provider=self._step_ups.get(leg.provider),
-                limits=self._limits,
-                scribe=scribe,
-                src_ip=src_ip,
-            )
+            self._prove(tx, leg.step_up, sign_in.claims, identity, begun_at=leg.begun_at, scribe=scribe, src_ip=src_ip)
         appoint(tx, self._administrators, person, sign_in.claims.groups, scribe)
         tx.tokens.save(identity, sign_in.token_cache, expected_version=None, now=now)
         browser = open_browser(tx, sign_in.claims, now)

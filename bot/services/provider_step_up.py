@@ -56,13 +56,14 @@ class Waiting:
     """What a sign-in is to prove: the page it returns to, and exactly what that page showed."""
 
     handle: str
+    provider: str
     digest: str
     acr_values: tuple[str, ...] = ()
 
 
-def waiting(proposal: Proposal, handle: str, at_provider: ProviderStepUp) -> Waiting:
+def waiting(proposal: Proposal, handle: str, provider: str, at_provider: ProviderStepUp) -> Waiting:
     """What to ask the provider for."""
-    return Waiting(handle=handle, digest=proposal.digest, acr_values=at_provider.asked_for)
+    return Waiting(handle=handle, provider=provider, digest=proposal.digest, acr_values=at_provider.asked_for)
 
 
 def take(
@@ -72,13 +73,14 @@ def take(
     identity: LinkedIdentity,
     *,
     begun_at: datetime,
-    at_provider: ProviderStepUp | None,
+    step_ups: StepUps,
     limits: SessionLimits,
     scribe: Scribe,
     src_ip: str | None,
 ) -> None:
     """Write the proof, conditions (2) to (5). Raises `SignInRefused`, and the transaction is undone."""
     now = scribe.time
+    at_provider = step_ups.get(waiting.provider)
     if at_provider is None:
         raise SignInRefused("no step-up at this provider", code="step_up.not_offered")
     # Conditions 2 and 3 of the list above.

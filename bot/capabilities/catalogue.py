@@ -8,10 +8,21 @@ from bot.capabilities.crm import CRM
 from bot.capabilities.leave import LEAVE
 from bot.capabilities.leave_decisions import LEAVE_DECISIONS
 from bot.capabilities.model import Capability
+from bot.capabilities.notices import NOTICES
 from bot.capabilities.own_account import OWN_ACCOUNT
 from bot.capabilities.pay import PAY
 from bot.capabilities.substitutes import SUBSTITUTES
 
-CATALOGUE: tuple[Capability, ...] = (*ACCOUNT, *OWN_ACCOUNT, *LEAVE, *LEAVE_DECISIONS, *SUBSTITUTES, *PAY, *CRM, *ADMIN)
+CATALOGUE: tuple[Capability, ...] = (
+    *ACCOUNT,
+    *OWN_ACCOUNT,
+    *NOTICES,
+    *LEAVE,
+    *LEAVE_DECISIONS,
+    *SUBSTITUTES,
+    *PAY,
+    *CRM,
+    *ADMIN,
+)
 
 BY_NAME: dict[str, Capability] = {entry.name: entry for entry in CATALOGUE}

@@ -50,6 +50,11 @@ def clock_time(value: datetime, timezone: str, language: str) -> str:
     return _minute(local.replace(second=0, microsecond=0, tzinfo=None).time(), language)
 
 
+def of_day(value: time, language: str) -> str:
+    """A time of day that is in nobody's zone yet."""
+    return _minute(value, language)
+
+
 @lru_cache(maxsize=4096)
 def _minute(value: time, language: str) -> str:
     return str(format_skeleton("Hm", value, locale=_cldr(language)))

@@ -108,6 +108,15 @@ def _as_sentence(capability: str) -> Callable[[str, Sentence], Filled]:
     return read
 
 
+def _notices(rest: str, _sentence: Sentence) -> Filled:
+    """`9-17`, `09:00-17:30`, `digest`, `singly`."""
+    found = re.fullmatch(_HOURS, rest.casefold())
+    if found is None:
+        return Filled(arguments=_filled({"how": rest.casefold().replace("at once", "singly")}))
+    start, end = (f"{int(hour):02d}:{minute or '00'}" for hour, minute in (found.group(1, 2), found.group(3, 4)))
+    return Filled(arguments={"start": start, "end": end})
+
+
 def _everywhere(rest: str, _sentence: Sentence) -> Filled:
     return Filled(arguments={"everywhere": True} if rest else {})
 
@@ -130,6 +139,8 @@ def _substitute(rest: str, _sentence: Sentence) -> Filled:
     return Filled(arguments=_filled(arguments))
 
 
+_HOURS = r"(\d{1,2})(?::(\d{2}))?\s*(?:-|–|to|bis)\s*(\d{1,2})(?::(\d{2}))?"
+_NOTICES = r"\d(?:.*)|digest|singly|at once"
 _ISO = r"\d{4}-\d{2}-\d{2}(?:\s+(?:to\s+|bis\s+|-\s+)?\d{4}-\d{2}-\d{2})?(?:\s+\w+)?"
 _MONTH = r"[^\W\d_]+(?:\s+\d{4})?|\d{4}-\d{2}"
 
@@ -148,6 +159,9 @@ COMMANDS: tuple[Command, ...] = tuple(
         ("accounts remove", "remove_link", r"\w+:\S+", _one("account")),
         ("accounts", "my_accounts", "", _nothing),
         ("my data", "my_data", "", _nothing),
+        ("notices set", "set_notices", _NOTICES, _notices),
+        ("notices", "my_notices", "", _nothing),
+        ("factors", "my_factors", "", _nothing),
         ("roles list", "list_roles", rf"(?:{_PERSON})?", _one("person")),
         ("roles grant", "grant_role", rf"{_PERSON}\s+\S+(?:\s+\S+)?", _grant),
         ("roles revoke", "revoke_role", rf"{_PERSON}\s+\S+", _revoke),

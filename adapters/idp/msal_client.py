@@ -8,6 +8,7 @@ with an `http_client` that answers discovery from metadata we verified and lets 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,6 +23,8 @@ from bot.errors import ProviderUnavailable
 
 ALIAS = "https://provider.invalid/oidc"
 """What MSAL is told where it would refuse the real address: plain http on loopback, or no path."""
+# At DEBUG it writes down every exchange with its authorization code and code verifier: at no level of ours.
+logging.getLogger("msal").setLevel(logging.WARNING)
 OFFLINE_ACCESS = "offline_access"
 
 Post = Callable[[str, Mapping[str, Any], Mapping[str, str]], Answer]

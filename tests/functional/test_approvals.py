@@ -188,3 +188,54 @@ async def test_a_refusal_pauses_further_cards_of_that_kind(here: World) -> None:
     await here.press("john", here.last("john", "Leave: Mon 28"), "Send request")
     assert "Mia Lindqvist gets no message" in here.last("john", "Leave asked for: Mon 28").text
     assert len([posted for posted in here.chat.posts if posted.place.conversation != "hr-leave"]) <= before + 2
+
+
+async def name_substitute(here: World, who: str, text: str) -> None:
+    await here.command(who, f"substitute {text}")
+    await here.press(who, here.last(who, "Somebody decides"), "Enter a code")
+    assert await here.submit_code(who, here.code(who)) == DialogClosed()
+    here.clock.advance(timedelta(seconds=30))
+
+
+async def test_hr_names_a_substitute_for_somebody_who_cannot(here: World) -> None:
+    for name in ("mia", "sue", "sarah"):
+        await here.sign_in(name)
+        await here.enrol(name)
+    today = here.clock.now().date()
+    await name_substitute(here, "sarah", f"sue {today} {today + timedelta(days=3)} for mia")
+    assert "Sue Park decides in place of Mia Lindqvist" in here.last("sarah", "Sue Park").text
+    await ask(here)
+    await decide(here, "sue")
+    assert "on behalf of Mia Lindqvist" in here.last("john", "Your leave").text
+
+
+async def test_two_do_not_stand_in_for_each_other(here: World) -> None:
+    for name in ("mia", "sue"):
+        await here.sign_in(name)
+        await here.enrol(name)
+    today = here.clock.now().date()
+    await name_substitute(here, "mia", f"sue {today} {today + timedelta(days=3)}")
+    await name_substitute(here, "sue", f"mia {today + timedelta(days=1)}")
+    assert "lead back" in here.last("sue", "No substitute").text
+
+
+async def test_a_superior_decides_only_while_the_manager_cannot(here: World) -> None:
+    """Raj's manager is Sarah; John's is Mia, and above her Sarah, who here is no HR manager."""
+    here.directory.roles["sarah"] = frozenset({"employee"})
+    await here.sign_in("mia")
+    await here.sign_in("sarah")
+    await here.enrol("sarah")
+    await ask(here)
+    shared = here.last("sarah", "Leave for John")
+    await here.press("sarah", shared, "Approve")
+    assert "You don't decide this one" in here.chat.dialogs["view"].title
+
+    def lock(tx: Transaction) -> None:
+        mia = tx.persons.find(here.identity("mia"))
+        assert mia is not None
+        tx.persons.save(replace(mia, locked=True))
+
+    await here.database.write(lock)
+    await decide(here, "sarah")
+    assert "approved by Sarah Okafor on behalf of Mia Lindqvist" in here.last("john", "Your leave").text
+    assert await given(here) == ["approval.settles.superior.E1002"]

@@ -22,7 +22,17 @@ from tests.security.core.conftest import Sql
 
 AUTHORITY = sorted(table.name for table in metadata.sorted_tables if "mac" in table.c)
 WRITTEN = (
-    *("authenticators", "browser_sessions", "grants", "links", "passkeys", "persons", "proofs", "proposals"),
+    *(
+        "asked_requests",
+        "authenticators",
+        "browser_sessions",
+        "grants",
+        "links",
+        "passkeys",
+        "persons",
+        "proofs",
+        "proposals",
+    ),
     *("recovery_codes", "role_grants", "sessions"),
 )
 """The tables the day below writes to."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,6 +69,7 @@ class Jobs:
         self._watching = watching
         self._notices = notices or Notices()
         self._revocation = revocation
+        self._polling: tuple[Job, ...] = ()
         self._key_keeper = key_keeper
 
     def all(self) -> tuple[Job, ...]:
@@ -84,7 +85,12 @@ class Jobs:
             Job(name="take_over_letters", every_seconds=30, run=self._letterbox.take_over, once=False),
             Job(name="revoke_tokens", every_seconds=5, run=self._revocation.run, once=False),
             *_keeping(self._key_keeper),
+            *self._polling,
         )
+
+    def also(self, jobs: Sequence[Job]) -> None:
+        """What the settings add, before the first tick."""
+        self._polling = (*self._polling, *jobs)
 
     async def tick(self, job: Job) -> int:
         """Run a job's present slot, unless another replica has it; how much it did."""

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from adapters.idp.oidc import OidcProvider
 from adapters.signals.keys import TransmitterKeys
 from adapters.signals.logout import VerifyLogout
+from adapters.signals.polling import Poller
 from adapters.signals.requests import Bearer
 from adapters.signals.routes import signal_routes
 from adapters.signals.scim_documents import ScimClient
@@ -18,10 +19,13 @@ from bot.bootstrap.core import Core
 from bot.domain.identity import Issuer
 from bot.domain.signal import LogoutToken, SignalSource
 from bot.errors import ProviderUnavailable, SignInRefused
+from bot.jobs import Job
+from bot.services.signals import Signals as SignalService
 from bot.settings.directories import Scim, Signals
 from bot.settings.tree import Settings
 from bot.settings.values import DatedSecret
 
+POLL_SECONDS = 10
 OF_ANOTHER = frozenset({"idp.wrong_issuer", "idp.wrong_audience", "idp.tenant"})
 """Refusals that say only that a logout token is not this provider's."""
 
@@ -37,12 +41,33 @@ def directory_routes(settings: Settings, core: Core) -> list[BaseRoute]:
     return signal_routes(
         database=core.outside.database,
         clock=core.outside.clock,
-        transmitters=[_transmitter(name, signals) for name, signals in settings.signals.items()],
+        transmitters=[_transmitter(name, one) for name, one in settings.signals.items() if one.token],
         clients=[_client(name, scim) for name, scim in settings.scim.items()],
         verify_logout=logout_verifier(providers) if providers else None,
         public_url=settings.public_url,
         rejected=rejected,
     )
+
+
+def polling_jobs(settings: Settings, core: Core) -> list[Job]:
+    """One for each transmitter whose events are fetched."""
+    clock = core.outside.clock
+    signals = SignalService(database=core.outside.database, clock=clock)
+    return [
+        Job(
+            name=f"poll_signals_{name}",
+            every_seconds=POLL_SECONDS,
+            run=Poller(
+                transmitter=_transmitter(name, one),
+                url=one.poll_url,
+                token=one.poll_token.get_secret_value(),
+                signals=signals,
+                clock=clock,
+            ).run,
+        )
+        for name, one in settings.signals.items()
+        if one.poll_url
+    ]
 
 
 def _transmitter(name: str, signals: Signals) -> Transmitter:

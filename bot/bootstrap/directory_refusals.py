@@ -21,7 +21,10 @@ def directory_problems(settings: Settings) -> Iterator[str]:
     2. a transmitter's keys come over https, or from loopback outside production.
     """
     for name, signals in settings.signals.items():
-        yield from _token("signals", name, signals.token)
+        if signals.token or not signals.poll_url:
+            yield from _token("signals", name, signals.token)
+        if signals.poll_url:
+            yield from _polled(name, signals, settings.environment)
         parts = urlsplit(signals.jwks_url)
         loopback = parts.hostname == "127.0.0.1" and settings.environment is not Environment.PRODUCTION
         if not parts.hostname or (parts.scheme != "https" and not loopback):
@@ -31,6 +34,15 @@ def directory_problems(settings: Settings) -> Iterator[str]:
     tokens = [token.get_secret_value() for _, secrets in _tokens(settings) for token in secrets]
     if len(tokens) != len(set(tokens)):
         yield "DOORWARD_SIGNALS__… and DOORWARD_SCIM__…: two of them share a token; give each one of its own"
+
+
+def _polled(name: str, signals: Signals, environment: Environment) -> Iterator[str]:
+    parts = urlsplit(signals.poll_url)
+    loopback = parts.hostname == "127.0.0.1" and environment is not Environment.PRODUCTION
+    if not parts.hostname or (parts.scheme != "https" and not loopback):
+        yield f"{variable(('signals', name, 'poll_url'))} is not an https address: our credential could be read"
+    if not signals.poll_token.get_secret_value():
+        yield f"{variable(('signals', name, 'poll_token'))} is empty: it is what the transmitter gave for polling"
 
 
 def _token(group: str, name: str, token: Sequence[DatedSecret]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from adapters.scheduler import Ticker
 from adapters.web.site import ChatName
 from bot.bootstrap.chats import Chat, slack_chat, teams_chat
 from bot.bootstrap.core import Core, Outside, SystemClock, compose
-from bot.bootstrap.directories import directory_routes
+from bot.bootstrap.directories import directory_routes, polling_jobs
 from bot.bootstrap.keys import keeper, live_keys
 from bot.bootstrap.limits import factor_rules, session_limits
 from bot.bootstrap.pages import pages
@@ -66,6 +66,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         outside, chats = await _outside(settings, the_clock, stack)
         core = compose(outside)
         await _retire(outside)
+        core.jobs.also(polling_jobs(settings, core))
         ticker = Ticker(core.jobs)
         ticker.start()
         stack.push_async_callback(core.ingress.drain, 5)

@@ -95,6 +95,9 @@ class Signals(Group):
     audience: str
     jwks_url: str
     token: Annotated[tuple[DatedSecret, ...], BeforeValidator(listed)] = ()
+    poll_url: str = ""
+    """Where its events are fetched (RFC 8936), where it cannot push them here."""
+    poll_token: SecretStr = SecretStr("")
     subject_issuer: str = ""
     """Whose people it speaks of, where that is not the transmitter itself: the issuer of their ID tokens."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, LargeBinary, Table
+from sqlalchemy import Index, Table
 
-from storage.tables.metadata import key, metadata, moment, number, optional_moment, optional_text, text
+from storage.tables.metadata import key, metadata, moment, number, optional_moment, optional_sealed, optional_text, text
 
 notices = Table(
     "notices",
@@ -12,7 +12,7 @@ notices = Table(
     key("id"),
     text("addressee"),
     text("about"),
-    Column("payload", LargeBinary),  # NULL once it is posted
+    optional_sealed("payload"),  # NULL once it is posted
     moment("created_at"),
     optional_moment("delivered_at"),
     optional_moment("closed_at"),

@@ -217,15 +217,19 @@ def sessions_list(limit: Limit = 1000, as_json: Json = False) -> None:
 def effects_show(
     effect_id: Annotated[str, typer.Argument(metavar="ID", help="The effect's id.")], as_json: Json = False
 ) -> None:
-    """Print what was to be done in an HR or CRM system, and what became of it; arguments are left out."""
-    from bot.bootstrap.shell_output import show_one
-    from bot.bootstrap.shell_records import effect
+    """Print the whole story of an effect: who asked, what they were shown, who consented with what and when, the
+    decision and its policy, the grant, what the HR or CRM system answered, and the records in the log.
+
+    Arguments are left out but where they stand in what was shown.
+    """
+    from bot.bootstrap.shell_effects import effect
+    from bot.bootstrap.shell_output import show_parts
 
     with telling():
         found = effect(load(), now(), effect_id)
     if found is None:
         fail(f"there is no effect {effect_id}", code=1)
-    show_one(found, as_json=as_json)
+    show_parts(found, as_json=as_json)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -83,6 +83,11 @@ _UNSPENT = Statement(
     .order_by(proofs.c.at.desc())
     .limit(1)
 )
+_ABOUT = Statement(
+    select(proofs)
+    .where(proofs.c.identity == bindparam("identity"), proofs.c.binding == bindparam("binding"))
+    .order_by(proofs.c.at, proofs.c.id)
+)
 _ALL_UNSPENT = Statement(_unspent_of.order_by(proofs.c.id).with_for_update())
 
 
@@ -100,6 +105,10 @@ class Proofs:
     def unspent(self, identity: LinkedIdentity, binding: str, *, now: datetime) -> Proof | None:
         row = self._connection.row(_UNSPENT, identity=identity.key, binding=binding, now=to_micros(now))
         return None if row is None else self._rows.load(row).proof
+
+    def about(self, identity: LinkedIdentity, binding: str) -> Sequence[Proof]:
+        rows = self._connection.rows(_ABOUT, identity=identity.key, binding=binding)
+        return [self._rows.load(row).proof for row in rows]
 
     def spend(self, proof_id: str, *, now: datetime) -> bool:
         """Whether the proof counts: unspent and in time."""

@@ -51,6 +51,35 @@ def show_one(fields: Fields, *, as_json: bool) -> None:
         sys.stdout.write(f"{name:{width}}  {harmless(value)}\n")
 
 
+def show_parts(fields: Fields, *, as_json: bool) -> None:
+    """One thing of several parts: what stands by itself, then each part under its name, indented."""
+    if as_json:
+        show_json(fields)
+        return
+    plain = {name: value for name, value in fields.items() if not isinstance(value, dict | list)}
+    show_one(plain, as_json=False)
+    for name, value in fields.items():
+        if name not in plain:
+            sys.stdout.write(f"\n{name}\n")
+            _show_part(value)
+
+
+def _show_part(value: object) -> None:
+    parts = value if isinstance(value, list) else [value]
+    for part in parts:
+        if not isinstance(part, dict):
+            sys.stdout.write(f"  {harmless(part)}\n")
+        elif len(parts) > 1:
+            told = " · ".join(f"{name} {harmless(one)}" for name, one in part.items() if one not in ("", None, []))
+            sys.stdout.write(f"  {told}\n")
+        else:
+            width = max(len(name) for name in part)
+            for name, one in part.items():
+                sys.stdout.write(f"  {name:{width}}  {harmless(one)}\n")
+    if not parts:
+        sys.stdout.write("  none\n")
+
+
 def show_json(value: object) -> None:
     """One JSON document."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from bot.bootstrap.installation import keyring, looked_up
 from bot.bootstrap.limits import session_limits
-from bot.domain.effect import Effect
 from bot.domain.identity import LinkedIdentity
 from bot.domain.session import Session
 from bot.ports.database import Transaction
@@ -79,34 +78,6 @@ def sessions(settings: Settings, now: datetime, limit: int) -> list[Fields]:
         ]
 
     return looked_up(settings, keyring(settings, now), look)
-
-
-def effect(settings: Settings, now: datetime, effect_id: str) -> Fields | None:
-    """What was to be done outside and what became of it, without the arguments: those are the person's own."""
-    found = looked_up(settings, keyring(settings, now), lambda tx: tx.effects.find(effect_id))
-    return None if found is None else _effect(found)
-
-
-def _effect(found: Effect) -> Fields:
-    grant = found.grant
-    return {
-        "id": found.id,
-        "state": found.state.value,
-        "outcome_code": found.outcome_code,
-        "capability": grant.action.capability,
-        "action": grant.action.action,
-        "resource": str(grant.action.resource),
-        "principal": grant.identity.key,
-        "channel": found.channel.key,
-        "proposal": found.proposal_id,
-        "grant": grant.id,
-        "digest": grant.digest,
-        "policy_hash": grant.policy_hash,
-        "correlation": grant.correlation,
-        "attempts": found.attempts,
-        "intended_at": found.intended_at,
-        "finished_at": found.finished_at,
-    }
 
 
 def _username(tx: Transaction, identity: LinkedIdentity) -> str:

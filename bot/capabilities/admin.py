@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Local, PerformLocal
 from bot.domain.action import ResourceRef
-from bot.domain.answer import Draft, Result
+from bot.domain.answer import Draft, Result, Sheet
 from bot.domain.cards import Card, Fact, Status
 from bot.domain.identity import Person, Principal, Role, RoleGrant
 from bot.ports.connectors import NotFound
+from bot.services import enrolment_codes
 from bot.services.people import identity_from_key
 from bot.services.sessions import end_everything
 from bot.texts.formats import moment
@@ -181,6 +182,19 @@ def unlock_person(local: Local, acting: Acting) -> Result:
     return _done(acting, "admin.unlock_person.done", name=person.username)
 
 
+def give_enrolment_code(local: Local, acting: Acting) -> Result:
+    """One half of a code that lets somebody set up a first factor; another administrator gives the other half."""
+    person, say = _person(local, acting), acting.voice.say
+    half = enrolment_codes.give(local.tx, person.identity, by=acting.principal.identity, now=acting.now)
+    sheet = Sheet(
+        title=say("admin.give_enrolment_code.sheet", name=person.username),
+        rows=((say("admin.give_enrolment_code.half"), half),),
+        quiet=say("admin.give_enrolment_code.how"),
+    )
+    card = Card(headline=say("admin.give_enrolment_code.done", name=person.username), status=Status.ALLOWED)
+    return Result(draft=Draft(card=card), sheet=sheet)
+
+
 def _filters(local: Local, query: str) -> dict[str, str]:
     filters: dict[str, str] = {}
     for word in query.split():
@@ -307,6 +321,15 @@ ADMIN: tuple[Capability, ...] = (
         "lock_person", "LockPerson", LockPerson, lock_person, "lock", canonical=("reason",), write=True, on_person=True
     ),
     _entry("unlock_person", "UnlockPerson", OnePerson, unlock_person, "unlock", write=True, on_person=True),
+    _entry(
+        "give_enrolment_code",
+        "GiveEnrolmentCode",
+        OnePerson,
+        give_enrolment_code,
+        "enrolment code",
+        write=True,
+        on_person=True,
+    ),
     _entry("search_audit", "SearchAudit", SearchAudit, search_audit, "audit search", canonical=("query",)),
     _entry(
         "explain_policy",

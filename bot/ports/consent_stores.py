@@ -93,6 +93,10 @@ class ProofStore(Protocol):
         """Spend, exactly once in parallel too. An `own_reading` proof is not spent, only checked for time."""
         ...
 
+    def about(self, identity: LinkedIdentity, binding: str) -> Sequence[Proof]:
+        """Every proof of this binding, spent or not, the oldest first. Raises `IntegrityAlarm`."""
+        ...
+
     def void_all(self, identity: LinkedIdentity) -> int:
         """Void everything unspent of a person."""
         ...

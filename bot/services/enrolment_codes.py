@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.audit import EventType
@@ -36,10 +36,10 @@ class EnrolmentRefusal(StrEnum):
     WRONG = "enrolment.wrong"
 
 
-def give(tx: Transaction, identity: LinkedIdentity, by: LinkedIdentity, scribe: Scribe) -> str:
+def give(tx: Transaction, identity: LinkedIdentity, *, by: LinkedIdentity, now: datetime) -> str:
     """One half for this person, to be shown once to the administrator who gives it. It is a secret."""
     half = base64.b32encode(os.urandom(HALF_BYTES)).decode()
-    tx.enrolment_codes.give(identity, half, by=by, until=scribe.time + timedelta(seconds=CODE_SECONDS))
+    tx.enrolment_codes.give(identity, half, by=by, until=now + timedelta(seconds=CODE_SECONDS))
     return "-".join(half[at : at + 4] for at in range(0, HALF_CHARACTERS, 4))
 
 

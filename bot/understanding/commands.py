@@ -168,6 +168,7 @@ COMMANDS: tuple[Command, ...] = tuple(
         ("roles", "list_roles", "", _one("person")),
         ("lock", "lock_person", _PERSON, _first_and_rest("person", "reason")),
         ("unlock", "unlock_person", _PERSON, _one("person")),
+        ("enrolment code", "give_enrolment_code", _PERSON, _one("person")),
         ("audit search", "search_audit", ".*", _audit),
         ("audit", "search_audit", "", _audit),
         ("policy explain", "explain_policy", rf"{_PERSON}\s+[A-Z]\w+(?:\s+\S+)?", _explain),

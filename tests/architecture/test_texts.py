@@ -97,6 +97,7 @@ def _each(template: str, *values: Iterable[str]) -> set[str]:
 # How a question ends without a decision here.
 CLOSED = ("expired", "elsewhere_approved", "elsewhere_refused", "elsewhere_cancelled")
 
+HR = {entry for entry in CATALOGUE if entry.group is Group.HR}
 # What stands for `{}` in each key the code puts together. A new one needs a line here.
 REQUIRED: dict[str, set[str]] = {
     "approvals.asked.{}": _each("approvals.asked.{}", ("substitute", "superior", "hr", "nobody", "paused")),
@@ -122,7 +123,9 @@ REQUIRED: dict[str, set[str]] = {
     "hr.{}.headline": _each(
         "hr.{}.headline", _names(e for e in CATALOGUE if "ViewLeave" in (e.preview_action, e.action))
     ),
-    "hr.{}.opened": _each("hr.{}.opened", _names(e for e in CATALOGUE if any(s.confidential for s in _rules(e)))),
+    "hr.{}.opened": _each(
+        "hr.{}.opened", _names(e for e in CATALOGUE if e.group is Group.HR and any(s.confidential for s in _rules(e)))
+    ),
     "platforms.{}": _each("platforms.{}", Platform),
     "roles.{}": _each("roles.{}", Role),
     "web.change.{}.title": _each("web.change.{}.title", VERBS),

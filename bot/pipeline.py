@@ -7,12 +7,14 @@ event and the end of the inbox row are written in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
+from bot.capabilities import batching
+from bot.capabilities.batching import Batching
 from bot.capabilities.leave import is_own
 from bot.capabilities.model import Capability, Effect, Group
 from bot.capabilities.performing import Performing
@@ -63,6 +65,7 @@ class Pipeline:
     revalidator: Revalidator
     performing: Performing
     starting: Starting
+    batching: Batching
     standing_in: StandingIn
     delivery: Delivery
     public_url: str
@@ -91,15 +94,20 @@ class Pipeline:
             scribe=Scribe(time=self.clock.now(), channel=message.who.key, correlation=message.event_id),
         )
         turn.trace(Step.AUTHENTIC, StepOutcome.OK)
+        answer = await self._to_the_end(turn, self._walk)
+        return answer if turn.view is None else replace(answer, view=turn.view)
+
+    async def _to_the_end(self, turn: Turn, walk: Callable[[Turn], Awaitable[Ending | Answer]]) -> Answer:
+        """Whatever happens on the way is answered, recorded and sent."""
         try:
-            ended = await self._walk(turn)
+            ended = await walk(turn)
         except NotAllowed as error:
             ended = self._refuse(turn, "not_allowed", code=error.code)
         except DoorwardError as error:
             ended = self._failed(turn, error)
         answer = await self._close(turn, ended) if isinstance(ended, Ending) else ended
         await self._out(turn, answer)
-        return answer if turn.view is None else replace(answer, view=turn.view)
+        return answer
 
     async def _walk(self, turn: Turn) -> Ending | Answer:
         """The ten steps; 5 to 9 again on what holds then, when something changed under way."""
@@ -108,9 +116,11 @@ class Pipeline:
                 return ending
             if ending := self._admit(turn):  # who may use the bot at all
                 return ending
-            if ending := self._understand(turn):  # 4
-                return ending
             try:
+                if batching.concerns(turn):  # a list: each of its lines takes steps 5 to 9
+                    return await self.batching.take(turn, self)
+                if ending := self._understand(turn):  # 4
+                    return ending
                 if turn.intent is not None and turn.intent.capability in BUILT_IN:
                     return await self._begin(turn)
                 return await self._act(turn)
@@ -119,6 +129,32 @@ class Pipeline:
                 if stale.code == "proposal.spent":
                     break
         return self._refuse(turn, "changed_meanwhile")
+
+    async def line(self, turn: Turn) -> Answer:
+        """See `batching.Steps`: steps 5 to 9 for one line of a list that was consented to."""
+        return await self._to_the_end(turn, self._walk_line)
+
+    async def _walk_line(self, turn: Turn) -> Ending | Answer:
+        member = turn.proposal
+        for _ in range(MAX_ROUNDS):
+            try:
+                return self._understand(turn) or await self._act(turn)
+            except Stale as stale:
+                if stale.code == "proposal.spent":
+                    break
+            if ending := await self.arrival.receive(turn):
+                return ending
+            turn.proposal = member
+        return self._refuse(turn, "changed_meanwhile")
+
+    async def weigh(self, turn: Turn) -> Decision:
+        """See `batching.Steps`: whether one line may be done, and what it asks for."""
+        if turn.intent is None:
+            self._understand(turn)
+        else:
+            turn.origin, turn.cedar_action = turn.intent.origin, self._capability(turn).action
+        await self._learn(turn)
+        return await self.deciding.decide(turn)
 
     async def _act(self, turn: Turn) -> Ending | Answer:
         """Steps 5 to 9. Raises `Stale` when what was decided on no longer holds."""
@@ -255,7 +291,7 @@ class Pipeline:
         if decision.error:
             log.critical("policy_error", detail=decision.detail, correlation=turn.scribe.correlation)
         stale = decision.reason is Reason.IDENTITY_CHECK_STALE and not turn.revalidated
-        if stale and (ending := await self._ask_provider(turn)):
+        if stale and (ending := await self.ask_provider(turn)):
             return ending
         if decision.reason in {Reason.SIGN_IN_AGAIN, Reason.SESSION_EXPIRED}:
             return self.arrival.ask_again(turn)
@@ -305,9 +341,9 @@ class Pipeline:
         if turn.revalidated or not (marked or self.revalidator.is_due(turn.standing.person)):
             turn.trace(Step.REVALIDATE, StepOutcome.OK if turn.revalidated else StepOutcome.SKIPPED)
             return None
-        return await self._ask_provider(turn, or_else_go_on=not marked)
+        return await self.ask_provider(turn, or_else_go_on=not marked)
 
-    async def _ask_provider(self, turn: Turn, *, or_else_go_on: bool = False) -> Ending | None:
+    async def ask_provider(self, turn: Turn, *, or_else_go_on: bool = False) -> Ending | None:
         """Raises `Stale` once the provider has answered; None where it did not, and what policy allowed goes on."""
         assert turn.standing is not None
         assert turn.standing.person is not None

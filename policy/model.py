@@ -166,6 +166,8 @@ class Obligations:
     """The identity provider is asked over the network before the transaction."""
     confirm: bool = False
     """A press on a card that shows the exact action."""
+    batch: int = 0
+    """How many of these one proof may sign, in a list that is shown in full; 0 where each wants its own."""
     approves: tuple[str, ...] = ()
     """As what this counts where several have to approve (annotation `@approves`)."""
 

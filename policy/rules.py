@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 from policy.model import APPROVES, WRITABLE_REASONS, Consent, Obligations, Reason
 
-ANNOTATIONS = frozenset({"id", "reason", "consent", "set", "confidential", "revalidate", "confirm", "approves"})
+ANNOTATIONS = frozenset(
+    {"id", "reason", "consent", "set", "confidential", "revalidate", "confirm", "approves", "batch"}
+)
 _FLAGS = ("confidential", "revalidate", "confirm")
-_OBLIGATIONS = ("consent", "set", "approves", *_FLAGS)
+_OBLIGATIONS = ("consent", "set", "approves", "batch", *_FLAGS)
+MAX_BATCH = 50
+"""Nobody reads a longer list before signing it."""
 
 
 class PolicyRefused(ValueError):
@@ -49,6 +53,7 @@ def obligations_of(annotations: Mapping[str, str]) -> Obligations:
     return Obligations(
         consent=Consent(annotations["consent"]) if "consent" in annotations else None,
         reading_set=annotations.get("set", ""),
+        batch=int(annotations.get("batch", "0")),
         approves=(annotations["approves"],) if "approves" in annotations else (),
         **{flag: annotations.get(flag) == "true" for flag in _FLAGS},
     )
@@ -72,6 +77,7 @@ def strictest(parts: Iterable[Obligations]) -> Obligations:
         confidential=any(part.confidential for part in parts),
         revalidate=any(part.revalidate for part in parts),
         confirm=any(part.confirm for part in parts),
+        batch=min((part.batch for part in parts), default=0),
         approves=tuple(kind for kind in APPROVES if any(kind in part.approves for part in parts)),
     )
 
@@ -97,6 +103,11 @@ def annotation_problems(annotations: Mapping[str, str], *, permits: bool, looks_
         problems.append(f"@approves must be one of {', '.join(APPROVES)}")
     if "reason" in annotations and annotations["reason"] not in WRITABLE_REASONS:
         problems.append(f"@reason must be one of {', '.join(sorted(WRITABLE_REASONS))}")
+    batch = annotations.get("batch", "2")
+    if not (batch.isascii() and batch.isdigit() and 2 <= int(batch) <= MAX_BATCH):
+        problems.append(f"@batch says how many one proof may sign, from 2 to {MAX_BATCH}")
+    if "batch" in annotations and annotations.get("consent") != Consent.PER_ACTION:
+        problems.append('@batch goes with @consent("per_action")')
     if ("set" in annotations) != (annotations.get("consent") == Consent.OWN_READING):
         problems.append('@set and @consent("own_reading") go together')
     return problems + _effect_problems(annotations, permits=permits, looks_at_proof=looks_at_proof)

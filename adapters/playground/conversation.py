@@ -107,6 +107,7 @@ def dialog_as_json(view: str, dialog: Dialog) -> dict[str, object]:
                 "hint": field.hint,
                 "optional": field.optional,
                 "error": field.error,
+                "options": list(field.options),
             }
             for field in dialog.fields
         ],

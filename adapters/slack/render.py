@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.slack.translate import CODE_FIELD, INPUT, LINK, OPENS_DIALOG, PRESS, TEXT_FIELD
+from adapters.slack.translate import CODE_FIELD, INPUT, LINK, MORE_BOXES, OPENS_DIALOG, PRESS, TEXT_FIELD
 from adapters.slack.wording import escaped
 from bot.domain.cards import (
+    MAX_OPTIONS,
     Action,
     ActionStyle,
     Card,
@@ -38,6 +39,9 @@ MAX_TITLE = 24
 MAX_HINT = 2000
 MAX_FALLBACK = 4000
 MAX_CODE = 64
+MAX_BOXES = 10
+"""Boxes a block."""
+MAX_BOX = 75
 
 Block = dict[str, Any]
 
@@ -164,6 +168,8 @@ def _address(url: str) -> str:
 
 
 def _input(field: DialogField, *, focused: bool) -> list[Block]:
+    if field.kind is FieldKind.CHOICES:
+        return _choices(field)
     code = field.kind is FieldKind.CODE
     element: Block = {
         "type": "plain_text_input",
@@ -181,3 +187,24 @@ def _input(field: DialogField, *, focused: bool) -> list[Block]:
     if field.hint:
         block["hint"] = _plain(field.hint, MAX_HINT)
     return [_section(f"⚠️ {field.error}"), block] if field.error else [block]
+
+
+def _choices(field: DialogField) -> list[Block]:
+    """Boxes to tick, ten a block, which is what Slack takes."""
+    shown = [*enumerate(field.options[:MAX_OPTIONS])]
+    rows = [shown[start : start + MAX_BOXES] for start in range(0, len(shown), MAX_BOXES)]
+    blocks: list[Block] = [_section(f"⚠️ {field.error}")] if field.error else []
+    for number, row in enumerate(rows):
+        boxes = [{"text": _plain(label, MAX_BOX), "value": str(position)} for position, label in row]
+        block: Block = {
+            "type": "input",
+            "block_id": f"{TEXT_FIELD}{field.name}{MORE_BOXES}{number}" if number else f"{TEXT_FIELD}{field.name}",
+            "label": _plain(field.label if not number else f"{field.label} ({number + 1})", MAX_HINT),
+            "element": {"type": "checkboxes", "action_id": INPUT, "options": boxes},
+            # A block nobody ticks in is no error as long as one in another is.
+            "optional": field.optional or len(rows) > 1,
+        }
+        if field.hint and not number:
+            block["hint"] = _plain(field.hint, MAX_HINT)
+        blocks.append(block)
+    return blocks

@@ -19,6 +19,8 @@ PRESS = "press"
 LINK = "link"
 """What an action id starts with: which way a press goes. It grants nothing; the handle alone says what is asked."""
 TEXT_FIELD = "text."
+MORE_BOXES = "~"
+"""Ends the name of a field whose boxes go on in another block."""
 CODE_FIELD = "code."
 """What an input's block id starts with: a code goes another way than text, and is never stored."""
 INPUT = "value"
@@ -169,9 +171,7 @@ def from_submission(payload: Payload, who: ChannelIdentity, now: datetime) -> In
         received_at=now,
         window=ReplyWindow.IN_RESPONSE,
         handle=_required(view, "private_metadata"),
-        fields={
-            block.removeprefix(TEXT_FIELD): value for block, value in _inputs(payload) if block.startswith(TEXT_FIELD)
-        },
+        fields=_fields(payload),
         trigger=_dialog(payload, _required(view, "id")),
     )
 
@@ -185,6 +185,16 @@ def code_in(payload: Payload) -> Secret | None:
 def input_blocks(payload: Payload) -> dict[str, str]:
     """Field name to block id, in order, for field errors. Raises `Malformed`."""
     return {block.partition(".")[2]: block for block, _ in _inputs(payload)}
+
+
+def _fields(payload: Payload) -> dict[str, str]:
+    """The fields by name; boxes stand in several blocks, which are one field of ours."""
+    fields: dict[str, str] = {}
+    for block, value in _inputs(payload):
+        if block.startswith(TEXT_FIELD):
+            name = block.removeprefix(TEXT_FIELD).partition(MORE_BOXES)[0]
+            fields[name] = ",".join(part for part in (fields.get(name, ""), value) if part)
+    return fields
 
 
 def _inputs(payload: Payload) -> list[tuple[str, str]]:
@@ -201,7 +211,12 @@ def _value(inputs: object) -> str:
     entry = inputs.get(INPUT) if isinstance(inputs, dict) else None
     if not isinstance(entry, dict):
         raise Malformed("state")
-    return text_of(entry, "value")
+    ticked = entry.get("selected_options")
+    if ticked is None:
+        return text_of(entry, "value")
+    if not isinstance(ticked, list) or not all(isinstance(option, dict) for option in ticked):
+        raise Malformed("state")
+    return ",".join(text_of(option, "value") for option in ticked)
 
 
 def _place(payload: Payload, conversation: str, thread: str) -> Place:

@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.teams.wording import escaped, plain, spoken
 from bot.domain.cards import (
+    MAX_OPTIONS,
     Action,
     ActionStyle,
     Card,
@@ -235,6 +236,8 @@ def _address(url: str) -> str:
 
 
 def _input(field: DialogField) -> list[Element]:
+    if field.kind is FieldKind.CHOICES:
+        return _choices(field)
     code = field.kind is FieldKind.CODE
     element: Element = {
         "type": "Input.Text",
@@ -248,6 +251,29 @@ def _input(field: DialogField) -> list[Element]:
         element["errorMessage"] = plain(_cut(field.hint or field.label, MAX_VALUE))
     if field.hint:
         element["placeholder"] = plain(_cut(field.hint, MAX_VALUE))
+    if field.error:
+        return [_text(f"⚠️ {field.error}", color="Attention", weight="Bolder"), element]
+    return [element]
+
+
+def _choices(field: DialogField) -> list[Element]:
+    """Boxes to tick; Teams sends the ticked ones' values with commas between."""
+    options = [
+        {"title": plain(_cut(label, MAX_VALUE)), "value": str(position)}
+        for position, label in enumerate(field.options[:MAX_OPTIONS])
+    ]
+    element: Element = {
+        "type": "Input.ChoiceSet",
+        "id": f"{TEXT_FIELD}{field.name}",
+        "label": plain(_cut(field.label, MAX_VALUE)),
+        "isMultiSelect": True,
+        "style": "expanded",
+        "wrap": True,
+        "isRequired": not field.optional,
+        "choices": options,
+    }
+    if not field.optional:
+        element["errorMessage"] = plain(_cut(field.hint or field.label, MAX_VALUE))
     if field.error:
         return [_text(f"⚠️ {field.error}", color="Attention", weight="Bolder"), element]
     return [element]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from bot.capabilities.approving import Approving
+from bot.capabilities.batching import Batching
 from bot.capabilities.catalogue import BY_NAME, CATALOGUE
 from bot.capabilities.model import Effect, Systems
 from bot.capabilities.performing import Performing
@@ -251,6 +252,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
             database=database, providers=outside.providers, clock=clock, administrators=outside.administrators
         ),
         performing=performing,
+        batching=Batching(database=database, catalogue=BY_NAME, performing=performing, public_url=outside.public_url),
         starting=Starting(
             database=database,
             clock=clock,

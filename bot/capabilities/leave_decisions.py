@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.capabilities.leave import approval_request, day_count, range_of, read_at
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Systems, on_self
 from bot.domain.action import ResourceRef
-from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Result
+from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Result, Ticks
 from bot.domain.cards import ActionStyle, Card, Fact, Quote, Status
 from bot.domain.identity import Principal
 from bot.domain.intent import Intent, Origin
@@ -42,7 +42,14 @@ async def preview_leave(systems: Systems, acting: Acting) -> Shown:
     facts.append(Fact(label=say("hr.where"), value=_authority(acting)))
     quotes = (Quote(author=leave.employee_name, text=leave.note),) if leave.note and not leave.sensitive else ()
     headline = say(f"hr.{capability}.headline", name=leave.employee_name)
-    return Shown(headline=headline, facts=tuple(facts), quotes=quotes)
+    line = Fact(label=leave.employee_name, value=_in_a_line(acting, leave))
+    return Shown(headline=headline, facts=tuple(facts), quotes=quotes, line=line)
+
+
+def _in_a_line(acting: Acting, leave: Leave) -> str:
+    """Dates, length, and kind unless that is sensitive."""
+    told = [days(leave.start, leave.end, acting.voice.language), day_count(acting, leave.days)]
+    return " · ".join(told if leave.sensitive else [*told, leave.type_name])
 
 
 def _authority(acting: Acting) -> str:
@@ -148,10 +155,19 @@ async def waiting(systems: Systems, acting: Acting) -> Result:
         )
         for item in leaves[:5]
     )
+    ticks = Ticks(
+        capability="approve_leave",
+        argument="leave",
+        items=tuple((item.id, f"{item.employee_name}, {days(item.start, item.end, language)}") for item in leaves),
+    )
+    if len(leaves) > 1:
+        several = Intent(capability="waiting", origin=Origin.PRESS)
+        buttons = (Button(label=say("batch.several"), intent=several, opens_dialog=True), *buttons)
     headline = say("hr.waiting.headline", count=len(leaves))
     status = Status.WAITING if leaves else Status.PLAIN
     return Result(
-        draft=Draft(card=Card(headline=headline, facts=facts, status=status, quiet=read_at(acting)), buttons=buttons)
+        draft=Draft(card=Card(headline=headline, facts=facts, status=status, quiet=read_at(acting)), buttons=buttons),
+        ticks=ticks,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from bot.capabilities.approving import Approving
 from bot.capabilities.model import Acting, Capability, Effect, Local, Systems
+from bot.capabilities.ticking import tick_dialog
 from bot.domain.action import CanonicalAction
 from bot.domain.answer import Answer, ApprovalRequest, Draft, Posting, Result, Sheet
 from bot.domain.approval import RequestState
@@ -240,7 +241,8 @@ class Performing:
         if result is None:
             return refusals.failed(turn.voice, code, turn.scribe.correlation)
         path = None if result.sheet is None else f"/view/{_keep_sheet(tx, turn, result.sheet)}"
-        return Answer(draft=result.draft, continue_path=path, code="done")
+        dialog = tick_dialog(tx, turn, result.ticks) if turn.dialog_open and result.ticks else None
+        return Answer(draft=result.draft, dialog=dialog, continue_path=path, code="done")
 
     def _follow(self, tx: Transaction, turn: Turn, result: Result) -> _Followed:
         """Cards for others: who is asked next, and every copy of what was decided."""

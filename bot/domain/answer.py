@@ -154,6 +154,17 @@ class DecisionMade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ticks:
+    """A list to choose from: each item is one action of the same kind."""
+
+    capability: str
+    argument: str
+    """Which argument the items' ids are."""
+    items: tuple[tuple[str, str], ...]
+    """Pairs of an id and how it is called for the reader."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What a capability made of its effect."""
 
@@ -162,6 +173,8 @@ class Result:
     code: str = "done"
     asks: ApprovalRequest | None = None
     decided: DecisionMade | None = None
+    ticks: Ticks | None = None
+    """What an open dialog lets the person tick."""
     progress: Progress | None = None
     postings: tuple[Posting, ...] = ()
     """Cards for others that follow from it."""

@@ -21,6 +21,7 @@ class EventType(StrEnum):
     AUTHENTICATOR_BOUND = "authenticator.bound"
     AUTHENTICATOR_FAILED = "authenticator.failed"
     AUTHENTICATOR_REMOVED = "authenticator.removed"
+    BATCH_CONSENTED = "batch.consented"
     ENROLMENT_CODE_USED = "enrolment_code.used"
     EFFECT_FINISHED = "effect.finished"
     EFFECT_INTENDED = "effect.intended"

@@ -84,6 +84,8 @@ class FieldKind(StrEnum):
     TEXT = "text"
     CODE = "code"
     """A one-time code: the adapter hands it over apart, it is never stored."""
+    CHOICES = "choices"
+    """Some of `options`; the value is their positions with commas between (`chosen`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,25 @@ class DialogField:
     hint: str = ""
     optional: bool = False
     error: str = ""
+    options: tuple[str, ...] = ()
+    """What there is to choose from; a platform gets the positions, never what they stand for."""
+
+
+MAX_OPTIONS = 50
+"""More are not offered at once: nobody reads a longer list before ticking."""
+
+
+def chosen(value: str, options: int) -> tuple[int, ...]:
+    """The positions ticked in a field of kind `CHOICES`, each once, in the list's order. Raises `ValueError`."""
+    if not value:
+        return ()
+    parts = value.split(",")
+    if len(parts) > MAX_OPTIONS or not all(part.isascii() and part.isdigit() and len(part) < 4 for part in parts):
+        raise ValueError("positions with commas between are needed")
+    positions = {int(part) for part in parts}
+    if max(positions) >= options:
+        raise ValueError("a position that is not on the list")
+    return tuple(sorted(positions))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

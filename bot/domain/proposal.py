@@ -30,6 +30,8 @@ class Shown:
     headline: str
     facts: tuple[Fact, ...] = ()
     quotes: tuple[Quote, ...] = ()
+    line: Fact | None = None
+    """How it stands in a list that is consented to as one; None where it never does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +63,5 @@ class Proposal:
     origin: str = "press"
     methods: tuple[ProofMethod, ...] = ()
     """Every kind of second factor that policy takes for this."""
+    members: tuple[str, ...] = ()
+    """The proposals of a list that is consented to as one, in the order shown; its action names their digests."""

@@ -20,7 +20,9 @@ DISOWN = "disown"
 DISOWN_SECONDS = 30 * 86_400
 SAID = "said"
 """The kind of the button that makes a sentence the person's own, which somebody else may have posted."""
-PRESSED = frozenset({"intent", "confirm", "dismiss", "code", SAID})
+TICKED = "ticked"
+"""The kind of a dialog in which a list is ticked (`bot.capabilities.batching`)."""
+PRESSED = frozenset({"intent", "confirm", "dismiss", "code", TICKED, SAID})
 """The kinds of handles that are buttons or dialogs; those of our pages, tickets and sign-ins are none."""
 
 

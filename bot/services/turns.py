@@ -104,6 +104,8 @@ class Turn:
     """As what this would count, where several have to approve."""
     revalidated: bool = False
     effect: Ran | None = None
+    quiet: bool = False
+    """One of a list: what becomes of it stands in the answer for the whole list."""
     outbox: list[OutboxItem] = field(default_factory=list)
     view: Card | None = None
     """The answer, where the platform shows it on the pressed card to this person alone."""
@@ -161,7 +163,7 @@ def proposal_card(proposal_id: str) -> str:
 
 def _own(tx: Transaction, turn: Turn, answer: Answer) -> tuple[Posting, ...]:
     """The answer to the person; not in chat where an open dialog or the browser shows it."""
-    if answer.draft is None or turn.dialog_open:
+    if answer.draft is None or turn.dialog_open or turn.quiet:
         return ()
     if _shown_in_place(turn, answer):
         turn.view = with_handles(tx, answer.draft, turn.message.who, turn.now)

@@ -56,6 +56,8 @@ def _rules(capability: Capability) -> list[Any]:
 ASKED_FOR = {entry for entry in CATALOGUE if any(said.consent or said.confirm for said in _rules(entry))}
 ASKED_FOR |= {entry for entry in CATALOGUE if entry.preview is not None}
 SHOWN_PLAINLY = {entry for entry in CATALOGUE if entry.preview is None}
+TICKED_FOR = {"approve_leave"}
+"""Capabilities of lists that are ticked (`Ticks`)."""
 READING_SETS = {said.reading_set for entry in CATALOGUE for said in _rules(entry) if said.reading_set}
 
 # Codes of errors that end in `refusals.failed`: what a system, the provider, storage or the pipeline itself raises.
@@ -104,6 +106,10 @@ REQUIRED: dict[str, set[str]] = {
     "approvals.closed.{}": _each("approvals.closed.{}", CLOSED),
     "approvals.told.{}": _each("approvals.told.{}", CLOSED),
     "arguments.{}": _each("arguments.{}", _arguments(ASKED_FOR & SHOWN_PLAINLY)),
+    **{
+        f"batch.{part}.{{}}": _each(f"batch.{part}.{{}}", TICKED_FOR)
+        for part in ("submit", "headline", "done", "result")
+    },
     "consent.verbs.{}": _each("consent.verbs.{}", _names(ASKED_FOR)),
     "consent.why.{}": _each("consent.why.{}", _names(ASKED_FOR)),
     "consent.{}": _each("consent.{}", CodeRefusal),

@@ -69,7 +69,15 @@ def _input(block: Json) -> None:
     _check(len(block.get("block_id", "")) <= 255)
     if "hint" in block:
         _text(block["hint"], 2000, plain=True)
-    _check(block["element"]["type"] == "plain_text_input" and 1 <= block["element"].get("max_length", 3000) <= 3000)
+    element = block["element"]
+    if element["type"] == "checkboxes":
+        _check(1 <= len(element["options"]) <= 10)
+        _check(len({option["value"] for option in element["options"]}) == len(element["options"]))
+        for option in element["options"]:
+            _text(option["text"], 75)
+            _check(len(option["value"]) <= 150)
+        return
+    _check(element["type"] == "plain_text_input" and 1 <= element.get("max_length", 3000) <= 3000)
 
 
 def _rich_text(block: Json) -> None:

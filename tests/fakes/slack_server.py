@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -123,7 +123,7 @@ class FakeSlack(Workspace):
         """Somebody submits a dialog, by the names of its fields."""
         inputs = {b["block_id"].partition(".")[2]: b for b in view.content["blocks"] if b["type"] == "input"}
         state = {
-            block["block_id"]: {block["element"]["action_id"]: {"type": "plain_text_input", "value": values.get(name)}}
+            block["block_id"]: {block["element"]["action_id"]: _entered(block["element"], name, values)}
             for name, block in inputs.items()
         }
         content: Json = {"id": view.id, "team_id": TEAM, "app_id": APP, "hash": view.hash, "type": "modal"}
@@ -229,3 +229,11 @@ def signature(body: bytes, timestamp: str, secret: str = SIGNING_SECRET) -> str:
     """Slack's v0 signature."""
     base = b"v0:" + timestamp.encode() + b":" + body
     return "v0=" + hmac.new(secret.encode(), base, hashlib.sha256).hexdigest()
+
+
+def _entered(element: Json, name: str, values: Mapping[str, str]) -> Json:
+    """What Slack sends of an input: ticked boxes by the value of their option, `values` naming them with commas."""
+    if element["type"] != "checkboxes":
+        return {"type": element["type"], "value": values.get(name)}
+    ticked = values.get(name.partition("~")[0], "").split(",")
+    return {"type": "checkboxes", "selected_options": [o for o in element["options"] if o["value"] in ticked]}

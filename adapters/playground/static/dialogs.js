@@ -67,7 +67,22 @@ function linkElement(link, primary) {
   return element;
 }
 
+/** Boxes to tick; what is sent are the positions of the ticked ones. */
+function choicesElement(field) {
+  const id = `field-${field.name}`;
+  const boxes = field.options.map((label, position) => make("label", { class: "choice" },
+    make("input", { type: "checkbox", value: String(position), "data-testid": `dialog-choice-${position}` }), make("span", {}, label)));
+  const all = make("button", { class: "button button--small", type: "button", "data-testid": "dialog-choose-all" }, "Tick all");
+  all.addEventListener("click", () => boxes.forEach((box) => { box.firstChild.checked = true; }));
+  const error = make("p", { class: "field-error", id: `${id}-error`, role: "alert", hidden: true, "data-testid": `dialog-error-${field.name}` });
+  const wrapped = make("fieldset", { class: "field choices", "data-field": field.name, "aria-describedby": `${id}-hint ${id}-error` },
+    make("legend", {}, field.label), make("p", { class: "hint", id: `${id}-hint` }, field.hint), all, ...boxes, error);
+  if (field.error) sayError(wrapped, field.error);
+  return wrapped;
+}
+
 function fieldElement(field) {
+  if (field.kind === "choices") return choicesElement(field);
   const code = field.kind === "code";
   const id = `field-${field.name}`;
   const input = make("input", {
@@ -102,6 +117,9 @@ async function submit(form, dialog) {
   if (form.getAttribute("aria-busy") === "true") return;
   form.setAttribute("aria-busy", "true");
   const fields = Object.fromEntries(new FormData(form));
+  for (const set of form.querySelectorAll(".choices")) {
+    fields[set.dataset.field] = [...set.querySelectorAll("input:checked")].map((box) => box.value).join(",");
+  }
   const answer = await acts.submit(dialog.view, fields);
   form.removeAttribute("aria-busy");
   if (!answer || answer.text == null) return;

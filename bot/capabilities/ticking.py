@@ -1,0 +1,71 @@
+"""The dialog in which somebody ticks what they want to do with one consent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.domain.answer import Ticks
+from bot.domain.cards import MAX_OPTIONS, Dialog, DialogField, FieldKind, chosen
+from bot.domain.intent import Intent, Origin
+from bot.domain.interaction import Interaction
+from bot.ports.database import Transaction
+from bot.services.buttons import TICKED
+from bot.services.turns import Turn
+
+TICK_SECONDS = 900
+FIELD = "ticked"
+
+
+def tick_dialog(tx: Transaction, turn: Turn, ticks: Ticks, *, error: str = "") -> Dialog:
+    """The list as boxes; what each stands for stays here, the platform gets positions."""
+    say, items = turn.voice.say, ticks.items[:MAX_OPTIONS]
+    if not items:
+        return Dialog(handle="", title=say("batch.none.headline"), submit="", body=say("batch.none.next"))
+    handle = tx.interactions.create(
+        Interaction(
+            kind=TICKED,
+            payload={
+                "capability": ticks.capability,
+                "argument": ticks.argument,
+                "items": [[item, label] for item, label in items],
+            },
+            audience=turn.message.who.key,
+            until=turn.now + timedelta(seconds=TICK_SECONDS),
+        )
+    )
+    more = len(ticks.items) - len(items)
+    field = DialogField(
+        name=FIELD,
+        label=say("batch.label", count=len(items)),
+        kind=FieldKind.CHOICES,
+        hint=say("batch.more", count=more) if more else say("batch.hint"),
+        error=error,
+        options=tuple(label for _, label in items),
+    )
+    return Dialog(
+        handle=handle,
+        title=say("batch.title"),
+        submit=say(f"batch.submit.{ticks.capability}"),
+        fields=(field,),
+        body=say("batch.body"),
+    )
+
+
+def ticks_of(interaction: Interaction) -> Ticks:
+    """The list a ticked dialog was of."""
+    items = interaction.payload["items"]
+    assert isinstance(items, list)
+    return Ticks(
+        capability=str(interaction.payload["capability"]),
+        argument=str(interaction.payload["argument"]),
+        items=tuple((str(item), str(label)) for item, label in items),
+    )
+
+
+def ticked(ticks: Ticks, value: str) -> tuple[tuple[Intent, str], ...]:
+    """What was ticked, in the list's order: an intent and its label each. Raises `ValueError`."""
+    picked = [ticks.items[position] for position in chosen(value, len(ticks.items))]
+    return tuple(
+        (Intent(capability=ticks.capability, arguments={ticks.argument: item}, origin=Origin.PRESS), label)
+        for item, label in picked
+    )

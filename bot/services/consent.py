@@ -106,30 +106,6 @@ def code_request(tx: Transaction, proposal: Proposal, voice: Voice, wanted: Want
     )
 
 
-def wanted(decision: Decision, turn: Turn) -> Wanted | None:
-    """What has to be asked for; None when nothing has to, or it was given."""
-    assert not isinstance(decision, Deny)
-    obligations = decision.obligations
-    on_page = obligations.confidential and not turn.in_browser
-    if isinstance(decision, Permit):
-        given = turn.proof is not None or (turn.proposal is not None and turn.proposal.confirmed)
-        if on_page:
-            return Wanted(obligations=obligations, method=None, decision="page")
-        if obligations.confirm and not given:
-            return Wanted(obligations=obligations, method=None, press_only=True, decision="confirm")
-        return None
-    assert turn.circumstances is not None
-    methods = tuple(ProofMethod(method) for method in decision.methods)
-    enrol = isinstance(decision, EnrolRequired)
-    return Wanted(
-        obligations=obligations,
-        method=methods[0] if enrol else preferred(methods, turn.circumstances.authenticators),
-        methods=methods,
-        enrol=enrol,
-        decision="enrol" if enrol else "step_up",
-    )
-
-
 def preferred(methods: Sequence[ProofMethod], own: Sequence[Factor]) -> ProofMethod:
     """Which to offer first: the kind this person used or made last, else the first of what policy takes."""
     chosen = [factor for factor in own if factor.method in methods]

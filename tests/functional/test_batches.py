@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bot.domain.cards import Dialog
 from bot.domain.messages import EventKind, ReplyWindow
-from bot.ports.ingress import DialogAnswer, DialogClosed, DialogUpdate
+from bot.domain.proposal import Proposal
+from bot.ports.database import Transaction
+from bot.ports.ingress import DialogAnswer, DialogClosed, DialogUpdate, FieldError
 from tests.fakes.world import World
 
 REPORTS = ("mia", "sue", "raj", "ada")
 DAYS = ("7 December", "9 December", "11 December", "15 December")
 
 
-async def fifteen_wait(here: World) -> None:
-    """Sarah has fifteen requests of her reports before her."""
+async def wait(here: World, count: int = 3) -> None:
+    """Sarah has so many requests of her reports before her; Sue's of 7 December waits from the start."""
     await here.sign_in("sarah")
     await here.enrol("sarah")
-    for name in REPORTS:
+    asked = [(day, name) for day in DAYS for name in REPORTS if (day, name) != (DAYS[0], "sue")]
+    for day, name in asked[: count - 1]:
         await here.sign_in(name)
-    for number, (day, name) in enumerate((day, name) for day in DAYS for name in REPORTS):
-        if number < 15:
-            await here.say(name, f"I'd like to take {day} off")
-            await here.press(name, here.last(name), "Send request")
+        await here.say(name, f"I'd like to take {day} off")
+        await here.press(name, here.last(name), "Send request")
 
 
 async def ticking(here: World, name: str = "sarah") -> Dialog:
     """The dialog with the list."""
-    await here.say(name, "what waits for me?")
-    await here.press(name, here.last(name, "15 "), "Decide several…")
+    await here.say(name, "waiting")
+    await here.press(name, here.last(name, "requests wait"), "Decide several…")
     return here.chat.dialogs["view"]
 
 
@@ -48,6 +51,20 @@ async def tick(here: World, positions: str, name: str = "sarah") -> DialogAnswer
     return answer
 
 
+async def lines(here: World) -> list[Proposal]:
+    """The lines of the list that waits for its code."""
+    handle = here.chat.dialogs["view"].handle
+
+    def read(tx: Transaction) -> list[Proposal]:
+        found = tx.interactions.find(handle, now=here.clock.now())
+        assert found is not None
+        whole = tx.proposals.find(str(found.payload["proposal"]))
+        assert whole is not None
+        return [line for line in map(tx.proposals.find, whole.members) if line is not None]
+
+    return await here.database.read(read)
+
+
 async def decided(here: World) -> Counter[str]:
     finished = await here.audit(type_prefix="effect.finished")
     return Counter(record.event.code for record in finished if record.event.action == "ApproveLeave")
@@ -55,7 +72,7 @@ async def decided(here: World) -> Counter[str]:
 
 @pytest.mark.requirement("61")
 async def test_twelve_of_fifteen_are_approved_with_one_code(here: World) -> None:
-    await fifteen_wait(here)
+    await wait(here, 15)
     shown = await ticking(here)
     [field] = shown.fields
     assert len(field.options) == 15
@@ -63,21 +80,21 @@ async def test_twelve_of_fifteen_are_approved_with_one_code(here: World) -> None
     signing = here.chat.dialogs["view"]
     assert signing.title == "Approve 12 requests?"
     assert len(signing.signed) == 12
-    assert all("December" in fact.value and "1 day" in fact.value for fact in signing.signed)
+    assert all("Dec" in fact.value and "day" in fact.value for fact in signing.signed)
     assert await here.submit_code("sarah", here.code("sarah")) == DialogClosed()
     told = here.last("sarah", "12 of 12 approved.")
     assert [fact.value.rpartition(" · ")[2] for fact in told.card.facts] == ["approved"] * 12
     assert await decided(here) == {"done": 12}
     assert len(await here.audit(type_prefix="batch.consented")) == 1
     assert len(await here.audit(type_prefix="proof.given")) == 1
-    waiting = await here.say("sarah", "what waits for me?")
-    assert waiting.startswith("3 ")
+    waiting = await here.say("sarah", "waiting")
+    assert waiting.startswith("3 requests")
     mine = [await here.say(name, "my leaves") for name in REPORTS]
     assert sum(text.count("approved") for text in mine) >= 12
 
 
-async def test_nothing_ticked_asks_again_and_so_does_too_much(here: World) -> None:
-    await fifteen_wait(here)
+async def test_nothing_ticked_asks_again(here: World) -> None:
+    await wait(here)
     await ticking(here)
     answer = await tick(here, "")
     assert isinstance(answer, DialogUpdate)
@@ -86,10 +103,77 @@ async def test_nothing_ticked_asks_again_and_so_does_too_much(here: World) -> No
 
 
 @pytest.mark.requirement("61")
-@pytest.mark.parametrize("given", ["15", "-1", "1,x", "0,0,99", "١", "1" * 400, "0," * 60])
-async def test_positions_that_are_not_on_the_list_are_refused(here: World, given: str) -> None:
-    await fifteen_wait(here)
+async def test_positions_that_are_not_on_the_list_are_refused(here: World) -> None:
+    await wait(here)
     await ticking(here)
-    await tick(here, given)
+    for given in ("15", "-1", "1,x", "0,0,99", "١", "1" * 400, "0," * 60):
+        assert not isinstance(await tick(here, given), DialogUpdate), given
     assert not await here.audit(type_prefix="batch.")
+    assert {record.event.code for record in (await here.audit(decision="deny"))[:7]} == {"deny.handle_spent"}
+
+
+@pytest.mark.requirement("57", "61")
+async def test_what_was_decided_meanwhile_is_told_and_the_others_are_done(here: World) -> None:
+    await wait(here)
+    await ticking(here)
+    await tick(here, "0,1,2")
+    sign = here.chat.dialogs["view"]
+    code = here.code("sarah")
+    name = sign.signed[1].label.split(" ")[0].lower()
+    second = (await lines(here))[1].action.resource.id
+    await here.command(name, f"leaves withdraw {second}")
+    await here.press(name, here.last(name), "Withdraw it")
+    here.chat.dialogs["view"] = sign
+    assert await here.submit_code("sarah", code) == DialogClosed()
+    told = here.last("sarah", "2 of 3 approved.")
+    assert [fact.value.endswith("approved") for fact in told.card.facts] == [True, False, True]
+    assert await decided(here) == {"done": 2}
+    assert told.card.body.startswith("What was not done still waits.")
+
+
+@pytest.mark.requirement("32", "61")
+async def test_the_same_code_and_the_same_list_count_once(here: World) -> None:
+    await wait(here)
+    await ticking(here)
+    await tick(here, "0,1,2")
+    sign, code = here.chat.dialogs["view"], here.code("sarah")
+    assert await here.submit_code("sarah", code) == DialogClosed()
+    here.chat.dialogs["view"] = sign
+    assert isinstance(await here.submit_code("sarah", code), FieldError)
+    here.clock.advance(timedelta(seconds=30))
+    assert isinstance(await here.submit_code("sarah", here.code("sarah")), FieldError)
+    assert await decided(here) == {"done": 3}
+
+
+@pytest.mark.requirement("17", "61")
+async def test_somebody_elses_list_is_not_mine(here: World) -> None:
+    await wait(here)
+    await here.sign_in("mia")
+    await ticking(here)
+    await tick(here, "0,1,2", name="mia")
     assert not here.chat.dialogs["view"].signed
+    assert not await here.audit(type_prefix="batch.")
+
+
+@pytest.mark.requirement("91", "61")
+async def test_a_line_that_is_put_in_place_of_another_after_the_consent_is_an_alarm(here: World) -> None:
+    await wait(here)
+    await ticking(here)
+    await tick(here, "0,1")
+    shown = here.chat.dialogs["view"].handle
+
+    def exchange(tx: Transaction) -> None:
+        found = tx.interactions.find(shown, now=here.clock.now())
+        assert found is not None
+        whole = tx.proposals.find(str(found.payload["proposal"]))
+        assert whole is not None
+        first, second = whole.members
+        other = replace(whole, id="other", members=(second, first))
+        tx.proposals.insert(other)
+        handle = tx.interactions.create(replace(found, payload={"proposal": "other"}))
+        here.chat.dialogs["view"] = replace(here.chat.dialogs["view"], handle=handle)
+
+    await here.database.write(exchange)
+    await here.submit_code("sarah", here.code("sarah"))
+    assert not await decided(here)
+    assert await here.audit(type_prefix="integrity.alarm")

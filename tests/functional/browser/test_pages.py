@@ -31,6 +31,36 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         "sign_in.html",
         {**FORM, "chat_account": "john", "chat_place": "Demo", "providers": [("a", "Entra ID"), ("b", "Okta")]},
     ),
+    "own": (
+        "own.html",
+        {
+            **FORM,
+            "who": "john",
+            "sessions": [
+                {"id": "s1", "name": "Slack · U1JOHN", "since": "09:00", "used": "09:40", "until": "21:00"},
+                {"id": "s2", "name": "Teams · 29:abc", "since": "09:10", "used": "09:12", "until": "21:10"},
+            ],
+            "accounts": [{"account": "U1JOHN", "place": "Slack · T1", "since": "Monday, 2 November 2026"}],
+            "kept": [("Chat accounts", 1, "until you remove them"), ("Open sessions", 2, "until you end them")],
+            "looks": [("Mia Lang", "ViewLeaveBalance", "Monday, 16 November 2026 at 10:02")],
+        },
+    ),
+    "own_empty": (
+        "own.html",
+        {**FORM, "who": "john", "sessions": [], "accounts": [], "kept": [("Chat accounts", 0, "")], "looks": []},
+    ),
+    "elsewhere": (
+        "elsewhere.html",
+        {
+            "title": "Open in your browser",
+            "sentence": "The sign-in was begun in another browser, and only that one can finish it.",
+            "here": "Go on in this browser",
+            "copy": "Or copy this link into the browser you want to use:",
+            "warning": "Did somebody send you here? Close this page.",
+            "path": "/signin/start?ticket=abc",
+            "address": "https://doorward.example/signin/start?ticket=4fE9xSwPqk1mVb27TzYcLdRh0aGnUj8o",
+        },
+    ),
     "accounts": (
         "accounts.html",
         {

@@ -160,6 +160,18 @@ async def test_a_digest_is_one_card_when_the_day_begins(here: World) -> None:
     assert week.heard("mia") == ["3 requests wait for you today"]
 
 
+async def test_everybody_chooses_hours_and_digest_in_chat(here: World) -> None:
+    await here.sign_in("mia")
+    assert "08:00 to 18:00" in await here.say("mia", "notices")
+    assert "09:00 to 16:30" in await here.command("mia", "notices set 9-16:30")
+    await here.press("mia", here.last("mia"), "One card a day")
+    chosen = await here.database.read(lambda tx: tx.notices.hours(here.identity("mia")))
+    assert chosen == WorkingHours(start=time(9), end=time(16, 30), digest=True)
+    refused = await here.command("mia", "notices set 17-9")
+    assert await here.database.read(lambda tx: tx.notices.hours(here.identity("mia"))) == chosen, refused
+    assert "no second factor yet" in await here.say("mia", "factors")
+
+
 async def test_what_waits_is_sealed_and_survives_a_restart(here: World, tmp_path: Path) -> None:
     week = Week(here)
     for name in ("john", "mia"):

@@ -10,10 +10,10 @@ from typing import Any
 import structlog
 from sqlalchemy import Integer, bindparam, func, select, update
 
-from bot.domain.identity import LinkedIdentity
+from bot.domain.identity import ChannelIdentity, LinkedIdentity
 from bot.errors import IntegrityAlarm
 from bot.ports.keys import Revocation
-from storage.codec import identity_key, to_identity, to_json, to_micros, to_moment
+from storage.codec import channel_key, identity_key, to_channel, to_identity, to_json, to_micros, to_moment
 from storage.sealing import Sealer
 from storage.statement import Connection, Statement, deleting, inserting
 from storage.tables.keys import revocations
@@ -46,8 +46,9 @@ _WAITING = Statement(select(func.count()).select_from(revocations))
 
 
 def bound(values: Mapping[str, Any]) -> str:
-    """Whose token it is and where it goes are bound in: no edit sends it to another provider."""
-    return to_json([values["id"], values["identity"], values["provider"]])
+    """Whose token it is, where it goes and what for are bound in: no edit sends it elsewhere, or ends more by it."""
+    told = [values["id"], values["identity"], values["provider"]]
+    return to_json(told if values["asked_by"] is None else [*told, values["asked_by"]])
 
 
 class Revocations:
@@ -57,8 +58,15 @@ class Revocations:
         self._connection = connection
         self._sealer = sealer
 
-    def put(self, identity: LinkedIdentity, provider: str, token_cache: bytes) -> None:
-        place = {"id": secrets.token_hex(ID_BYTES), "identity": identity_key(identity), "provider": provider}
+    def put(
+        self, identity: LinkedIdentity, provider: str, token_cache: bytes, *, asked_by: ChannelIdentity | None = None
+    ) -> None:
+        place = {
+            "id": secrets.token_hex(ID_BYTES),
+            "identity": identity_key(identity),
+            "provider": provider,
+            "asked_by": None if asked_by is None else channel_key(asked_by),
+        }
         sealed = self._sealer.seal(token_cache, table="revocations", row=bound(place), purpose="cache")
         self._connection.change(_PUT, **place, cache=sealed, attempts=0, first_at=None, due_at=AT_ONCE)
 
@@ -94,4 +102,5 @@ class Revocations:
             token_cache=cache,
             attempts=values["attempts"],
             first_at=to_moment(values["first_at"]),
+            asked_by=None if values["asked_by"] is None else to_channel(values["asked_by"]),
         )

@@ -179,7 +179,7 @@ def compose(outside: Outside) -> Core:
         letterbox=letterbox,
         watching=watching,
         notices=notices,
-        revocation=TokenRevocation(database=database, providers=outside.providers, clock=clock),
+        revocation=TokenRevocation(database=database, providers=outside.providers, clock=clock, delivery=delivery),
         key_keeper=outside.key_keeper,
     )
     return Core(

@@ -11,7 +11,7 @@ from bot.domain.answer import Draft, Result, Sheet
 from bot.domain.cards import Card, Fact, Status
 from bot.domain.identity import Person, Principal, Role, RoleGrant
 from bot.ports.connectors import NotFound
-from bot.services import enrolment_codes
+from bot.services import company_sessions, enrolment_codes
 from bot.services.people import identity_from_key
 from bot.services.sessions import end_everything
 from bot.texts.formats import moment
@@ -167,6 +167,20 @@ def revoke_sessions(local: Local, acting: Acting) -> Result:
     return _done(acting, "admin.revoke_sessions.done", name=person.username, count=ended.sessions)
 
 
+def end_company_sessions(local: Local, acting: Acting) -> Result:
+    """End a person's sessions in the whole company: ours here and now, and the provider is told to end all others."""
+    person = _person(local, acting)
+    named = company_sessions.ask(local.tx, person, by=acting.channel)
+    ended = end_everything(local.tx, person.identity)
+    say, how = acting.voice.say, "asked" if named else "unnamed"
+    card = Card(
+        headline=say("admin.end_company_sessions.done", name=person.username, count=ended.sessions),
+        body=say(f"admin.end_company_sessions.{how}", name=person.username, provider=person.provider),
+        status=Status.ALLOWED,
+    )
+    return Result(draft=Draft(card=card), code="done" if named else "company_sessions.unnamed")
+
+
 def lock_person(local: Local, acting: Acting) -> Result:
     """Lock somebody out: the lock is part of their row, and everything of theirs ends."""
     person = _person(local, acting)
@@ -314,6 +328,15 @@ ADMIN: tuple[Capability, ...] = (
         OnePerson,
         revoke_sessions,
         "sessions revoke",
+        write=True,
+        on_person=True,
+    ),
+    _entry(
+        "end_company_sessions",
+        "EndCompanySessions",
+        OnePerson,
+        end_company_sessions,
+        "sessions end-company",
         write=True,
         on_person=True,
     ),

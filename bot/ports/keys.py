@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.identity import LinkedIdentity
+from bot.domain.identity import ChannelIdentity, LinkedIdentity
 
 
 class KeyWrapping(Protocol):
@@ -148,13 +148,17 @@ class Revocation:
     token_cache: bytes
     attempts: int
     first_at: datetime
+    asked_by: ChannelIdentity | None = None
+    """Who wants every session of the person ended in the whole company; None where only this token is to go."""
 
 
 class RevocationStore(Protocol):
     """Tokens on their way out, sealed."""
 
-    def put(self, identity: LinkedIdentity, provider: str, token_cache: bytes) -> None:
-        """Keep, due at once."""
+    def put(
+        self, identity: LinkedIdentity, provider: str, token_cache: bytes, *, asked_by: ChannelIdentity | None = None
+    ) -> None:
+        """Keep, due at once; with `asked_by` it stands for every session of the person in the company."""
         ...
 
     def claim(self, *, now: datetime, lease_seconds: int, limit: int) -> Sequence[Revocation]:

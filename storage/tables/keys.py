@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Index, Table
 
-from storage.tables.metadata import key, metadata, moment, number, optional_moment, sealed, text
+from storage.tables.metadata import key, metadata, moment, number, optional_moment, optional_text, sealed, text
 
 key_holders = Table(
     "key_holders",
@@ -26,5 +26,6 @@ revocations = Table(
     number("attempts"),
     optional_moment("first_at"),
     moment("due_at"),
+    optional_text("asked_by"),
 )
 Index("ix_revocations_due_at", revocations.c.due_at)

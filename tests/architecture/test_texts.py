@@ -99,6 +99,9 @@ def _each(template: str, *values: Iterable[str]) -> set[str]:
 # How a question ends without a decision here.
 CLOSED = ("expired", "elsewhere_approved", "elsewhere_refused", "elsewhere_cancelled")
 
+# How it went when a provider was told to end somebody's sessions in the whole company.
+COMPANY_SESSIONS = ("done", "not_offered", "gone", "waits", "given_up", "no_provider")
+
 HR = {entry for entry in CATALOGUE if entry.group is Group.HR}
 # What stands for `{}` in each key the code puts together. A new one needs a line here.
 REQUIRED: dict[str, set[str]] = {
@@ -110,6 +113,11 @@ REQUIRED: dict[str, set[str]] = {
         f"batch.{part}.{{}}": _each(f"batch.{part}.{{}}", TICKED_FOR)
         for part in ("submit", "headline", "done", "result")
     },
+    **{
+        f"company_sessions.{{}}.{part}": _each(f"company_sessions.{{}}.{part}", COMPANY_SESSIONS)
+        for part in ("headline", "body")
+    },
+    "admin.end_company_sessions.{}": {"admin.end_company_sessions.asked", "admin.end_company_sessions.unnamed"},
     "consent.verbs.{}": _each("consent.verbs.{}", _names(ASKED_FOR)),
     "consent.why.{}": _each("consent.why.{}", _names(ASKED_FOR)),
     "consent.{}": _each("consent.{}", CodeRefusal),

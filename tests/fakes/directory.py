@@ -37,6 +37,8 @@ class FakeDirectory:
     retry_after: float | None = None
     """What it says while it is away."""
     revoked: list[bytes] = field(default_factory=list)
+    ends_everywhere: bool = True
+    """Whether it can end every session of a person (only Entra ID can)."""
     ended_everywhere: list[str] = field(default_factory=list)
     """Whose company sessions were ended."""
     current: dict[str, int] = field(default_factory=dict)
@@ -112,8 +114,12 @@ class FakeDirectory:
 
     async def end_company_sessions(self, *, token_cache: bytes) -> bool:
         self._reach()
-        self.ended_everywhere.append(json.loads(token_cache)["username"])
-        return True
+        username = json.loads(token_cache)["username"]
+        if username in self.disabled:
+            raise AccountRevoked(username)
+        if self.ends_everywhere:
+            self.ended_everywhere.append(username)
+        return self.ends_everywhere
 
     async def ping(self) -> None:
         self._reach()

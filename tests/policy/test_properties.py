@@ -149,7 +149,18 @@ def test_a_step_up_leads_to_the_permit_it_promises(request: DecisionRequest) -> 
             assert (answer.rules, answer.obligations) == (decision.rules, decision.obligations)
 
 
-@given(requests(("GrantRole", "RevokeRole", "RevokeSessions", "LockPerson", "UnlockPerson", "GiveEnrolmentCode")))
+ADMINISTRATION = (
+    "GrantRole",
+    "RevokeRole",
+    "RevokeSessions",
+    "EndCompanySessions",
+    "LockPerson",
+    "UnlockPerson",
+    "GiveEnrolmentCode",
+)
+
+
+@given(requests(ADMINISTRATION))
 def test_administration_is_never_permitted_without_a_proof_that_resists_phishing(request: DecisionRequest) -> None:
     if isinstance(ENGINE.evaluate(request), Permit):
         assert request.proof is not None

@@ -205,8 +205,7 @@ class Pipeline:
         """Help or the start card: what this person may do, from policy. Raises `StorageUnavailable`."""
         assert turn.intent is not None
         turn.circumstances = await self._circumstances(turn)
-        helps = turn.intent.capability == "help"
-        draft = self.starting.help(turn) if helps else await self.starting.start(turn)
+        draft = self.starting.help(turn) if turn.intent.capability == "help" else await self.starting.start(turn)
         return end(turn, EventType.ACCESS_DECIDED, "", Answer(draft=draft, code="help"))
 
     def _ask_back(self, turn: Turn, question: Question) -> Ending:
@@ -394,6 +393,7 @@ class Pipeline:
 
     async def _out(self, turn: Turn, answer: Answer) -> None:
         """Step 10: post what was queued, and put the answer into the dialog that is open."""
+        await self.delivery.take_code_away(turn.message)
         if turn.dialog_open and turn.message.trigger is not None:
             dialog = answer.dialog or refusals.as_dialog(answer, turn.message.handle)
             await self.delivery.show_dialog(turn.message.place.platform, turn.message.trigger, dialog)

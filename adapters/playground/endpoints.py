@@ -24,6 +24,7 @@ from adapters.playground.tracer import PlaygroundTracer
 from bot.domain.cards import Dialog, FieldKind
 from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind, ReplyWindow
 from bot.domain.secret import Secret
+from bot.domain.typed_code import TAKEN_OUT, without_code
 from bot.errors import Malformed, ProviderUnavailable, StorageUnavailable
 from bot.ports.ingress import DialogAnswer, DialogUpdate, FieldError, Ingress
 
@@ -95,8 +96,9 @@ class Playground:
         place = self._platform.place(text_of(body, "conversation"), thread)
         word, _, rest = text.partition(" ")
         if word == COMMAND:
-            self._platform.say(person, place, text, only=place.kind is not PlaceKind.DIRECT)
-            await self._hand_over(self._message(person, place, EventKind.COMMAND, text=rest.strip()), text)
+            post = self._platform.say(person, place, text, only=place.kind is not PlaceKind.DIRECT)
+            message = self._message(person, place, EventKind.COMMAND, text=rest.strip(), source=post.id)
+            await self._hand_over(message, f"{COMMAND} {without_code(message).text}".strip())
             return JSONResponse({})
         post = self._platform.say(person, place, text)
         if place.kind is not PlaceKind.DIRECT:
@@ -104,7 +106,8 @@ class Playground:
                 return JSONResponse({})  # as on Slack: in a channel only what names Doorward reaches it
             place = replace(place, thread=place.thread or post.id)
             text = _without_mention(text)
-        await self._hand_over(self._message(person, place, EventKind.MESSAGE, text=text, source=post.id), post.text)
+        message = self._message(person, place, EventKind.MESSAGE, text=text, source=post.id)
+        await self._hand_over(message, post.text if without_code(message) is message else TAKEN_OUT)
         return JSONResponse({})
 
     async def press(self, request: Request) -> Response:

@@ -19,6 +19,7 @@ from bot.ports.clock import Clock
 TENANT = "demo"
 TRIGGER_SECONDS = 3
 """As Slack's: a trigger lives three seconds and works once."""
+DELETED = "This message was deleted."
 KEPT_POSTS = 2000
 CHANNELS = ("hr-leave", "sales-eu")
 
@@ -117,6 +118,15 @@ class PlaygroundPlatform:
         """The direct conversation with a person."""
         self._person(to)
         return self.place(f"dm-{to.account}")
+
+    async def take_away(self, place: Place, message: str) -> bool:
+        """What a person typed is gone; that something was there stays, as on other platforms."""
+        post = self._posts.get(message)
+        if post is None or post.author_kind is not AuthorKind.PERSON or post.conversation != place.conversation:
+            return False
+        self._posts[message] = changed = replace(post, text=DELETED, edited=True)
+        self._announce(changed)
+        return True
 
     # What people do
 

@@ -162,6 +162,10 @@ class SlackPlatform:
                 self._direct.popitem(last=False)
         return Place(platform=Platform.SLACK, tenant=to.tenant, conversation=channel, kind=PlaceKind.DIRECT)
 
+    async def take_away(self, place: Place, message: str) -> bool:
+        """Nothing: `chat.delete` with a bot's token removes the bot's own messages alone."""
+        return False
+
     async def person(self, account: str, tenant: str = "") -> dict[str, Any]:
         """What `users.info` says of a person, asked in this workspace. Raises as `post`."""
         answer = await self._call("users.info", {"user": account}, tenant=tenant, form=True)

@@ -95,6 +95,10 @@ class TeamsPlatform:
         """The personal conversation; Teams gives the same one every time."""
         return await self._direct_at(to, self._config.first_service)
 
+    async def take_away(self, place: Place, message: str) -> bool:
+        """Nothing: the Bot Connector deletes the bot's own activities alone."""
+        return False
+
     async def member(self, service: str, conversation: str, account: str) -> dict[str, Any]:
         """What Teams says of a person in a conversation. Raises as `post`."""
         return await self._connector.member(service, conversation, account)

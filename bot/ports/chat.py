@@ -34,3 +34,7 @@ class ChatPlatform(Protocol):
     async def direct_place(self, to: ChannelIdentity) -> Place:
         """The direct conversation with a person. Raises as `post`."""
         ...
+
+    async def take_away(self, place: Place, message: str) -> bool:
+        """Remove what a person typed; False where the platform lets nobody but them. Raises as `post`."""
+        ...

@@ -12,8 +12,9 @@ import structlog
 from bot.domain.answer import Draft, Posting
 from bot.domain.cards import Dialog, Reply
 from bot.domain.identity import ChannelIdentity, Platform
-from bot.domain.messages import Place, PlaceKind
+from bot.domain.messages import IncomingMessage, Place, PlaceKind
 from bot.domain.outbound import OutboxItem, PostedMessage
+from bot.domain.typed_code import TAKEN_OUT
 from bot.errors import DoorwardError, PlatformRefused, PlatformUnavailable
 from bot.ports.chat import ChatPlatform
 from bot.ports.clock import Clock
@@ -88,6 +89,15 @@ class Delivery:
             await self._platforms[platform].update_dialog(view, dialog)
         except DoorwardError as error:
             log.info("dialog_not_shown", code=error.code)
+
+    async def take_code_away(self, message: IncomingMessage) -> None:
+        """Remove a code that somebody typed, where the platform lets us. Best effort."""
+        if message.text != TAKEN_OUT or message.source is None:
+            return
+        try:
+            await self._platforms[message.place.platform].take_away(message.place, message.source)
+        except DoorwardError as error:
+            log.info("not_taken_away", code=error.code)
 
     async def _send_one(self, item: OutboxItem) -> None:
         try:

@@ -1,6 +1,7 @@
 """The way in: a verified message becomes a durable inbox row, once, before it is acknowledged; then it is worked off.
 
-Codes never come here as messages: `submit_code` checks one inside the reply window, and only the proof is stored.
+Codes never come here as messages: `submit_code` checks one inside the reply window, and only the proof is stored. One
+that somebody types into the chat is taken out before the row is written.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bot.domain.proof import ConsentKind, Proof, ProofMethod
 from bot.domain.proposal import Proposal, ProposalState
 from bot.domain.secret import Secret
 from bot.domain.session import SessionLimits, SessionState
+from bot.domain.typed_code import without_code
 from bot.errors import DoorwardError, IntegrityAlarm, StorageUnavailable
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
@@ -85,6 +87,7 @@ class InboxIngress:
 
     async def accept(self, message: IncomingMessage) -> Accepted:
         """Store, then work on it off the acknowledging path. Raises `StorageUnavailable`, `TimeoutError`."""
+        message = without_code(message)
         async with asyncio.timeout(ACCEPT_SECONDS):
             row, arrived = await self.database.write(lambda tx: self._accept(tx, message))
         if row is None:
@@ -186,24 +189,34 @@ class InboxIngress:
         """
         try:
             async with asyncio.timeout(RESPONSE_SECONDS):
-                checked = await self.database.write(lambda tx: self._check(tx, message, code))
+                going_on = await self.database.write(lambda tx: self._check_and_accept(tx, message, code))
         except IntegrityAlarm as alarm:
             return await self._alarm(message, alarm)
+        if isinstance(going_on, FieldError):
+            return going_on
+        resumed, row, arrived = going_on
+        if row is not None:
+            _ = self._start(resumed, row, arrived)
+        return DialogClosed()
+
+    def _check_and_accept(
+        self, tx: Transaction, message: IncomingMessage, code: Secret
+    ) -> tuple[IncomingMessage, str | None, Arrived | None] | FieldError:
+        """One transaction: a code that is spent, and what it was spent on goes on."""
+        checked = self._check(tx, message, code)
         if isinstance(checked, FieldError):
             return checked
         proposal, proof = checked
-        await self.accept(
-            IncomingMessage(
-                event_id=f"proof:{proof.id}",
-                kind=EventKind.RESUME,
-                who=message.who,
-                place=proposal.place,
-                received_at=self.clock.now(),
-                fields={"proposal": proposal.id},
-                locale=message.locale,
-            )
+        resumed = IncomingMessage(
+            event_id=f"proof:{proof.id}",
+            kind=EventKind.RESUME,
+            who=message.who,
+            place=proposal.place,
+            received_at=self.clock.now(),
+            fields={"proposal": proposal.id},
+            locale=message.locale,
         )
-        return DialogClosed()
+        return resumed, *self._accept(tx, resumed)
 
     async def sign_in_silently(self, message: IncomingMessage, token: Secret) -> bool:
         """See the port; what waited for the sign-in goes on, decided anew. Raises `StorageUnavailable`."""

@@ -1,4 +1,4 @@
-"""What is understood without guessing: codes that do not belong here, commands, and short fixed phrases."""
+"""What is understood without guessing: commands, and short fixed phrases."""
 
 from __future__ import annotations
 
@@ -8,14 +8,6 @@ from importlib.resources import files
 
 from bot.understanding import commands
 from bot.understanding.slots import Filled, Sentence
-
-CODE = re.compile(
-    r"\W*(?:(?:/?doorward|my|mein|the|der|die|is|ist|it's|its|here|hier"
-    r"|code|otp|totp|2fa|mfa|pin|token|lautet|confirm)\W+)*"
-    r"(?:\d[ \-.]?){5}\d(?:\W+(?:please|bitte|is|ist|my|mein|the|der|code|otp))*\W*",
-    re.IGNORECASE,
-)
-"""Six digits and nothing said besides: somebody typed a code where it can be read."""
 
 _TABLE = tomllib.loads(files("bot.understanding").joinpath("phrases.toml").read_text(encoding="utf-8"))
 PHRASES = {phrase: name for name, phrases in _TABLE["capabilities"].items() for phrase in phrases}
@@ -35,11 +27,6 @@ def fixed(text: str) -> str:
     if plain in PHRASES or plain in GREETINGS or plain in THANKS:
         return plain
     return _POLITE.sub("", _POLITE.sub("", plain)).strip()
-
-
-def is_code(text: str) -> bool:
-    """Whether somebody typed a one-time code: it goes nowhere, not even to the classifier."""
-    return len(text) <= 120 and CODE.fullmatch(text) is not None
 
 
 def phrase(text: str) -> commands.Called | None:

@@ -8,6 +8,7 @@ from datetime import date
 from pydantic import BaseModel
 
 from bot.domain.intent import Intent, Origin, Question
+from bot.domain.typed_code import is_code
 from bot.understanding import classifier, commands, dates, rules
 from bot.understanding.evidence import speaks_for
 from bot.understanding.slots import ASKS, NEEDED, Arguments, Filled, Sentence, fill
@@ -51,7 +52,7 @@ class Understanding:
 
     def understand(self, text: str, *, today: date, locale: str, is_command: bool) -> Intent | Question:
         """The intent of a sentence or command, or a question back. Raises nothing, whatever the text."""
-        if rules.is_code(text):
+        if is_code(text):
             return Question(text_key="understanding.code_in_chat")
         if len(text) > CHARACTERS_LARGEST:
             return Question(text_key="understanding.too_long", choices=self._choices(("help",)))
@@ -63,7 +64,7 @@ class Understanding:
 
     def resume(self, partial: Intent, missing: str, text: str, *, today: date, locale: str) -> Intent | Question | None:
         """An earlier question's `partial` with what `text` supplies; None where the text says something else."""
-        if rules.is_code(text):
+        if is_code(text):
             return Question(text_key="understanding.code_in_chat")
         if len(text) > CHARACTERS_LARGEST or not self._tools.known(partial.capability):
             return None

@@ -1,19 +1,35 @@
-"""What an approval with a TOTP code costs beside a plain question, both through the whole core, the chat left out."""
+"""What a TOTP step-up costs: one decision on leave as policy asks for it, beside the same one without the code.
+
+All go through the whole core, the chat left out: what is posted is counted up to its hand-over. The policies of the
+other differ from those in force in nothing but the proof they ask for before this decision.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import re
+import shutil
 import statistics
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from policy.sources import POLICIES
 from tests.fakes.clock import FixedClock
 from tests.fakes.world import World, world
 
-MONDAYS = ("16 November", "23 November", "30 November", "7 December", "14 December", "21 December")
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+FIRST_MONDAY = date(2027, 2, 1)
+ROUNDS = 20
+WARMING = 3
+"""Rounds that are not counted."""
+DECISION = re.compile(
+    r'(@id\("hr\.leave\.decide-report"\).*?)@consent\("per_action"\)\n@batch\("20"\)\n(.*?\};)', re.DOTALL
+)
+PROOF = re.compile(r" &&\n  context has proof && context\.proof\.age >= 0 && context\.proof\.age <= 300")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,35 +37,92 @@ class StepUp:
     """Processor seconds, medians."""
 
     message: float
-    approval: float
-    """The press that opens the dialog, the code, the decision in the HR system, every card edited."""
+    """A plain question and its answer."""
+    plain: float
+    """The decision where policy asks for no proof: one press."""
+    asked: float
+    """As policy has it: the press that opens the dialog."""
+    code: float
+    """As policy has it: the code, the decision in the HR system, every card edited."""
+
+    @property
+    def proven(self) -> float:
+        """The whole decision as policy has it."""
+        return self.asked + self.code
 
 
-async def step_up_cost(directory: Path) -> StepUp:
-    """Ask and approve in turns."""
-    async with world(directory, FixedClock(START)) as here:
-        for name in ("john", "mia"):
-            await here.sign_in(name)
-        await here.enrol("mia")
-        messages, approvals = [], []
-        for day in MONDAYS:
-            messages += [await _spent(here.say("john", "balance")) for _ in range(5)]
-            await here.say("john", f"I'd like to take {day} off")
-            await here.press("john", here.last("john"), "Send request")
-            here.clock.advance(
-                timedelta(minutes=4)
-            )  # a code counts once, and five in a quarter of an hour are the most
-            approvals.append(await _spent(_approve(here)))
-    return StepUp(message=statistics.median(messages), approval=statistics.median(approvals))
+@dataclass(kw_only=True)
+class _Lane:
+    """One world, and what its approvals took."""
+
+    here: World
+    proven: bool
+    times: dict[str, list[float]] = field(default_factory=dict)
+
+    async def timed(self, what: str, work: Awaitable[object]) -> None:
+        before = time.process_time()
+        await work
+        self.times.setdefault(what, []).append(time.process_time() - before)
+
+    def median(self, what: str) -> float:
+        return statistics.median(self.times[what][WARMING:])
 
 
-async def _approve(here: World) -> None:
-    await here.press("mia", here.last("mia", "Leave for John"), "Approve")
-    await here.submit_code("mia", here.code("mia"))
-    assert "Approved by Mia" in here.last("mia", "Leave for John").text
+async def step_up_cost(directory: Path, rounds: int = ROUNDS) -> StepUp:
+    """Ask and refuse in both worlds in turns."""
+    async with AsyncExitStack() as stack:
+        lanes = [await _lane(stack, directory, proven=proven) for proven in (False, True)]
+        for number in range(rounds + WARMING):
+            for lane in lanes:
+                await _round(lane, FIRST_MONDAY + timedelta(weeks=number))
+    plain, proven = lanes
+    return StepUp(
+        message=proven.median("message"),
+        plain=plain.median("done"),
+        asked=proven.median("asked"),
+        code=proven.median("done"),
+    )
 
 
-async def _spent(work: Awaitable[object]) -> float:
-    before = time.process_time()
-    await work
-    return time.process_time() - before
+async def _lane(stack: AsyncExitStack, directory: Path, *, proven: bool) -> _Lane:
+    directory = await asyncio.to_thread(_made, directory / f"step-up-{proven}")
+    policies = POLICIES if proven else await asyncio.to_thread(_unproven, directory)
+    here = await stack.enter_async_context(world(directory, FixedClock(START), policies=policies))
+    for name in ("john", "mia"):
+        await here.sign_in(name)
+    await here.enrol("mia")
+    return _Lane(here=here, proven=proven)
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
+
+
+def _unproven(directory: Path) -> Path:
+    """Those in force, without the proof before a manager's decision."""
+    copied = Path(shutil.copytree(POLICIES, directory / "policies"))
+    [file] = copied.glob("*hr.cedar")
+    text, found = DECISION.subn(lambda match: match[1] + PROOF.sub("", match[2]), file.read_text(encoding="utf-8"))
+    assert found == 1, "the policy of a manager's decision is written differently now"
+    file.write_text(text, encoding="utf-8")
+    return copied
+
+
+async def _round(lane: _Lane, day: date) -> None:
+    here = lane.here
+    # After a refusal nobody is asked the like for an hour.
+    here.clock.advance(timedelta(minutes=65))
+    for name in ("john", "mia"):
+        await here.sign_in(name)
+    for _ in range(3):
+        await lane.timed("message", here.say("mia", "balance"))
+    await here.say("john", f"I'd like to take {day:%-d %B %Y} off")
+    await here.press("john", here.last("john"), "Send request")
+    wanted = here.last("mia", "Leave for John")
+    if lane.proven:
+        await lane.timed("asked", here.press("mia", wanted, "Refuse"))
+        await lane.timed("done", here.submit_code("mia", here.code("mia")))
+    else:
+        await lane.timed("done", here.press("mia", wanted, "Refuse"))
+    assert "Refused by Mia" in here.last("mia", "Leave for John").text

@@ -41,6 +41,8 @@ class FakeChat:
 
     posts: list[Posted] = field(default_factory=list)
     dialogs: dict[str, Dialog] = field(default_factory=dict)
+    taken_away: list[str] = field(default_factory=list)
+    """What people typed and is there no more, by the ids they sent it under."""
     _keys: dict[str, str] = field(default_factory=dict)
     _ids: count[int] = field(default_factory=lambda: count(1))
 
@@ -69,6 +71,10 @@ class FakeChat:
 
     async def direct_place(self, to: ChannelIdentity) -> Place:
         return direct(to)
+
+    async def take_away(self, place: Place, message: str) -> bool:
+        self.taken_away.append(message)
+        return True
 
     def seen_by(self, who: ChannelIdentity) -> list[Posted]:
         """What a person can see: their direct conversation, shared posts, and what was for them alone."""

@@ -171,6 +171,22 @@ async def test_leave_is_asked_for_and_approved_with_a_code_in_a_dialog(door: Doo
     assert code not in str(door.slack.calls)
 
 
+@pytest.mark.requirement("37")
+async def test_a_code_typed_to_the_bot_is_refused_with_one_sentence_and_goes_nowhere(door: Doorward) -> None:
+    await door.here.sign_in("mia")
+    await door.here.enrol("mia")
+    code = door.here.code("mia")
+    told = {await door.type("mia", text) for text in (code, f"{code[:3]} {code[3:]}", f"my code is {code}")}
+    await door.send(door.slack.mentioned("U1MIA", "C1HR", code))
+    assert len(told) == 1
+    assert "Please don't type codes here" in told.pop()
+    # What she typed stays where Slack has it: a bot's token deletes the bot's own messages alone.
+    assert code not in str(door.slack.calls)
+    [authenticator] = await door.here.database.read(lambda tx: tx.authenticators.of_identity(door.here.identity("mia")))
+    assert authenticator.failures == 0
+    assert not await door.here.audit(type_prefix="proof.")
+
+
 async def _refused_with_a_wrong_code(door: Doorward, dialog: View) -> None:
     answer = await door.send(door.slack.submission(dialog, code="000000"))
     assert (answer.status_code, answer.json()["response_action"], dialog.open) == (200, "errors", True)

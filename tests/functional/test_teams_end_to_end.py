@@ -164,6 +164,20 @@ async def test_leave_is_asked_for_and_approved_with_a_code_in_a_dialog(door: Doo
     assert "approved by Mia" in said(door.posted(JOHN)[-1])
 
 
+@pytest.mark.requirement("37")
+async def test_a_code_typed_to_the_bot_is_refused_with_one_sentence_and_goes_nowhere(door: Doorward) -> None:
+    await door.here.sign_in("mia")
+    await door.here.enrol("mia")
+    code = door.here.code("mia")
+    told = {await door.type(MIA, text) for text in (code, f"{code[:3]} {code[3:]}", f"my code is {code}")}
+    assert len(told) == 1
+    assert "Please don't type codes here" in told.pop()
+    assert code not in json.dumps(door.posted(MIA))
+    [authenticator] = await door.here.database.read(lambda tx: tx.authenticators.of_identity(door.here.identity("mia")))
+    assert authenticator.failures == 0
+    assert not await door.here.audit(type_prefix="proof.")
+
+
 async def test_a_forged_request_is_refused_written_down_and_stored_nowhere(
     teams: FakeTeams, tmp_path: Path, clock: FixedClock
 ) -> None:

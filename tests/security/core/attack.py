@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from bot.bootstrap.core import compose
@@ -97,6 +97,33 @@ class Twice(Database):
 
 def _is_lost(error: BaseException) -> bool:
     return isinstance(error, ConnectionResetError) or isinstance(error.__cause__, ConnectionResetError)
+
+
+@dataclass
+class Peeking(Database):
+    """A database that shows what stands in the inbox when each write is about to be committed."""
+
+    inner: Database
+    seen: list[IncomingMessage] = field(default_factory=list)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        def peeked(tx: Transaction) -> T:
+            done = work(tx)
+            rows = tx.inbox.claim(now=datetime.max.replace(tzinfo=UTC) - timedelta(days=1), lease_seconds=0, limit=50)
+            self.seen += [message for _, message, _ in rows]
+            return done
+
+        return await self.inner.write(peeked)
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        return await self.inner.read(work)
+
+
+def peeking(world: World) -> tuple[World, Peeking]:
+    """The same world, whose inbox can be looked into."""
+    database = Peeking(world.database)
+    core = compose(replace(world.core.outside, database=database))
+    return replace(world, core=core, database=database), database
 
 
 class Wrapped:

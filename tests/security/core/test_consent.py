@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from functools import partial
 
@@ -19,7 +20,7 @@ from bot.ports.ingress import DialogClosed, FieldError
 from bot.services import step_up
 from bot.services.sessions import open_session
 from tests.fakes.world import LIMITS, World, url_in
-from tests.security.core.attack import code_dialog, effects_done, leave_for_mia, press_of, sent, states
+from tests.security.core.attack import code_dialog, effects_done, leave_for_mia, peeking, press_of, sent, states
 
 
 @pytest.mark.requirement("17", "47")
@@ -250,6 +251,42 @@ async def test_a_code_typed_in_chat_is_never_compared(here: World) -> None:
     assert authenticator.failures == 0
     answer = await here.say("mia", code)
     assert code not in answer
+
+
+FORMS = ("{code}", "{spaced}", " {code} ", "my code is {code}", "Code: {code}", "{code} bitte", "/doorward {code}")
+
+
+@pytest.mark.requirement("37")
+@pytest.mark.parametrize("kind", [EventKind.MESSAGE, EventKind.COMMAND])
+async def test_a_code_typed_in_chat_is_out_of_the_message_before_it_is_stored(here: World, kind: EventKind) -> None:
+    await code_dialog(here)
+    peeked, inbox = peeking(here)
+    code = here.code("mia")
+    told = set()
+    for number, form in enumerate(FORMS):
+        text = form.format(code=code, spaced=f"{code[:3]} {code[3:]}")
+        told.add(await sent(peeked, here.message("mia", kind, text=text, source=f"typed-{number}")))
+        # Nor does it wait for the sign-in of somebody whom nobody knows yet.
+        await sent(peeked, here.message("sarah", kind, text=text))
+    assert len(told) == 1, "one fixed sentence, whatever was typed"
+    assert "Please don't type codes here" in told.pop()
+    assert len(inbox.seen) == 2 * len(FORMS)
+    waiting = await here.database.write(lambda tx: tx.pending.take(here.channel("sarah"), now=here.clock.now()))
+    assert waiting is not None
+    for message in (*inbox.seen, waiting):
+        assert not {code, code[3:]} & set(re.findall(r"\d+", message.text))
+    assert here.chat.taken_away == [f"typed-{number}" for number in range(len(FORMS))]
+    assert await here.submit_code("mia", code) == DialogClosed(), "it was compared with nothing, so it still counts"
+
+
+@pytest.mark.requirement("37")
+async def test_a_code_another_app_posted_in_somebodys_name_waits_for_no_press(here: World) -> None:
+    await here.sign_in("mia")
+    peeked, inbox = peeking(here)
+    await sent(peeked, here.message("mia", text="314159", by_app=True))
+    assert inbox.seen
+    assert not [message for message in inbox.seen if "314159" in message.text]
+    assert "314159" not in here.last("mia").text
 
 
 @pytest.mark.requirement("92")

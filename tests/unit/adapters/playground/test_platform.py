@@ -124,3 +124,16 @@ def test_the_clock_ticks_on_after_it_was_moved(clock: FixedClock) -> None:
     demo.advance(clock.now() - clock.now().replace(hour=8))
     clock.advance(seconds=5)
     assert (demo.now() - before).total_seconds() == 3605
+
+
+async def test_what_somebody_typed_is_taken_away_for_everybody_and_a_card_of_ours_is_not(
+    platform: PlaygroundPlatform,
+) -> None:
+    place = platform.place("hr-leave")
+    typed = platform.say("mia", place, "314159")
+    ours = await platform.post(place, platform.identity("mia"), TO_ALL, dedupe_key="1")
+    assert ours is not None
+    assert await platform.take_away(place, typed.id)
+    assert not await platform.take_away(place, ours)
+    assert not await platform.take_away(platform.place("dm-mia"), typed.id)
+    assert [post.text for post in platform.posts("john")] == ["This message was deleted.", ""]

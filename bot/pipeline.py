@@ -33,7 +33,7 @@ from bot.services import consent, factors, refusals, step_up
 from bot.services.arrival import Arrival
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import Authorizer, Circumstances
-from bot.services.deciding import USE_BOT, Deciding
+from bot.services.deciding import NOT_LET_IN, USE_BOT, Deciding
 from bot.services.delivery import Delivery
 from bot.services.facts_desk import NOT_KNOWN, FactsDesk
 from bot.services.revalidation import Revalidator
@@ -43,8 +43,6 @@ from bot.understanding.hearing import BUILT_IN, Hearing
 from policy.model import Decision, Deny, Permit, Reason
 
 log = structlog.get_logger("doorward.pipeline")
-NOT_LET_IN = "use_bot"
-"""Stands for the capability where somebody may not use the bot at all: the words are their own."""
 MAX_ROUNDS = 4
 """A decision is made again once the provider was asked, or when T1 finds a change; then the person is told."""
 
@@ -202,10 +200,16 @@ class Pipeline:
         return None
 
     async def _begin(self, turn: Turn) -> Ending:
-        """Help or the start card: what this person may do, from policy. Raises `StorageUnavailable`."""
+        """Help or the start card: what this person may do, from policy. Raises `StorageUnavailable`, `Stale`."""
         assert turn.intent is not None
+        assert turn.standing is not None
         turn.circumstances = await self._circumstances(turn)
-        draft = self.starting.help(turn) if turn.intent.capability == "help" else await self.starting.start(turn)
+        helps = turn.intent.capability == "help"
+        # The start card reads what is theirs: for that the provider is asked as for any reading.
+        due = not helps and not turn.revalidated and self.revalidator.is_due(turn.standing.person)
+        if due and (ending := await self.ask_provider(turn, or_else_go_on=True)):
+            return ending
+        draft = self.starting.help(turn) if helps else await self.starting.start(turn)
         return end(turn, EventType.ACCESS_DECIDED, "", Answer(draft=draft, code="help"))
 
     def _ask_back(self, turn: Turn, question: Question) -> Ending:

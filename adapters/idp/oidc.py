@@ -39,6 +39,7 @@ from adapters.idp.responses import (
     check_revocation_response,
     check_same_person,
     check_token_response,
+    claims_request,
 )
 from adapters.idp.signing_keys import SigningKeys
 from adapters.idp.transport import REQUEST_SECONDS, Address, Answer, Transport
@@ -134,7 +135,7 @@ class OidcProvider:
             "state": state,
             "login_hint": login_hint,
             "max_age": max_age,
-            "claims_challenge": _claims_request(self._kind, acr_values),
+            "claims_challenge": claims_request(self._kind, acr_values),
         }
         async with self._in_time():
             metadata = await self._metadata.get()
@@ -163,10 +164,7 @@ class OidcProvider:
                 acr_values=tuple(attempt["acr_values"]),
             )
             claims = await self._verified(result, expected, now)
-            try:
-                read = await self._as_it_is_now(self._mapping.read(claims))
-            except AccountRevoked as revoked:
-                raise SignInRefused("the directory does not stand for this account", code=revoked.code) from revoked
+            read = await self._if_stood_for(self._mapping.read(claims))
         return SignIn(claims=read, token_cache=client.saved_cache())
 
     async def on_behalf_of(
@@ -185,12 +183,15 @@ class OidcProvider:
         async with self._in_time():
             metadata = await self._metadata.get()
             key = await self._keys.find(algorithm=header.algorithm, key_id=header.key_id)
-            check(signed_claims(assertion, header, key), metadata)
+            asserted = signed_claims(assertion, header, key)
+            check(asserted, metadata)
             client, result = await self._in_thread(lambda post: _on_behalf_of(self._client(metadata, post), assertion))
             check_response(result)
             expected = Expectation(metadata=metadata, client_id=self._client_id, tenants=self._tenants)
             claims = await self._verified(result, expected, now)
-        return claims, SignIn(claims=self._mapping.read(claims), token_cache=client.saved_cache())
+            # Nobody signed in for this exchange: what counts is when they got the token that is exchanged.
+            read = await self._if_stood_for(self._mapping.read(claims), moment(asserted, "iat"))
+        return claims, SignIn(claims=read, token_cache=client.saved_cache())
 
     async def revalidate(self, *, subject: str, token_cache: bytes, now: datetime) -> Revalidation:
         """Ask the provider now, over the network. Raises `AccountRevoked`, `ProviderUnavailable`.
@@ -250,12 +251,19 @@ class OidcProvider:
             claims = await self._as_it_is_now(self._mapping.read(saved))
         return Revalidation(claims=claims, token_cache=token_cache)
 
-    async def _as_it_is_now(self, claims: VerifiedClaims) -> VerifiedClaims:
+    async def _if_stood_for(self, claims: VerifiedClaims, signed_in_at: datetime | None = None) -> VerifiedClaims:
+        """`_as_it_is_now` at a sign-in. Raises `SignInRefused`, `ProviderUnavailable`."""
+        try:
+            return await self._as_it_is_now(claims, signed_in_at)
+        except AccountRevoked as revoked:
+            raise SignInRefused("the directory does not stand for this account", code=revoked.code) from revoked
+
+    async def _as_it_is_now(self, claims: VerifiedClaims, signed_in_at: datetime | None = None) -> VerifiedClaims:
         """What Graph says, where it is the source. Raises `AccountRevoked`, `ProviderUnavailable`."""
         if self._graph is None:
             return claims
         tenant, object_id = _account(claims)
-        person = await self._graph.person(tenant, object_id, claims.issued_at, self._in_thread)
+        person = await self._graph.person(tenant, object_id, signed_in_at or claims.issued_at, self._in_thread)
         return self._mapping.with_graph(claims, person.groups, person.fields)
 
     async def verify_logout_token(self, *, token: str, now: datetime) -> LogoutToken:
@@ -336,14 +344,6 @@ class OidcProvider:
         else:
             data |= {"client_id": self._client_id, "client_secret": secret}
         return await self._transport.post_form(endpoint, data=data, headers=headers)
-
-
-def _claims_request(kind: Kind, acr_values: tuple[str, ...]) -> str | None:
-    """OpenID Connect Core §5.5.1.1; Entra calls an authentication context `acrs`."""
-    if not acr_values:
-        return None
-    name = "acrs" if kind is Kind.ENTRA else "acr"
-    return json.dumps({"id_token": {name: {"essential": True, "values": list(acr_values)}}})
 
 
 def _redeem(client: MsalClient, flow: dict[str, Any], response: Mapping[str, str]) -> tuple[MsalClient, dict[str, Any]]:

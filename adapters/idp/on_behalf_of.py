@@ -9,7 +9,7 @@ What must hold of the token before it is shown to anybody else (Entra ID, versio
  5. it carries the scope `access_as_user`, so it was made for a person's use of us;
  6. it is not an application's own token (`idtyp`, no `scp`), and names a directory account (`oid`);
  7. it is no guest's;
- 8. it has not expired, and says when it will.
+ 8. it has not expired, and says when it will, and since when it is there.
 
 Then MSAL exchanges it (OAuth 2.0 on-behalf-of), the ID token that comes back is verified like that of any sign-in, and
 has to name the same tenant and account. That these are the ones that wrote in chat is for the caller to compare.
@@ -48,6 +48,14 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asserted:
+    """Whose token it is, and since when they have it."""
+
+    account: Account
+    issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssertionRules:
     """What the settings say of acceptable tokens."""
 
@@ -55,7 +63,7 @@ class AssertionRules:
     client_ids: frozenset[str]
     tenants: frozenset[str]
 
-    def check(self, claims: Claims, metadata: ProviderMetadata, now: datetime) -> Account:
+    def check(self, claims: Claims, metadata: ProviderMetadata, now: datetime) -> Asserted:
         """(2) to (8), of claims whose signature holds; raises SignInRefused."""
         tenant = _text(claims, "tid")
         # Condition 2 of the list above.
@@ -76,8 +84,7 @@ class AssertionRules:
         account = account_of(claims)
         if is_guest(claims):
             raise SignInRefused("a guest", code="sso.guest")
-        _check_times(claims, now)
-        return account
+        return Asserted(account=account, issued_at=_check_times(claims, now))
 
 
 class TeamsSingleSignOn:
@@ -89,18 +96,25 @@ class TeamsSingleSignOn:
 
     async def vouch(self, *, token: Secret, now: datetime) -> Vouched:
         """Raises `SignInRefused`, `ProviderUnavailable`."""
-        account: Account | None = None
+        asserted: Asserted | None = None
 
         def check(claims: Claims, metadata: ProviderMetadata) -> None:
-            nonlocal account
-            account = self._rules.check(claims, metadata, now)
+            nonlocal asserted
+            asserted = self._rules.check(claims, metadata, now)
 
         claims, sign_in = await self._provider.on_behalf_of(
             assertion=token.reveal(), check=check, check_response=check_response, now=now
         )
-        if account is None or account_of(claims) != account:
+        if asserted is None or account_of(claims) != asserted.account:
             raise SignInRefused("the exchange names somebody else", code="sso.other_account")
-        return Vouched(tenant=account.tenant, account=account.oid, provider=self._provider.name, sign_in=sign_in)
+        account = asserted.account
+        return Vouched(
+            tenant=account.tenant,
+            account=account.oid,
+            provider=self._provider.name,
+            sign_in=sign_in,
+            issued_at=asserted.issued_at,
+        )
 
 
 def check_response(result: Mapping[str, Any]) -> None:
@@ -126,13 +140,14 @@ def is_guest(claims: Claims) -> bool:
     return claims.get("acct") == 1 or ("idp" in claims and claims["idp"] != claims.get("iss"))
 
 
-def _check_times(claims: Claims, now: datetime) -> None:
-    """(8). Teams keeps a token for as long as it lives, so its age is no measure."""
-    expires_at, not_before = moment(claims, "exp"), moment(claims, "nbf")
-    if expires_at is None or now >= expires_at + LEEWAY:
+def _check_times(claims: Claims, now: datetime) -> datetime:
+    """(8), and when it was issued. Teams keeps a token for as long as it lives, so its age alone is no measure."""
+    expires_at, not_before, issued_at = (moment(claims, name) for name in ("exp", "nbf", "iat"))
+    if expires_at is None or issued_at is None or now >= expires_at + LEEWAY:
         raise SignInRefused("the token has expired", code="sso.expired")
     if not_before is not None and not_before > now + LEEWAY:
         raise SignInRefused("the token is not valid yet", code="sso.expired")
+    return issued_at
 
 
 def _text(claims: Claims, name: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from adapters.idp.id_token import Claims
 from adapters.idp.metadata import ProviderMetadata
+from adapters.idp.msal_client import Kind
 from adapters.idp.transport import Answer, parsed_object
 from bot.errors import AccountRevoked, ProviderUnavailable, SignInRefused
 
@@ -102,3 +104,11 @@ def check_same_person(claims: Claims, subject: str) -> None:
     """OpenID Connect Core §12.2: `sub` must not change on a refresh; raises AccountRevoked."""
     if not hmac.compare_digest(str(claims["sub"]).encode(), subject.encode()):
         raise AccountRevoked("the grant is another person's", code="idp.subject_changed")
+
+
+def claims_request(kind: Kind, acr_values: tuple[str, ...]) -> str | None:
+    """OpenID Connect Core §5.5.1.1; Entra calls an authentication context `acrs`."""
+    if not acr_values:
+        return None
+    name = "acrs" if kind is Kind.ENTRA else "acr"
+    return json.dumps({"id_token": {name: {"essential": True, "values": list(acr_values)}}})

@@ -232,6 +232,9 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         approving=Approving(database=database, tallying=Tallying(authorizer), routes=outside.routes),
         standing_in=standing_in,
     )
+    revalidator = Revalidator(
+        database=database, providers=outside.providers, clock=clock, administrators=outside.administrators
+    )
     return Pipeline(
         database=database,
         clock=clock,
@@ -248,9 +251,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         facts=facts,
         authorizer=authorizer,
         deciding=Deciding(database=database, authorizer=authorizer),
-        revalidator=Revalidator(
-            database=database, providers=outside.providers, clock=clock, administrators=outside.administrators
-        ),
+        revalidator=revalidator,
         performing=performing,
         batching=Batching(database=database, catalogue=BY_NAME, performing=performing, public_url=outside.public_url),
         starting=Starting(
@@ -260,6 +261,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
             authorizer=authorizer,
             performing=performing,
             rollout=outside.rollout,
+            revalidator=revalidator,
         ),
         standing_in=standing_in,
         delivery=delivery,

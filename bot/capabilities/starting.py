@@ -18,17 +18,21 @@ from bot.domain.messages import EventKind, IncomingMessage, Place
 from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits, SessionState, Standing
 from bot.domain.start import Started, StartState
+from bot.errors import AccountRevoked, ProviderUnavailable
 from bot.ports.clock import Clock
 from bot.ports.connectors import ConnectorError
 from bot.ports.database import Database, Transaction
 from bot.ports.trace import NullTracer
-from bot.services import start_card, step_up
+from bot.services import refusals, start_card, step_up
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import Authorizer, Circumstances
 from bot.services.buttons import with_handles
+from bot.services.deciding import DOORWARD, NOT_LET_IN, USE_BOT
+from bot.services.revalidation import Revalidator
 from bot.services.start_card import Beginning, Glance, Offered
 from bot.services.turns import Turn
 from bot.texts.sentences import Voice, voice
+from policy.model import Deny, Permit, Reason
 
 THINGS = (
     "find_customer",
@@ -68,6 +72,7 @@ class Starting:
     authorizer: Authorizer
     performing: Performing
     rollout: Rollout
+    revalidator: Revalidator
 
     async def start(self, turn: Turn) -> Draft:
         """The start card of whoever a turn is of; `turn.circumstances` is filled in. Raises `StorageUnavailable`."""
@@ -90,27 +95,74 @@ class Starting:
         self, who: ChannelIdentity, place: Place, *, locale: str | None = None, timezone: str | None = None
     ) -> Started:
         """What this account begins with, its buttons ready to be pressed. Raises `StorageUnavailable`."""
-        now = self.clock.now()
-        standing = await self.database.write(lambda tx: tx.sessions.use(who, now=now, limits=self.limits))
         message = IncomingMessage(
             event_id=f"start:{secrets.token_hex(8)}",
             kind=EventKind.COMMAND,
             who=who,
             place=place,
-            received_at=now,
+            received_at=self.clock.now(),
             locale=locale,
             timezone=timezone,
         )
+        standing = await self._standing(message)
         reader = voice(standing.person.locale if standing.person else locale)
-        if not self.rollout.admits(who, place, standing, now):
+        if not self.rollout.admits(who, place, standing, self.clock.now()):
             return await self._shown(message, start_card.not_in_pilot(reader), StartState.NOT_IN_PILOT)
         if standing.state is not SessionState.ALIVE or standing.person is None:
             return await self._shown(message, start_card.not_signed_in(reader), StartState.NOT_SIGNED_IN)
         turn = await self._turn(message, standing)
+        if (kept_out := await self._kept_out(turn)) is not None:
+            return kept_out
         beginning = await self._beginning(turn)
         made = start_card.draft(beginning, turn.voice)
         shown = await self._shown(message, made, beginning.state, principal=turn.person.key)
         return replace(shown, prompts=start_card.prompts(beginning, turn.voice))
+
+    async def _standing(self, message: IncomingMessage) -> Standing:
+        """Who is there, the provider asked again where its last answer is old: the card reads what is theirs."""
+
+        def use(tx: Transaction) -> Standing:
+            return tx.sessions.use(message.who, now=self.clock.now(), limits=self.limits)
+
+        standing = await self.database.write(use)
+        person = standing.person
+        if standing.state is not SessionState.ALIVE or person is None or not self.revalidator.is_due(person):
+            return standing
+        scribe = Scribe(
+            time=self.clock.now(),
+            channel=message.who.key,
+            correlation=message.event_id,
+            principal=person.identity.key,
+        )
+        try:
+            await self.revalidator.check(person, scribe)
+        except ProviderUnavailable:
+            return standing  # what may still be read then, policy says by the age of the last answer
+        except AccountRevoked:
+            pass
+        return await self.database.write(use)
+
+    async def _kept_out(self, turn: Turn) -> Started | None:
+        """What whoever may not use the bot at all is shown: why, and nothing that is theirs."""
+        assert turn.circumstances is not None
+        decision = self.authorizer.decide(turn.person, USE_BOT, DOORWARD, turn.circumstances, proof=None, now=turn.now)
+        if isinstance(decision, Permit):
+            return None
+        reason = decision.reason if isinstance(decision, Deny) else Reason.NOT_ALLOWED
+        if reason is Reason.SESSION_EXPIRED:
+            return await self._shown(turn.message, start_card.not_signed_in(turn.voice), StartState.NOT_SIGNED_IN)
+        draft = refusals.denied(turn.voice, reason, NOT_LET_IN).draft
+        assert draft is not None
+        event = turn.scribe.event(
+            EventType.ACCESS_DECIDED,
+            action=USE_BOT,
+            decision="deny",
+            rules=decision.rules,
+            policy_hash=decision.policy_hash,
+            code=f"deny.{reason}",
+        )
+        await self.database.write(lambda tx: tx.audit.append(event))
+        return Started(state=StartState.NOT_IN_PILOT, card=draft.card)
 
     async def _turn(self, message: IncomingMessage, standing: Standing) -> Turn:
         assert standing.person is not None
@@ -134,7 +186,9 @@ class Starting:
             session=standing.session,
             idp_checked_at=standing.person.idp_checked_at,
             platform=message.place.platform,
+            workspace=message.who.tenant,
             place=message.place.kind,
+            provider=standing.person.provider,
             authenticators=await self.database.read(
                 lambda tx: step_up.usable(tx, principal.identity, self.clock.now())
             ),

@@ -18,6 +18,8 @@ class Vouched:
     account: str
     provider: str
     sign_in: SignIn
+    issued_at: datetime
+    """Since when the client has the token: what was ended since then is not opened again by it."""
 
 
 class SilentProvider(Protocol):

@@ -14,6 +14,8 @@ from bot.services.turns import Turn
 from policy.model import Consent, Decision, Deny, Permit, StepUpRequired
 
 USE_BOT = "UseBot"
+NOT_LET_IN = "use_bot"
+"""Stands for the capability where somebody may not use the bot at all: the words are their own."""
 DOORWARD = ResourceFacts(ref=ResourceRef(type="System", id="doorward"), version="1")
 
 

@@ -7,7 +7,8 @@ A session is opened, and where there is no link one is made, only when all of th
 (3) tenant and account are those of the authentic activity that brought it, so nobody hands in another's token;
 (4) the person is not locked;
 (5) an existing link is of that identity: none is ever replaced;
-(6) without a link, the person has no other chat account: a further one takes a factor, and so a browser.
+(6) without a link, the person has no other chat account: a further one takes a factor, and so a browser;
+(7) since the client got the token, no signal of the directory ended this person's sessions.
 
 Nobody pressed anything and nobody authenticated anew, so the session is no interactive one: `auth_time` stays empty,
 policy lets it read one's own low-risk data and nothing else, it appoints no administrator and counts as no proof.
@@ -19,6 +20,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -39,6 +41,7 @@ from bot.services import announcing, further_accounts, refusals
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, edit_of
 from bot.services.sessions import identity_of, open_session, remember_person
+from bot.services.signals import ended_since
 from bot.services.throttling import allows_message
 from bot.texts.sentences import voice
 
@@ -74,10 +77,11 @@ class SilentSignIn:
             if known is not None:
                 return known.signed_in
             # Condition 2 of the list above.
-            vouched = await self.provider.vouch(token=token, now=self.clock.now())
+            begun_at = self.clock.now()
+            vouched = await self.provider.vouch(token=token, now=begun_at)
             # Condition 3 of the list above.
             _check_account(message, vouched)
-            return await self._done(message, vouched, scribe)
+            return await self._done(message, vouched, scribe, since=min(begun_at, vouched.issued_at))
         except (SignInRefused, NotAllowed, AlreadyLinked, TooMany) as refusal:
             await self._refused(scribe, refusal.code)
         except IntegrityAlarm as alarm:
@@ -103,12 +107,17 @@ class SilentSignIn:
         # Somebody who is signed in was offered to do so again: for that, they have to do it themselves.
         return _Known(signed_in=None) if alive else None
 
-    async def _done(self, message: IncomingMessage, vouched: Vouched, scribe: Scribe) -> SignedInSilently:
+    async def _done(
+        self, message: IncomingMessage, vouched: Vouched, scribe: Scribe, *, since: datetime
+    ) -> SignedInSilently:
         shown: list[OutboxItem] = []
         sign_in = _unattended(vouched.sign_in)
 
         def work(tx: Transaction) -> tuple[SignedInSilently, Link | None]:
             shown.clear()
+            # Condition 7 of the list above.
+            if ended_since(tx, identity_of(sign_in.claims), since):
+                raise SignInRefused("the directory ended what this would open again", code="link.ended_meanwhile")
             made = self._join(tx, message, vouched.provider, sign_in, scribe)
             shown.extend(self._show(tx, message, sign_in, made))
             waiting = tx.pending.take(message.who, now=self.clock.now())

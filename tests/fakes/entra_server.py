@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from joserfc import jwt
 
+from tests.fakes.graph import FakeGraph
 from tests.fakes.teams_server import APP_ID, APP_PASSWORD, TENANT, Person, rsa_key
 
 LOGIN = "https://login.microsoftonline.com"
@@ -68,6 +69,8 @@ class FakeEntra:
     requests: list[str] = field(default_factory=list)
     attributes: dict[str, Claims] = field(default_factory=dict)
     """Further claims of a person, by object id."""
+    graph: FakeGraph | None = None
+    """Whose application tokens it gives out."""
 
     def __post_init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -160,6 +163,8 @@ class FakeEntra:
             return 200, self._metadata()
         if path == f"/{TENANT}/discovery/v2.0/keys":
             return 200, {"keys": [dict(rsa_key("entra").as_dict(private=False)) | {"use": "sig"}]}
+        if self.graph is not None and form.get("grant_type") == "client_credentials":
+            return self.graph.give_token(form)
         if path == f"/{TENANT}/oauth2/v2.0/token" and method == "POST":
             return self._token(form)
         return 404, {}

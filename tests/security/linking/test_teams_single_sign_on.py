@@ -103,6 +103,7 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
     "an account's of elsewhere": ({"idp": "https://sts.windows.net/elsewhere/"}, "sso.guest"),
     "expired": ({"exp": 1}, "sso.expired"),
     "without an end": ({"exp": None}, "sso.expired"),
+    "without a beginning": ({"iat": None}, "sso.expired"),
     "not valid yet": ({"nbf": 4_000_000_000}, "sso.expired"),
 }
 

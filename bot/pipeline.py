@@ -200,12 +200,11 @@ class Pipeline:
         return None
 
     async def _begin(self, turn: Turn) -> Ending:
-        """Help or the start card: what this person may do, from policy. Raises `StorageUnavailable`, `Stale`."""
+        """Help, or the start card, which reads what is theirs: for that the provider is asked as for any reading."""
         assert turn.intent is not None
         assert turn.standing is not None
         turn.circumstances = await self._circumstances(turn)
         helps = turn.intent.capability == "help"
-        # The start card reads what is theirs: for that the provider is asked as for any reading.
         due = not helps and not turn.revalidated and self.revalidator.is_due(turn.standing.person)
         if due and (ending := await self.ask_provider(turn, or_else_go_on=True)):
             return ending
@@ -335,10 +334,7 @@ class Pipeline:
         return Ending(event=event(turn, EventType.ACCESS_DECIDED, wanted.decision), answer=answer)
 
     async def _revalidate(self, turn: Turn, decision: Decision) -> Ending | None:
-        """Step 8: what policy marks is asked of the provider now, anything else once a minute while it answers.
-
-        It is decided again on what the provider answers.
-        """
+        """Step 8: the provider is asked now where policy says so, else once a minute; then it is decided again."""
         marked = isinstance(decision, Permit) and decision.obligations.revalidate
         assert turn.standing is not None
         if turn.revalidated or not (marked or self.revalidator.is_due(turn.standing.person)):

@@ -23,6 +23,7 @@ from bot.ports.keys import KeyUseStore, RevocationStore
 from bot.ports.mail import LetterStore
 from bot.ports.notices import NoticeStore
 from bot.ports.provisioning import ProvisionedStore, SignalStore
+from bot.ports.references import ReferenceStore
 from bot.ports.stores import (
     AuditStore,
     BrowserSessionStore,
@@ -68,6 +69,7 @@ from storage.notices import Notices
 from storage.outbox import Outbox
 from storage.pending import Pending
 from storage.posted import Posted
+from storage.references import References
 from storage.revocations import Revocations
 from storage.sealing import Sealer
 from storage.signals import Signals
@@ -177,6 +179,7 @@ class StoreTransaction:
         self.notices: NoticeStore = Notices(connection, sealer)
         self.provisioned: ProvisionedStore = provisioned.ProvisionedResources(connection, sealer, vault.provisioned)
         self.installations: InstallationStore = installations.Installations(connection, sealer, vault.installations)
+        self.references: ReferenceStore = References(connection, sealer)
         self.approvals: ApprovalStore = approvals.Approvals(connection, sealer, vault.asked, vault.approvals)
         self.substitutions: SubstitutionStore = substitutions.Substitutions(connection, vault.substitutions)
 

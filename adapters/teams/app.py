@@ -24,7 +24,7 @@ from adapters.teams import translate
 from adapters.teams.config import Phrases, TeamsConfig
 from adapters.teams.guard import Admitted
 from adapters.teams.parsing import Payload, part, text_of
-from adapters.teams.people import People, is_a_bot
+from adapters.teams.people import People, claimed, is_a_bot
 from adapters.teams.platform import TeamsPlatform
 from adapters.teams.render import CONTENT_TYPE, dialog_task, message_task, view_content
 from bot.domain.cards import Dialog
@@ -103,7 +103,7 @@ class TeamsApp(ActivityHandler):
                 await self._take(admitted, translate.from_message)
 
     async def on_members_added_activity(self, members_added: list[Any], turn_context: TurnContext) -> None:
-        """The app came to a personal chat: whoever added it is welcomed."""
+        """The app came to a personal chat: whoever added it is welcomed. A shared one is noted and not spoken to."""
         admitted = _admitted(turn_context)
         bot = turn_context.activity.recipient.id
         if not bot or bot not in [getattr(member, "id", None) for member in members_added]:
@@ -113,6 +113,22 @@ class TeamsApp(ActivityHandler):
             message = translate.from_installation(admitted, who, self._clock.now())
             if message.place.kind is PlaceKind.DIRECT:
                 await self._accept(message)
+            else:
+                await self._platform.joined(message.place)
+
+    async def on_members_removed_activity(self, members_removed: list[Any], turn_context: TurnContext) -> None:
+        """The app was taken out of a team or chat."""
+        bot = turn_context.activity.recipient.id
+        if bot and bot in [getattr(member, "id", None) for member in members_removed]:
+            await self._left(_admitted(turn_context))
+
+    async def on_installation_update_remove(self, turn_context: TurnContext) -> None:
+        """The app was uninstalled; it is no member any more, so nobody can be looked up."""
+        await self._left(_admitted(turn_context))
+
+    async def _left(self, admitted: Admitted) -> None:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await self._platform.left(translate.place_of(admitted), claimed(admitted))
 
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeResponse:
         """What Teams waits for. The stock handler breaks on card answers, so it is not called."""

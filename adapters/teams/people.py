@@ -31,8 +31,8 @@ class Roster(Protocol):
         """What Teams says. Raises `PlatformUnavailable` or `PlatformRefused`."""
         ...
 
-    def remember(self, who: ChannelIdentity, account: str) -> None:
-        """Keep Teams' own name of a full member."""
+    def remember(self, who: ChannelIdentity, account: str, service: str) -> None:
+        """Keep Teams' own name of a full member, and where they are."""
         ...
 
 
@@ -45,6 +45,14 @@ def is_a_bot(activity: Payload) -> bool:
         or text_of(sender, "role").lower() in {"bot", "skill"}
         or bool(on_behalf)
     )
+
+
+def claimed(admitted: Admitted) -> ChannelIdentity:
+    """Who an activity says it is of; nothing has looked them up. Raises `NotAllowed`."""
+    account = text_of(part(admitted.activity, "from"), "aadObjectId").lower()
+    if not _ACCOUNT.fullmatch(account):
+        raise NotAllowed("no directory account", code="ingress.no_account")
+    return ChannelIdentity(platform=Platform.TEAMS, tenant=admitted.tenant, account=account)
 
 
 class People:
@@ -62,12 +70,8 @@ class People:
         Raises `NotAllowed` for guests, people of other directories and anonymous ones, `PlatformUnavailable` when Teams
         does not tell: not knowing is a no.
         """
-        sender = part(admitted.activity, "from")
-        account = text_of(sender, "aadObjectId").lower()
-        if not _ACCOUNT.fullmatch(account):
-            raise NotAllowed("no directory account", code="ingress.no_account")
-        who = ChannelIdentity(platform=Platform.TEAMS, tenant=admitted.tenant, account=account)
-        if not await self._standing(who, admitted, text_of(sender, "id")):
+        who = claimed(admitted)
+        if not await self._standing(who, admitted, text_of(part(admitted.activity, "from"), "id")):
             raise NotAllowed("not a full member", code="ingress.not_a_member")
         return who
 
@@ -90,7 +94,7 @@ class People:
     async def _look_up(self, who: ChannelIdentity, admitted: Admitted, name: str) -> bool:
         full = _is_full_member(who, name, await self._profile(admitted, name))
         if full:
-            self._roster.remember(who, name)
+            self._roster.remember(who, name, admitted.service)
         self._known[who.key, name] = (self._clock.now() + timedelta(seconds=STANDING_SECONDS), full)
         self._known.move_to_end((who.key, name))
         while len(self._known) > MAX_REMEMBERED:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from adapters.teams.config import TeamsConfig
 from adapters.teams.connector import Connector
+from adapters.teams.conversations import Conversations, of_person, shared
 from adapters.teams.render import card_activity, sign_in_activity
 from bot.domain.cards import Audience, Dialog, Reply
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import Place, PlaceKind
+from bot.domain.reference import ConversationReference
 from bot.errors import PlatformRefused
 from bot.ports.clock import Clock
-
-MAX_REMEMBERED = 20_000
+from bot.ports.database import Database
 
 Result = TypeVar("Result")
 
@@ -31,11 +32,11 @@ class TeamsPlatform:
     one it answers.
     """
 
-    def __init__(self, config: TeamsConfig, *, clock: Clock) -> None:
+    def __init__(self, config: TeamsConfig, *, clock: Clock, database: Database | None = None) -> None:
+        """With a database, whoever was met once is reached after a restart and from another replica."""
         self._config = config
         self._connector = Connector(config, clock=clock)
-        self._accounts: OrderedDict[str, str] = OrderedDict()
-        self._direct: OrderedDict[str, str] = OrderedDict()
+        self._conversations = Conversations(database, clock)
         self._aside: set[asyncio.Task[Any]] = set()
 
     def aside(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
@@ -67,7 +68,7 @@ class TeamsPlatform:
             target = await self._personal(place, to)
         conversation = _conversation(target)
         content = self._sign_in(target, reply) or card_activity(reply.card)
-        answer = await self._connector.create_activity(self._service(target), conversation, content)
+        answer = await self._connector.create_activity(await self._service(target), conversation, content)
         message = answer.get("id")
         return message_id(conversation, message) if isinstance(message, str) and message else None
 
@@ -81,7 +82,7 @@ class TeamsPlatform:
         """Replace a message; `message` is what `post` gave or `IncomingMessage.source` said."""
         conversation, _, activity = message.rpartition("|")
         content = card_activity(reply.card) | {"id": activity}
-        await self._connector.update_activity(self._service(place), conversation, activity, content)
+        await self._connector.update_activity(await self._service(place), conversation, activity, content)
 
     async def open_dialog(self, trigger: str, dialog: Dialog) -> str | None:
         """Nothing: Teams opens a dialog only in the answer to the press, see `Ingress.open_dialog`."""
@@ -103,49 +104,69 @@ class TeamsPlatform:
         """What Teams says of a person in a conversation. Raises as `post`."""
         return await self._connector.member(service, conversation, account)
 
-    def remember(self, who: ChannelIdentity, account: str) -> None:
-        """Teams' own name of a person for this bot (`29:…`), by which a conversation is made."""
-        _keep(self._accounts, who.key, account)
+    def remember(self, who: ChannelIdentity, account: str, service: str) -> None:
+        """Teams' own name of a person for this bot (`29:…`), by which a conversation is made; stored besides."""
+        met = of_person(who, account, service)
+        if self._conversations.keep(met):
+            _ = self.aside(self._conversations.met(met))
+
+    async def joined(self, place: Place) -> None:
+        """The app was added to a shared conversation. Raises `StorageUnavailable`."""
+        of = shared(place.tenant, place.conversation)
+        service = place.service or self._config.first_service
+        await self._conversations.note(ConversationReference(of=of, conversation=place.conversation, service=service))
+
+    async def left(self, place: Place, who: ChannelIdentity) -> None:
+        """The app was taken away there: what was noted reaches nobody any more. Raises `StorageUnavailable`."""
+        direct = place.kind is PlaceKind.DIRECT
+        await self._conversations.forget(who.key if direct else shared(place.tenant, place.conversation))
 
     async def _personal(self, place: Place, to: ChannelIdentity) -> Place:
-        """Another process may have seen the person: the roster of the place knows them by their directory id too."""
-        if to.key not in self._accounts and to.key not in self._direct:
-            known = await self.member(self._service(place), place.conversation, to.account)
+        """Who was never met is in the roster of the place, by their directory id."""
+        if await self._conversations.find(to.key) is None:
+            service = await self._service(place)
+            known = await self.member(service, place.conversation, to.account)
             if isinstance(known.get("id"), str):
-                self.remember(to, known["id"])
-        return await self._direct_at(to, self._service(place))
+                await self._conversations.note(of_person(to, known["id"], service))
+        return await self._direct_at(to, await self._service(place))
 
     async def _direct_at(self, to: ChannelIdentity, service: str) -> Place:
         if to.platform is not Platform.TEAMS or not self._config.admits(to.tenant):
             raise PlatformRefused("tenant not on the list")
-        conversation = self._direct.get(to.key)
-        if conversation is None:
-            conversation = await self._created(to, service)
-            _keep(self._direct, to.key, conversation)
+        known = await self._conversations.find(to.key)
+        if known is None:
+            known = of_person(to, to.account, service)
+        if not known.conversation:
+            known = replace(known, conversation=await self._created(to, known))
+            await self._conversations.note(known)
         return Place(
             platform=Platform.TEAMS,
             tenant=to.tenant,
-            conversation=conversation,
+            conversation=known.conversation,
             kind=PlaceKind.DIRECT,
-            service=service,
+            service=known.service,
         )
 
-    async def _created(self, to: ChannelIdentity, service: str) -> str:
+    async def _created(self, to: ChannelIdentity, known: ConversationReference) -> str:
         body = {
             "bot": {"id": f"28:{self._config.app_id}"},
-            "members": [{"id": self._accounts.get(to.key, to.account)}],
+            "members": [{"id": known.account}],
             "isGroup": False,
             "tenantId": to.tenant,
             "channelData": {"tenant": {"id": to.tenant}},
         }
-        answer = await self._connector.create_conversation(service, body)
+        answer = await self._connector.create_conversation(known.service, body)
         conversation = answer.get("id")
         if not isinstance(conversation, str) or not conversation:
             raise PlatformRefused("no conversation")
         return conversation
 
-    def _service(self, place: Place) -> str:
-        return place.service or self._config.first_service
+    async def _service(self, place: Place) -> str:
+        """Where a place is: as it says, as it was noted, or where the configuration begins."""
+        if place.service:
+            return place.service
+        known = await self._conversations.find(shared(place.tenant, place.conversation))
+        return known.service if known is not None else self._config.first_service
 
 
 def message_id(conversation: str, activity: str) -> str:
@@ -156,10 +177,3 @@ def message_id(conversation: str, activity: str) -> str:
 def _conversation(place: Place) -> str:
     """A thread of a channel is addressed as part of the conversation."""
     return f"{place.conversation};messageid={place.thread}" if place.thread else place.conversation
-
-
-def _keep(memory: OrderedDict[str, str], key: str, value: str) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    if len(memory) > MAX_REMEMBERED:
-        memory.popitem(last=False)

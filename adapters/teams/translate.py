@@ -136,6 +136,11 @@ def _message(admitted: Admitted, who: ChannelIdentity, now: datetime, kind: Even
     )
 
 
+def place_of(admitted: Admitted) -> Place:
+    """Where an activity says that it happened. Raises `Malformed`."""
+    return _place(admitted, _conversation(admitted.activity))
+
+
 def _place(admitted: Admitted, conversation: str) -> Place:
     """Whatever is not said to be smaller counts as a channel, where the most people read."""
     kind = text_of(part(admitted.activity, "conversation"), "conversationType").lower()

@@ -194,8 +194,8 @@ def _slack_names(platform: SlackPlatform) -> Callable[[ChannelIdentity], Awaitab
     return called
 
 
-def teams_chat(settings: Teams, clock: Clock) -> Chat:
-    """Teams. Raises `Misconfigured`."""
+def teams_chat(settings: Teams, clock: Clock, *, database: Database | None = None) -> Chat:
+    """Teams; with a database, whoever was met is reached after a restart. Raises `Misconfigured`."""
     from adapters.teams.config import TOKEN_URL, Phrases, TeamsConfig  # noqa: PLC0415 - see the module's sentence
     from adapters.teams.endpoint import teams_routes  # noqa: PLC0415
     from adapters.teams.platform import TeamsPlatform  # noqa: PLC0415
@@ -212,7 +212,7 @@ def teams_chat(settings: Teams, clock: Clock) -> Chat:
         sso_resource=settings.sso_resource,
         loopback=urlsplit(settings.openid_metadata_url).hostname == "127.0.0.1",
     )
-    platform = TeamsPlatform(config, clock=clock)
+    platform = TeamsPlatform(config, clock=clock, database=database)
     return Chat(
         name=Platform.TEAMS,
         platform=platform,

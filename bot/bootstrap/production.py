@@ -185,7 +185,7 @@ def _chats(settings: Settings, clock: Clock, database: Database) -> list[Chat]:
     if settings.slack is not None:
         chats.append(slack_chat(settings.slack, clock, database=database, public_url=settings.public_url))
     if settings.teams is not None:
-        chats.append(teams_chat(settings.teams, clock))
+        chats.append(teams_chat(settings.teams, clock, database=database))
     return chats
 
 

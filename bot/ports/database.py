@@ -21,6 +21,7 @@ from bot.ports.keys import KeyUseStore, RevocationStore
 from bot.ports.mail import LetterStore
 from bot.ports.notices import NoticeStore
 from bot.ports.provisioning import ProvisionedStore, SignalStore
+from bot.ports.references import ReferenceStore
 from bot.ports.stores import (
     AuditStore,
     BrowserSessionStore,
@@ -71,6 +72,7 @@ class Transaction(Protocol):
     provisioned: ProvisionedStore
     notices: NoticeStore
     installations: InstallationStore
+    references: ReferenceStore
     approvals: ApprovalStore
     substitutions: SubstitutionStore
 

@@ -13,10 +13,24 @@ from storage.tables import (
     operations,
     provisioning,
     queues,
+    references,
     sessions,
 )
 from storage.tables.metadata import metadata
 
-AREAS = (queues, identity, keys, consent, effects, audit, operations, provisioning, sessions, installations, approvals)
+AREAS = (
+    queues,
+    identity,
+    keys,
+    consent,
+    effects,
+    audit,
+    operations,
+    provisioning,
+    sessions,
+    installations,
+    approvals,
+    references,
+)
 
 __all__ = ["AREAS", "metadata"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.domain.interaction import Interaction
+from bot.domain.reference import ConversationReference
 from bot.errors import IntegrityAlarm
 from bot.ports.database import Transaction
 from bot.ports.keys import KeysHeld
@@ -33,6 +34,7 @@ def fill_all(tx: Transaction, now: datetime) -> str:
     tx.inbox.accept(a_message(now), lease_seconds=0)
     tx.outbox.put(an_item(now), lease_seconds=0)
     tx.pending.put(JOHNS_CHAT, a_message(now), until=now + timedelta(minutes=10))
+    tx.references.put(ConversationReference(of="a", conversation="b", service="c"), now=now)
     letter = Letter(to="john@example.org", subject="s", text="t")
     tx.letters.put(WaitingLetter(id="letter-1", letter=letter, written_at=now), lease_seconds=0)
     until = now + timedelta(hours=1)

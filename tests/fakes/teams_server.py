@@ -97,6 +97,8 @@ class FakeTeams:
     calls: list[str] = field(default_factory=list)
     failures: list[Answer] = field(default_factory=list)
     """What the next connector calls are answered with instead."""
+    by_directory_id: bool = True
+    """Whether a personal conversation can be asked for by the directory's name of a person, too."""
     keys_hang: bool = False
     keys_at: str = ""
     """Where the metadata says the keys are, when not here."""
@@ -206,6 +208,12 @@ class FakeTeams:
         added = [{"id": BOT, "name": "Doorward"}]
         return self.activity(person, conversation, type="conversationUpdate", membersAdded=added)
 
+    def uninstalled(self, person: Person, conversation: Conversation) -> Activity:
+        """Somebody takes the app away: the bot is in that conversation no more."""
+        activity = self.activity(person, conversation, type="installationUpdate", action="remove")
+        del self.conversations[conversation.id]
+        return activity
+
     def pressed(self, person: Person, conversation: Conversation, label: str) -> Activity:
         """A press of a button on the last card there: `Action.Execute` or one that opens a dialog."""
         message = list(conversation.activities.values())[-1]
@@ -292,7 +300,8 @@ class FakeTeams:
 
     def _created(self, given: Activity) -> Answer:
         known = {person.account: person for room in self.conversations.values() for person in room.members}
-        known |= {person.oid: person for person in known.values()}
+        if self.by_directory_id:
+            known |= {person.oid: person for person in known.values()}
         members = given.get("members") or [{}]
         person = known.get(members[0].get("id", ""))
         if given.get("isGroup") is not False or len(members) != 1 or given.get("tenantId") != TENANT:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -220,7 +220,7 @@ async def world(
     *,
     url: str | None = None,
     keys: Keyring | None = None,
-    platforms: Mapping[Platform, ChatPlatform] | None = None,
+    platforms: Mapping[Platform, ChatPlatform] | Callable[[Database], Mapping[Platform, ChatPlatform]] | None = None,
     accounts: Mapping[str, ChannelIdentity] | None = None,
     hr: Place = HR_CHANNEL,
     rules: tuple[Route, ...] = (),
@@ -230,7 +230,8 @@ async def world(
 ) -> AsyncIterator[World]:
     """A fresh world on SQLite, or on the database at `url`; with the `keys` of another it is a replica of that one.
 
-    With `platforms` it speaks with those, `accounts` naming the people there, instead of with a chat in memory.
+    With `platforms`, or what makes them over the database, it speaks with those, `accounts`
+    naming the people there, instead of with a chat in memory.
     """
     import asyncio  # noqa: PLC0415 - only here
 
@@ -242,6 +243,8 @@ async def world(
     backend = DemoBackend(path=None, clock=clock, verify=verifier(mint, clock), verify_facts=mint.verify_facts)
     chat, directory = FakeChat(), FakeDirectory(clock=clock)
     no_leg: ChatSignIn = NoChatSignIn()
+    given = platforms(database) if callable(platforms) else platforms
+    spoken = given or {Platform.PLAYGROUND: chat}
     core = compose(
         Outside(
             database=database,
@@ -253,8 +256,8 @@ async def world(
             hr_facts=backend.facts,
             crm_facts=backend.facts,
             providers=providers or {"test": directory},
-            platforms=platforms or {Platform.PLAYGROUND: chat},
-            chat_sign_ins=dict.fromkeys(platforms or {Platform.PLAYGROUND: chat}, no_leg),
+            platforms=spoken,
+            chat_sign_ins=dict.fromkeys(spoken, no_leg),
             limits=LIMITS,
             routes=Routes(hr={hr.platform: hr}, rules=rules),
             public_url=PUBLIC_URL,

@@ -20,6 +20,8 @@ from adapters.teams.endpoint import PATH, teams_routes
 from adapters.teams.platform import TeamsPlatform
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
+from bot.ports.chat import ChatPlatform
+from bot.ports.database import Database
 from storage.crypto import Keyring
 from tests.fakes.clock import FixedClock
 from tests.fakes.teams_app import config, identity
@@ -85,12 +87,16 @@ async def doorward(
 ) -> AsyncIterator[Doorward]:
     """The endpoint over the real core, on SQLite or on the database at `url`."""
     settings = config(teams)
-    platform = TeamsPlatform(settings, clock=clock)
     accounts = {person.name: identity(person) for person in (JOHN, MIA)}
     hr = Place(platform=Platform.TEAMS, tenant=TENANT, conversation="19:hr@thread.tacv2", kind=PlaceKind.CHANNEL)
-    async with world(
-        folder, clock, url=url, keys=keys, platforms={Platform.TEAMS: platform}, accounts=accounts, hr=hr
-    ) as here:
+    made: list[TeamsPlatform] = []
+
+    def platforms(database: Database) -> dict[Platform, ChatPlatform]:
+        made.append(TeamsPlatform(settings, clock=clock, database=database))
+        return {Platform.TEAMS: made[0]}
+
+    async with world(folder, clock, url=url, keys=keys, platforms=platforms, accounts=accounts, hr=hr) as here:
+        (platform,) = made
         routes = teams_routes(settings, ingress=here.core.ingress, platform=platform, clock=clock)
         transport = httpx2.ASGITransport(app=Starlette(routes=routes))
         try:

@@ -45,6 +45,7 @@ _INSERT_EFFECT = inserting(effects)
 _open_state = or_(effects.c.state == EffectState.INTENDED.value, effects.c.state == EffectState.UNKNOWN.value)
 _both = select(*effects.c, *grants.c).join_from(effects, grants, grants.c.id == effects.c.grant_id)
 _FIND = Statement(_both.where(effects.c.id == bindparam("effect")))
+_OF_PROPOSAL = Statement(_both.where(effects.c.proposal_id == bindparam("proposal")))
 _FINISH = Statement(
     update(effects)
     .where(effects.c.id == bindparam("effect"), _open_state)
@@ -84,6 +85,10 @@ class Effects:
 
     def find(self, effect_id: str) -> Effect | None:
         row = self._connection.row(_FIND, effect=effect_id)
+        return None if row is None else self._to_effect(row)
+
+    def of_proposal(self, proposal_id: str) -> Effect | None:
+        row = self._connection.row(_OF_PROPOSAL, proposal=proposal_id)
         return None if row is None else self._to_effect(row)
 
     def finish(self, effect_id: str, state: EffectState, *, now: datetime, code: str = "") -> bool:

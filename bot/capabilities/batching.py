@@ -23,6 +23,7 @@ from bot.domain.action import CanonicalAction, ResourceRef
 from bot.domain.answer import Answer, Draft, Ticks
 from bot.domain.audit import EventType
 from bot.domain.cards import Card, Fact, Status
+from bot.domain.effect import EffectState
 from bot.domain.intent import Intent
 from bot.domain.messages import ReplyWindow
 from bot.domain.proof import ConsentKind
@@ -39,6 +40,8 @@ R = TypeVar("R")
 AT_ONCE = 4
 """Lines under way at the same time: a slow system must not make the last one late, nor be flooded."""
 RESOURCE = "Batch"
+KEPT = "approval.kept"
+"""An approval that does not suffice by itself."""
 
 
 class Steps(Protocol):
@@ -203,15 +206,19 @@ class Batching:
         return Ending(event=asked, answer=lambda tx: self._request(tx, turn, whole, wanted))
 
     async def _one(self, turn: Turn, member: Proposal, steps: Steps) -> Outcome:
-        label = member.shown.line or Fact(label=member.shown.headline, value="")
-        if member.state is not ProposalState.WAITING:
-            return Outcome(line=label, done=False, told=turn.voice.say("batch.before"))
-        line = _line(turn, proposal=member)
-        answer = await steps.line(line)
-        if line.effect is not None and line.effect.result is not None:
-            return Outcome(line=label, done=True, told=turn.voice.say(f"batch.done.{member.action.capability}"))
-        why = turn.voice.say("batch.late") if answer.code.startswith("consent.") else _headline(answer)
-        return Outcome(line=label, done=False, told=why)
+        """What became of one line, whoever did it: a second press, another replica, this one before it was killed."""
+        why = ""
+        if member.state is ProposalState.WAITING:
+            answer = await steps.line(_line(turn, proposal=member))
+            why = turn.voice.say("batch.late") if answer.code.startswith("consent.") else _headline(answer)
+        effect = await self._database.read(lambda tx: tx.effects.of_proposal(member.id))
+        done = effect is not None and effect.state is EffectState.DONE
+        if effect is not None and done:
+            kept = effect.outcome_code == KEPT
+            why = turn.voice.say("batch.kept" if kept else f"batch.done.{member.action.capability}")
+        elif not why or (effect is not None and effect.state is not EffectState.REFUSED):
+            why = turn.voice.say("batch.before")
+        return Outcome(line=member.shown.line or Fact(label=member.shown.headline, value=""), done=done, told=why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,4 +363,8 @@ async def _each(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list[R
         async with turnstile:
             return await work(item)
 
-    return await asyncio.gather(*[one(item) for item in items])
+    ended = await asyncio.gather(*[one(item) for item in items], return_exceptions=True)
+    for outcome in ended:  # none is left running behind the back of whoever is told
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [outcome for outcome in ended if not isinstance(outcome, BaseException)]

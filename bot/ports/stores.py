@@ -171,6 +171,10 @@ class EffectStore(Protocol):
         """By id. Raises `IntegrityAlarm`."""
         ...
 
+    def of_proposal(self, proposal_id: str) -> Effect | None:
+        """The one that spent a proposal. Raises `IntegrityAlarm`."""
+        ...
+
     def finish(self, effect_id: str, state: EffectState, *, now: datetime, code: str = "") -> bool:
         """INTENDED or UNKNOWN -> `state`, once; whether it changed."""
         ...

@@ -51,3 +51,4 @@ effects = Table(
 )
 _unfinished = or_(effects.c.state == "intended", effects.c.state == "unknown")
 Index("ix_effects_unfinished", effects.c.intended_at, sqlite_where=_unfinished, postgresql_where=_unfinished)
+Index("ix_effects_proposal_id", effects.c.proposal_id)

@@ -256,6 +256,9 @@ async def test_an_effect_comes_back_as_intended_and_is_finished_once(
     await database.write(lambda tx: tx.effects.intend(an_effect(now)))
     assert await database.read(lambda tx: tx.effects.find("effect-1")) == an_effect(now)
     assert await database.read(lambda tx: tx.effects.find("effect-2")) is None
+    spent = an_effect(now).proposal_id or ""
+    assert await database.read(lambda tx: tx.effects.of_proposal(spent)) == an_effect(now)
+    assert await database.read(lambda tx: tx.effects.of_proposal("")) is None
     (row,) = await by_hand(database_url, "SELECT action FROM grants")
     assert b"mountains" not in bytes(row[0])
 

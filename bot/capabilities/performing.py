@@ -241,7 +241,7 @@ class Performing:
         if result is None:
             return refusals.failed(turn.voice, code, turn.scribe.correlation)
         path = None if result.sheet is None else f"/view/{_keep_sheet(tx, turn, result.sheet)}"
-        dialog = tick_dialog(tx, turn, result.ticks) if turn.dialog_open and result.ticks else None
+        dialog = tick_dialog(tx, turn, result.ticks) if turn.dialog_wanted and result.ticks else None
         return Answer(draft=result.draft, dialog=dialog, continue_path=path, code="done")
 
     def _follow(self, tx: Transaction, turn: Turn, result: Result) -> _Followed:

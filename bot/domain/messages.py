@@ -36,6 +36,10 @@ class PlaceKind(StrEnum):
     CHANNEL = "channel"
 
 
+IN_ANSWER = "in_answer"
+"""In place of a trigger: the platform opens the dialog that it is answered with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where something was said, and where an answer belongs."""
@@ -72,7 +76,7 @@ class IncomingMessage:
     fields: dict[str, str] = field(default_factory=dict)
     """A submitted dialog's values, codes taken out."""
     trigger: str | None = None
-    """What the platform wants back when a dialog is opened (Slack: trigger_id, three seconds, once)."""
+    """What the platform wants back when a dialog is opened (Slack: trigger_id, three seconds, once), or `IN_ANSWER`."""
     source: str | None = None
     """The message a button stood on."""
     in_place: bool = False

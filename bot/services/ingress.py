@@ -18,7 +18,7 @@ import structlog
 from bot.domain.answer import Answer
 from bot.domain.audit import EventType
 from bot.domain.cards import Dialog
-from bot.domain.messages import EventKind, IncomingMessage, ReplyWindow
+from bot.domain.messages import IN_ANSWER, EventKind, IncomingMessage, ReplyWindow
 from bot.domain.proof import ConsentKind, Proof, ProofMethod
 from bot.domain.proposal import Proposal, ProposalState
 from bot.domain.secret import Secret
@@ -174,7 +174,7 @@ class InboxIngress:
 
     async def open_dialog(self, message: IncomingMessage) -> Dialog:
         """The dialog a press opens, for platforms that want it in their response. Raises `StorageUnavailable`."""
-        accepted = await self.accept(replace(message, window=ReplyWindow.IN_RESPONSE))
+        accepted = await self.accept(replace(message, window=ReplyWindow.IN_RESPONSE, trigger=IN_ANSWER))
         if isinstance(accepted.answer, DialogUpdate):
             return accepted.answer.dialog
         reader = voice(message.locale)

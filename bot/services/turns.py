@@ -17,7 +17,7 @@ from bot.domain.cards import Card
 from bot.domain.identity import Principal
 from bot.domain.intent import Intent, Origin
 from bot.domain.interaction import Interaction
-from bot.domain.messages import EventKind, IncomingMessage, ReplyWindow
+from bot.domain.messages import IN_ANSWER, EventKind, IncomingMessage, ReplyWindow
 from bot.domain.outbound import OutboxItem
 from bot.domain.proof import Proof, ProofMethod
 from bot.domain.proposal import Proposal
@@ -145,6 +145,12 @@ class Turn:
         """Whether a loading dialog waits for this turn's answer."""
         return self.message.window is ReplyWindow.OPENS_DIALOG and self.message.trigger is not None
 
+    @property
+    def dialog_wanted(self) -> bool:
+        """Whether the answer may be a dialog: one is open already, or the platform opens what it is answered."""
+        in_answer = self.message.window is ReplyWindow.IN_RESPONSE and self.message.trigger == IN_ANSWER
+        return self.dialog_open or in_answer
+
 
 def conclude(
     tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery, follow: Callable[[], tuple[Posting, ...]]
@@ -165,6 +171,8 @@ def _own(tx: Transaction, turn: Turn, answer: Answer) -> tuple[Posting, ...]:
     """The answer to the person; not in chat where an open dialog or the browser shows it."""
     if answer.draft is None or turn.dialog_open or turn.quiet:
         return ()
+    if answer.code == "done" and answer.dialog is not None and turn.dialog_wanted and _in_time(turn):
+        return ()
     if _shown_in_place(turn, answer):
         turn.view = with_handles(tx, answer.draft, turn.message.who, turn.now)
         return ()
@@ -184,9 +192,11 @@ def _own(tx: Transaction, turn: Turn, answer: Answer) -> tuple[Posting, ...]:
 
 def _shown_in_place(turn: Turn, answer: Answer) -> bool:
     """Only what was read for them: whatever asks for something else, or comes late, goes to the person's own chat."""
-    message = turn.message
-    in_time = turn.now - message.received_at < timedelta(seconds=IN_PLACE_SECONDS)
-    return message.in_place and in_time and turn.proposal is None and answer.code == "done"
+    return turn.message.in_place and _in_time(turn) and turn.proposal is None and answer.code == "done"
+
+
+def _in_time(turn: Turn) -> bool:
+    return turn.now - turn.message.received_at < timedelta(seconds=IN_PLACE_SECONDS)
 
 
 def slot_message(message: IncomingMessage, partial: Intent, missing: str) -> IncomingMessage:

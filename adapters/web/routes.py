@@ -118,6 +118,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         **{f"{base}{path}": order for base in (OWN_PAGE, f"{OWN_PAGE}/{{handle}}") for path, order in own.items()},
         "/view/{handle}": viewing.open,
         "/view/{handle}/close": viewing.close,
+        "/view/{handle}/file": viewing.download,
     }
     return [
         Route("/healthz", alive, methods=["GET"]),

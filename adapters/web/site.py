@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.domain.answer import Answer
@@ -78,5 +78,7 @@ class Web:
     step_ups: StepUps = field(default_factory=dict)
     """The providers at which a person can prove that it is them."""
     checks: Mapping[str, Check] = field(default_factory=dict)
+    files: Mapping[str, Callable[[], AsyncIterator[bytes]]] = field(default_factory=dict)
+    """Files that a sheet may offer, by name; written as they are downloaded."""
     demo: Mapping[str, str] = field(default_factory=dict)
     """Template variables of the demo alone: `demo_phone`, `demo_token`, `demo_scan_url`."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from datetime import timedelta
+
+from starlette.responses import Response, StreamingResponse
 
 from adapters.web.asked import OtherPerson, is_there
 from adapters.web.pages import Pages, go
@@ -12,8 +14,12 @@ from adapters.web.visitors import Visit
 from bot.capabilities.performing import VIEW_SECONDS, read_sheet
 from bot.domain.answer import Sheet
 from bot.domain.audit import EventType
+from bot.domain.interaction import Interaction
 from bot.errors import HandleSpent
 from bot.ports.database import Transaction
+
+FILE = "file"
+"""The kind of a handle under which a file is downloaded."""
 
 
 class Viewing:
@@ -57,7 +63,7 @@ class Viewing:
 
     async def take(self, visit: Visit, handle: str) -> Response:
         """Take the handle and show what lies under it. Raises `HandleSpent`, `OtherPerson`."""
-        sheet = await self._web.database.write(lambda tx: self._take(tx, visit, handle))
+        sheet, offered = await self._web.database.write(lambda tx: self._take(tx, visit, handle))
         return self._pages.form(
             visit,
             "view.html",
@@ -67,21 +73,43 @@ class Viewing:
             source=sheet.quiet,
             seconds_left=VIEW_SECONDS,
             form_action=f"/view/{handle}/close",
+            file_action=f"/view/{offered}/file" if offered else "",
+            file_button=self._pages.voice.say("web.view.download"),
         )
 
     async def close(self, visit: Visit, form: dict[str, str]) -> Response:
         """The values are gone with their page; this one takes its place."""
         return self._pages.message("closed")
 
-    def _look(self, tx: Transaction, visit: Visit, handle: str) -> bool:
+    async def download(self, visit: Visit, form: dict[str, str]) -> Response:
+        """The file, once. Raises `HandleSpent`, `OtherPerson`."""
+        if visit.known is None:
+            raise HandleSpent(code="view.spent")
+        name = await self._web.database.write(lambda tx: self._take_file(tx, visit, visit.handle()))
+        kept = f'attachment; filename="doorward-{name}.jsonl"'
+        return StreamingResponse(
+            self._web.files[name](), media_type="application/x-ndjson", headers={"content-disposition": kept}
+        )
+
+    def _take_file(self, tx: Transaction, visit: Visit, handle: str) -> str:
+        taken = tx.interactions.take(handle, now=visit.now) if self._look(tx, visit, handle, kind=FILE) else None
+        name = "" if taken is None else str(taken.payload["file"])
+        if name not in self._web.files:
+            raise HandleSpent(code="view.spent")
+        event = scribe_of(visit.owner, visit.now).event(EventType.VIEW_OPENED, decision="allow", code="view.downloaded")
+        tx.audit.append(event)
+        return name
+
+    def _look(self, tx: Transaction, visit: Visit, handle: str, *, kind: str = "view") -> bool:
         found = tx.interactions.find(handle, now=visit.now)
-        if found is None or found.kind != "view":
+        if found is None or found.kind != kind:
             return False
         if found.audience != visit.identity.key:
             raise OtherPerson
         return True
 
-    def _take(self, tx: Transaction, visit: Visit, handle: str) -> Sheet:
+    def _take(self, tx: Transaction, visit: Visit, handle: str) -> tuple[Sheet, str]:
+        """The sheet, and the handle of the file that it offers besides."""
         if not self._look(tx, visit, handle):
             raise HandleSpent(code="view.spent")
         taken = tx.interactions.take(handle, now=visit.now)
@@ -90,4 +118,11 @@ class Viewing:
         tx.audit.append(
             scribe_of(visit.owner, visit.now).event(EventType.VIEW_OPENED, decision="allow", code="view.opened")
         )
-        return read_sheet(taken)
+        sheet = read_sheet(taken)
+        return sheet, self._offer(tx, visit, sheet.file) if sheet.file else ""
+
+    def _offer(self, tx: Transaction, visit: Visit, name: str) -> str:
+        until = visit.now + timedelta(seconds=VIEW_SECONDS)
+        return tx.interactions.create(
+            Interaction(kind=FILE, payload={"file": name}, audience=visit.identity.key, until=until)
+        )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
+from bot.bootstrap.shell_policy import SHIPPED_CASES
+from bot.bootstrap.upkeep import ThisInstallation
 from bot.capabilities.approving import Approving
 from bot.capabilities.batching import Batching
 from bot.capabilities.catalogue import BY_NAME, CATALOGUE
@@ -30,6 +32,7 @@ from bot.ports.mail import Mail, NullMail
 from bot.ports.silent_sign_in import SilentProvider
 from bot.ports.start import StartPage
 from bot.ports.trace import Tracer
+from bot.ports.upkeep import SettingShown
 from bot.ports.webauthn import WebAuthn
 from bot.services.arrival import Arrival
 from bot.services.asking import Routes
@@ -44,6 +47,7 @@ from bot.services.key_keeping import KeyKeeper
 from bot.services.letters import Letterbox
 from bot.services.linking import Linking
 from bot.services.notices import Notices
+from bot.services.operations import verifier
 from bot.services.people import OwnFacts
 from bot.services.provider_step_up import StepUps
 from bot.services.revalidation import Revalidator
@@ -103,6 +107,8 @@ class Outside:
     key_keeper: KeyKeeper | None = None
     """None where keys live in memory only (the demonstration)."""
     factor_rules: FactorRules = field(default_factory=FactorRules)
+    settings_shown: Callable[[], Sequence[SettingShown]] = tuple
+    """What is set, for administrators; no secret is in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +133,7 @@ class Core:
 
 def compose(outside: Outside) -> Core:
     """Join everything; nothing is started and nothing outside is touched."""
+    outside = replace(outside, systems=replace(outside.systems, upkeep=_upkeep(outside)))
     clock, database, limits = outside.clock, outside.database, outside.limits
     notices = Notices(hours=outside.hours)
     delivery = Delivery(database=database, platforms=outside.platforms, clock=clock, sift=notices.sift)
@@ -195,6 +202,27 @@ def compose(outside: Outside) -> Core:
     )
 
 
+def _upkeep(outside: Outside) -> ThisInstallation:
+    return ThisInstallation(
+        verify=verifier(outside.mint, outside.clock),
+        parts=pings(outside),
+        settings=outside.settings_shown,
+        engine=outside.engine,
+        cases=SHIPPED_CASES,
+    )
+
+
+def pings(outside: Outside) -> dict[str, Callable[[], Awaitable[None]]]:
+    """What `/readyz` and `health` ask, the database first; each raises when it is away."""
+
+    async def database() -> None:
+        await outside.database.read(lambda tx: tx.jobs.mark("ready"))
+
+    # Keys that are held already go on serving: only the next change or start would fail.
+    keys = {} if outside.key_keeper is None else {"keys": outside.key_keeper.check}
+    return {"database": database, **keys, **{f"idp {name}": idp.ping for name, idp in outside.providers.items()}}
+
+
 def _silent(outside: Outside, delivery: Delivery) -> SilentSignIn | None:
     if outside.silent is None:
         return None
@@ -231,6 +259,8 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         delivery=delivery,
         approving=Approving(database=database, tallying=Tallying(authorizer), routes=outside.routes),
         standing_in=standing_in,
+        public_url=outside.public_url,
+        hours=outside.hours,
     )
     revalidator = Revalidator(
         database=database, providers=outside.providers, clock=clock, administrators=outside.administrators

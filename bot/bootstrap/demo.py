@@ -32,6 +32,7 @@ from bot.bootstrap.core import Core, Outside, compose
 from bot.bootstrap.limits import session_limits
 from bot.bootstrap.pages import pages
 from bot.bootstrap.refusals import DEMO_MARK, refuse_real_parts
+from bot.bootstrap.shell_settings import chosen
 from bot.bootstrap.shell_setup import rollout
 from bot.capabilities.model import Systems
 from bot.domain.assurance import FactorRules
@@ -156,6 +157,7 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
             webauthn=relying_party(origin),
             rollout=rollout(settings),
             hours=ALWAYS,
+            settings_shown=lambda: chosen(settings),
             factor_rules=FactorRules(delay=timedelta(0), first_on_password=True),
         )
     )

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from adapters.web.routes import Site, web_site
 from adapters.web.site import ChatName, Check, May, Web
-from bot.bootstrap.core import Core
+from bot.bootstrap.core import Core, pings
+from bot.bootstrap.shell_audit import as_file
+from bot.capabilities.upkeep import AUDIT_FILE
 from bot.domain.identity import ChannelIdentity, Person, principal_of
 from bot.services.authorization import Circumstances
 from bot.services.deciding import DOORWARD, USE_BOT
@@ -50,6 +52,7 @@ def pages(
             chat_name=_demo_name if demo is not None else chat_name,
             checks=_checks(core),
             demo=demo or {},
+            files={AUDIT_FILE: lambda: as_file(outside.database)},
         )
     )
 
@@ -74,15 +77,7 @@ def own_pages(core: Core) -> May:
 
 def _checks(core: Core) -> dict[str, Check]:
     """What `/readyz` asks. Without its database nothing is served; a provider that is away is only told."""
-    outside = core.outside
-
-    async def database() -> None:
-        await outside.database.read(lambda tx: tx.jobs.mark("ready"))
-
-    providers = {f"idp {name}": Check(run=idp.ping, required=False) for name, idp in outside.providers.items()}
-    # Keys that are held already go on serving: only the next change or start would fail.
-    keys = {} if outside.key_keeper is None else {"keys": Check(run=outside.key_keeper.check, required=False)}
-    return {"database": Check(run=database), **keys, **providers}
+    return {name: Check(run=ping, required=name == "database") for name, ping in pings(core.outside).items()}
 
 
 async def _demo_name(channel: ChannelIdentity) -> ChatName:

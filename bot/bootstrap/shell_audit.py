@@ -154,6 +154,13 @@ async def pieces(database: Database, from_seq: int) -> AsyncGenerator[Piece]:
         from_seq = piece.records[-1].seq + 1
 
 
+async def as_file(database: Database) -> AsyncGenerator[bytes]:
+    """The whole log as `doorward audit export` writes it, ready to be verified; what cannot be read ends it."""
+    async with aclosing(pieces(database, LOWEST)) as read:
+        async for piece in read:
+            yield "".join(to_json_lines(piece.records, FIELDS)).encode()
+
+
 def _reading(from_seq: int) -> Callable[[Transaction], Piece]:
     def read(tx: Transaction) -> Piece:
         found: list[AuditRecord] = []

@@ -16,6 +16,7 @@ from bot.bootstrap.installation import database_file, keyring, looked_up
 from bot.bootstrap.refusals import DEMO_MARK, problems, refuse_demo_database
 from bot.errors import DoorwardError, Misconfigured
 from bot.ports.database import Transaction
+from bot.ports.upkeep import SettingShown
 from bot.settings.tree import CONFIG, NAMED, Settings, from_environment, from_file, load, variable
 from bot.settings.values import DatedSecret
 from policy.sources import POLICIES
@@ -54,6 +55,22 @@ def shown(environ: Mapping[str, str]) -> list[Fields]:
         {"setting": variable(place), "value": _value(place, value), "from": _source(place, sources)}
         for place, value in _leaves(settings, ())
     ]
+
+
+def chosen(settings: Settings) -> list[SettingShown]:
+    """What differs from its default, without a secret."""
+    usual = {variable(place): value for place, value in _leaves(Settings(), ())}
+    return [
+        SettingShown(name=name, value=_in_words(_value(place, value)))
+        for place, value in _leaves(settings, ())
+        if (name := variable(place)) not in usual or usual[name] != value
+    ]
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(map(str, value))
+    return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
 
 
 def _leaves(value: object, place: Place) -> Iterator[tuple[Place, object]]:

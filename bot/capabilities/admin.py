@@ -9,10 +9,10 @@ from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group,
 from bot.domain.action import ResourceRef
 from bot.domain.answer import Draft, Result, Sheet
 from bot.domain.cards import Card, Fact, Status
-from bot.domain.identity import Person, Principal, Role, RoleGrant
+from bot.domain.identity import LinkedIdentity, Person, Principal, Role, RoleGrant
 from bot.ports.connectors import NotFound
 from bot.services import company_sessions, enrolment_codes
-from bot.services.people import identity_from_key
+from bot.services.people import NEWCOMER, find_person, identity_from_key
 from bot.services.sessions import end_everything
 from bot.texts.formats import moment
 from policy.model import EVERY_DEPARTMENT
@@ -81,6 +81,17 @@ def _person(local: Local, acting: Acting) -> Person:
     return person
 
 
+def _holder(local: Local, acting: Acting) -> tuple[LinkedIdentity, str, frozenset[Role]]:
+    """Whom a role is given to: identity, name, and what the provider gives them; they may never have signed in."""
+    identity = identity_from_key(acting.facts.ref.id)
+    person = local.tx.persons.find(identity)
+    if person is not None:
+        return identity, person.username, person.roles
+    if acting.facts.state != NEWCOMER:
+        raise NotFound
+    return identity, str(identity.subject), frozenset()
+
+
 def _done(acting: Acting, key: str, **values: object) -> Result:
     return Result(draft=Draft(card=Card(headline=acting.voice.say(key, **values), status=Status.ALLOWED)))
 
@@ -88,10 +99,9 @@ def _done(acting: Acting, key: str, **values: object) -> Result:
 def list_roles(local: Local, acting: Acting) -> Result:
     """Roles given inside Doorward, and with a name, everything that person has."""
     say, wanted = acting.voice.say, acting.argument("person")
-    person = local.tx.persons.by_username(wanted) if wanted else None
-    grants = (
-        local.tx.roles.everyone() if not wanted else (local.tx.roles.of_identity(person.identity) if person else ())
-    )
+    person = find_person(local.tx, wanted) if wanted else None
+    identity = person.identity if person else identity_from_key(wanted)
+    grants = local.tx.roles.of_identity(identity) if wanted else local.tx.roles.everyone()
     facts = [_grant_fact(local, acting, grant) for grant in grants[:20]]
     if person is not None:
         provider = ", ".join(say(f"roles.{role}") for role in sorted(person.roles))
@@ -116,31 +126,33 @@ def _name(local: Local, key: str) -> str:
 
 def grant_role(local: Local, acting: Acting) -> Result:
     """Give a role."""
-    person, role = _person(local, acting), Role(acting.argument("role"))
-    held = [grant for grant in local.tx.roles.of_identity(person.identity) if grant.role is role]
-    if role in person.roles or held:
-        return _done(acting, "admin.grant_role.already", name=person.username, role=acting.voice.say(f"roles.{role}"))
+    identity, name, has = _holder(local, acting)
+    role = Role(acting.argument("role"))
+    held = [grant for grant in local.tx.roles.of_identity(identity) if grant.role is role]
+    if role in has or held:
+        return _done(acting, "admin.grant_role.already", name=name, role=acting.voice.say(f"roles.{role}"))
     local.tx.roles.insert(
         RoleGrant(
             id=secrets.token_hex(12),
-            identity=person.identity,
+            identity=identity,
             role=role,
             scope=acting.argument("scope") or "*",
             granted_by=acting.principal.key,
             granted_at=acting.now,
         )
     )
-    return _done(acting, "admin.grant_role.done", name=person.username, role=acting.voice.say(f"roles.{role}"))
+    return _done(acting, "admin.grant_role.done", name=name, role=acting.voice.say(f"roles.{role}"))
 
 
 def revoke_role(local: Local, acting: Acting) -> Result:
     """Take a role away that was given inside Doorward; what the provider gives, the provider takes."""
-    person, role = _person(local, acting), Role(acting.argument("role"))
-    held = [grant for grant in local.tx.roles.of_identity(person.identity) if grant.role is role]
+    identity, name, _ = _holder(local, acting)
+    role = Role(acting.argument("role"))
+    held = [grant for grant in local.tx.roles.of_identity(identity) if grant.role is role]
     for grant in held:
         local.tx.roles.remove(grant.id)
     key = "admin.revoke_role.done" if held else "admin.revoke_role.not_held"
-    return _done(acting, key, name=person.username, role=acting.voice.say(f"roles.{role}"))
+    return _done(acting, key, name=name, role=acting.voice.say(f"roles.{role}"))
 
 
 def list_sessions(local: Local, acting: Acting) -> Result:

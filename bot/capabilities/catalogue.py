@@ -12,6 +12,7 @@ from bot.capabilities.notices import NOTICES
 from bot.capabilities.own_account import OWN_ACCOUNT
 from bot.capabilities.pay import PAY
 from bot.capabilities.substitutes import SUBSTITUTES
+from bot.capabilities.upkeep import UPKEEP
 
 CATALOGUE: tuple[Capability, ...] = (
     *ACCOUNT,
@@ -23,6 +24,7 @@ CATALOGUE: tuple[Capability, ...] = (
     *PAY,
     *CRM,
     *ADMIN,
+    *UPKEEP,
 )
 
 BY_NAME: dict[str, Capability] = {entry.name: entry for entry in CATALOGUE}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,11 +14,13 @@ from bot.domain.answer import ApprovalRequest, Result
 from bot.domain.approval import Behalf
 from bot.domain.grant import Grant
 from bot.domain.identity import ChannelIdentity, Principal
+from bot.domain.notice import WorkingHours
 from bot.domain.proposal import Shown
 from bot.ports.connectors import Call
 from bot.ports.crm import CustomerRelations
 from bot.ports.database import Transaction
 from bot.ports.hr import HumanResources
+from bot.ports.upkeep import NoUpkeep, Upkeep
 from bot.texts.sentences import Voice
 from policy.engine import PolicyEngine
 
@@ -51,6 +53,8 @@ class Systems:
 
     hr: HumanResources
     crm: CustomerRelations
+    upkeep: Upkeep = field(default_factory=NoUpkeep)
+    """The installation itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,10 @@ class Local:
 
     tx: Transaction
     engine: PolicyEngine
+    public_url: str = ""
+    """Where our pages are; empty where there are none."""
+    hours: WorkingHours = field(default_factory=WorkingHours)
+    """When people are called who have not chosen."""
 
 
 Target = Callable[[Arguments, Principal], ResourceRef]

@@ -45,12 +45,12 @@ class SetNotices(Arguments):
 
 def my_notices(local: Local, acting: Acting) -> Result:
     """When one is called now, with buttons to choose."""
-    return _shown(acting, local.tx.notices.hours(acting.principal.identity) or WorkingHours())
+    return _shown(acting, local.tx.notices.hours(acting.principal.identity) or local.hours)
 
 
 def set_notices(local: Local, acting: Acting) -> Result:
     """Choose."""
-    hours = local.tx.notices.hours(acting.principal.identity) or WorkingHours()
+    hours = local.tx.notices.hours(acting.principal.identity) or local.hours
     if acting.argument("start"):
         start, end = time.fromisoformat(acting.argument("start")), time.fromisoformat(acting.argument("end"))
         hours = replace(hours, start=start, end=end)
@@ -93,13 +93,19 @@ def _press(label: str, arguments: dict[str, ArgumentValue]) -> Button:
     return Button(label=label, intent=Intent(capability="set_notices", arguments=arguments, origin=Origin.PRESS))
 
 
+def own_page(local: Local, label: str, path: str) -> tuple[Button, ...]:
+    """A link to a page of the person's own, where there are pages."""
+    return (Button(label=label, url=f"{local.public_url}{path}"),) if local.public_url else ()
+
+
 def my_factors(local: Local, acting: Acting) -> Result:
     """The second factors that are set up; they are changed on a page of ours, never in chat."""
     say = acting.voice.say
     own = step_up.usable(local.tx, acting.principal.identity, acting.now)
     names = list(dict.fromkeys(say(f"factors.methods.{factor.method}") for factor in own))
     headline = say("account.my_factors.some", names=", ".join(names)) if names else say("account.my_factors.none")
-    return Result(draft=Draft(card=Card(headline=headline, body=say("account.my_factors.body"))))
+    card = Card(headline=headline, body=say("account.my_factors.body"))
+    return Result(draft=Draft(card=card, buttons=own_page(local, say("account.my_factors.page"), "/enrol")))
 
 
 NOTICES: tuple[Capability, ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Local, on_self
+from bot.capabilities.notices import own_page
 from bot.domain.answer import Button, Draft, Result
 from bot.domain.cards import ActionStyle, Card, Fact, Status
 from bot.domain.intent import Intent, Origin
@@ -71,7 +72,8 @@ def my_data(local: Local, acting: Acting) -> Result:
         at = moment(look.at, acting.principal.timezone, acting.voice.language)
         facts.append(Fact(label=say("account.looked", who=look.who), value=f"{look.action} · {at}"))
     headline = say("account.my_data.headline", name=acting.principal.display_name)
-    return Result(draft=Draft(card=Card(headline=headline, body=say("account.my_data.body"), facts=tuple(facts))))
+    card = Card(headline=headline, body=say("account.my_data.body"), facts=tuple(facts))
+    return Result(draft=Draft(card=card, buttons=own_page(local, say("account.my_data.page"), "/me")))
 
 
 OWN_ACCOUNT: tuple[Capability, ...] = (

@@ -18,6 +18,7 @@ from bot.domain.audit import EventType
 from bot.domain.cards import Card, Fact
 from bot.domain.grant import Grant
 from bot.domain.interaction import Interaction
+from bot.domain.notice import WorkingHours
 from bot.domain.proposal import Shown
 from bot.errors import NotAllowed
 from bot.ports.connectors import Call
@@ -51,6 +52,8 @@ class Performing:
         delivery: Delivery,
         approving: Approving,
         standing_in: StandingIn,
+        public_url: str = "",
+        hours: WorkingHours | None = None,
     ) -> None:
         self._systems = systems
         self._effects = effects
@@ -58,6 +61,8 @@ class Performing:
         self._delivery = delivery
         self._approving = approving
         self._standing_in = standing_in
+        self._public_url = public_url
+        self._hours = hours or WorkingHours()
 
     async def perform(self, turn: Turn, capability: Capability) -> Answer:
         """The act, in T1 and T2; the answer is written when this returns. Raises `Stale`, `StorageUnavailable`."""
@@ -110,7 +115,7 @@ class Performing:
             local = capability.local
 
             def work(tx: Transaction, grant: Grant, call: Call) -> Result:
-                return local(Local(tx=tx, engine=self._authorizer.engine), _acting(turn, grant, call))
+                return local(self._local(tx), _acting(turn, grant, call))
 
             ran = await self._effects.run_local(plan, work, write)
         else:
@@ -123,6 +128,10 @@ class Performing:
             ran = await self._effects.run(plan, call_system, write)
         turn.effect = ran
         return answers[-1]
+
+    def _local(self, tx: Transaction) -> Local:
+        engine = self._authorizer.engine
+        return Local(tx=tx, engine=engine, public_url=self._public_url, hours=self._hours)
 
     async def _with_line(self, turn: Turn, result: Result) -> Result:
         """Who stands above the approver is learnt while the system can still be asked: nobody is left waiting."""

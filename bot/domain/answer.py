@@ -59,6 +59,8 @@ class Sheet:
     rows: tuple[tuple[str, str], ...]
     total: tuple[str, str] | None = None
     quiet: str = ""
+    file: str = ""
+    """The name of a file that the page offers once besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,9 @@ ACTIONS: Mapping[str, frozenset[str]] = {
     "get_ticket": frozenset({"ViewTicket"}),
     "update_ticket": frozenset({"UpdateTicket"}),
     "list_opportunities": frozenset({"ListOpportunities"}),
+    "health": frozenset({"ViewHealth"}),
+    "settings": frozenset({"ShowConfig"}),
+    "test_policy": frozenset({"TestPolicy"}),
     "reconcile": frozenset({"RequestLeave", "WithdrawLeave", "ApproveLeave", "RefuseLeave", "UpdateTicket"}),
 }
 """Operations that no capability uses are missing here on purpose: no grant opens them."""

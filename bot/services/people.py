@@ -7,6 +7,9 @@ from bot.domain.grant import FactsGrant
 from bot.domain.identity import Issuer, LinkedIdentity, Person, Subject
 from bot.ports.database import Database, Transaction
 
+NEWCOMER = "newcomer"
+"""The state of somebody who never signed in."""
+
 
 def identity_from_key(key: str) -> LinkedIdentity:
     """The identity a `LinkedIdentity.key` names; an issuer has no `#` (OIDC Core §2: no fragment)."""
@@ -30,7 +33,16 @@ class OwnFacts:
         if grant.ref.type == "System":
             return ResourceFacts(ref=grant.ref, version="1")
         person = await self._database.read(lambda tx: find_person(tx, grant.ref.id))
-        return None if person is None else person_facts(person)
+        if person is not None:
+            return person_facts(person)
+        named = identity_from_key(grant.ref.id)
+        # Of the acting administrator's own provider only: any other issuer is as likely a slip as a company.
+        return newcomer_facts(named) if named.subject and named.issuer == grant.identity.issuer else None
+
+
+def newcomer_facts(identity: LinkedIdentity) -> ResourceFacts:
+    """Somebody of the company who never signed in here: nothing is known but who the provider will say it is."""
+    return ResourceFacts(ref=ResourceRef(type="Person", id=identity.key), state=NEWCOMER, version=NEWCOMER)
 
 
 def person_facts(person: Person) -> ResourceFacts:

@@ -12,6 +12,7 @@ from bot.domain.signal import SignalSource, suspension
 from bot.errors import IntegrityAlarm
 from bot.ports.database import Transaction
 from bot.ports.identity_provider import SignIn, VerifiedClaims
+from bot.services.people import identity_from_key
 from bot.services.provisioned_attributes import with_provisioned
 from bot.services.token_revocation import retire
 
@@ -50,6 +51,8 @@ def remember_person(tx: Transaction, provider: str, claims: VerifiedClaims, now:
     known = tx.persons.find(identity) or _missed(tx, identity)
     # Somebody who was disabled before ever coming here is locked from the first moment.
     barred = "" if known is not None else _barred(tx, identity)
+    if known is None:
+        _drop_own_gifts(tx, identity, claims.employee_number)
     roles = frozenset(Role(role) for role in claims.roles if role in Role.__members__.values())
     return tx.persons.save(
         Person(
@@ -71,6 +74,14 @@ def remember_person(tx: Transaction, provider: str, claims: VerifiedClaims, now:
             version=known.version if known else 0,
         )
     )
+
+
+def _drop_own_gifts(tx: Transaction, identity: LinkedIdentity, employee: str | None) -> None:
+    """Roles that wait for somebody who turns out to be who gave them: nobody changes their own standing."""
+    for grant in tx.roles.of_identity(identity):
+        giver = tx.persons.find(identity_from_key(grant.granted_by))
+        if employee and giver is not None and giver.employee == employee:
+            tx.roles.remove(grant.id)
 
 
 def _missed(tx: Transaction, identity: LinkedIdentity) -> Person | None:

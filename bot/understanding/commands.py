@@ -12,6 +12,8 @@ from bot.understanding.slots import Arguments, Filled, Sentence, fill
 
 _PREFIX = re.compile(r"\s*(?:/doorward\b|/(?=[a-z])|doorward\s+(?=\S))\s*", re.IGNORECASE)
 _PERSON = r"@?[^\W\d_][\w.+-]*(?:@[\w.-]+)?"
+_SOMEBODY = rf"(?:{_PERSON}|https?://[^\s#]+#\S+)"
+"""By user name, or by issuer and subject: somebody who never signed in has no name here."""
 _ID = r"#?[\w-]*\d[\w-]*"
 
 AUDIT_FILTERS = ("principal", "type", "resource", "decision", "correlation")
@@ -163,15 +165,20 @@ COMMANDS: tuple[Command, ...] = tuple(
         ("notices set", "set_notices", _NOTICES, _notices),
         ("notices", "my_notices", "", _nothing),
         ("factors", "my_factors", "", _nothing),
-        ("roles list", "list_roles", rf"(?:{_PERSON})?", _one("person")),
-        ("roles grant", "grant_role", rf"{_PERSON}\s+\S+(?:\s+\S+)?", _grant),
-        ("roles revoke", "revoke_role", rf"{_PERSON}\s+\S+", _revoke),
+        ("roles list", "list_roles", rf"(?:{_SOMEBODY})?", _one("person")),
+        ("roles grant", "grant_role", rf"{_SOMEBODY}\s+\S+(?:\s+\S+)?", _grant),
+        ("roles revoke", "revoke_role", rf"{_SOMEBODY}\s+\S+", _revoke),
         ("roles", "list_roles", "", _one("person")),
         ("lock", "lock_person", _PERSON, _first_and_rest("person", "reason")),
         ("unlock", "unlock_person", _PERSON, _one("person")),
         ("enrolment code", "give_enrolment_code", _PERSON, _one("person")),
         ("audit search", "search_audit", ".*", _audit),
+        ("audit export", "export_audit", "", _nothing),
         ("audit", "search_audit", "", _audit),
+        ("policy test", "test_policy", "", _nothing),
+        ("config show", "show_config", r"[\w]*", _one("query")),
+        ("config", "show_config", "", _nothing),
+        ("health", "view_health", "", _nothing),
         ("policy explain", "explain_policy", rf"{_PERSON}\s+[A-Z]\w+(?:\s+\S+)?", _explain),
         ("balance", "leave_balance", rf"(?:{_PERSON})?", _one("person")),
         ("leaves show", "view_leave", _ID, _one("leave")),
@@ -209,6 +216,10 @@ _SPELLINGS = {
         "roles grant": ("role grant",),
         "roles revoke": ("role revoke",),
         "policy explain": ("explain policy",),
+        "policy test": ("test policy",),
+        "config show": ("show config",),
+        "audit export": ("export audit",),
+        "waiting": ("what waits?", "what waits"),
     }.items()
     for spelling in spellings
 }

@@ -157,6 +157,7 @@ ADMINISTRATION = (
     "LockPerson",
     "UnlockPerson",
     "GiveEnrolmentCode",
+    "ExportAudit",
 )
 
 

@@ -54,6 +54,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ("raj", "roles revoke john auditor", PROOF),
     ("raj", "sessions list", "open sessions"),
     ("raj", "sessions revoke john", PROOF),
+    ("raj", "sessions end-company john", PROOF),
     ("raj", "lock john", PROOF),
     ("raj", "unlock john", PROOF),
     ("raj", "audit search decision:deny", "newest first"),

@@ -11,6 +11,8 @@ from bot.bootstrap.upkeep import ThisInstallation
 from bot.capabilities.approving import Approving
 from bot.capabilities.batching import Batching
 from bot.capabilities.catalogue import BY_NAME, CATALOGUE
+from bot.capabilities.consenting import Consenting
+from bot.capabilities.learning import Learning
 from bot.capabilities.model import Effect, Systems
 from bot.capabilities.performing import Performing
 from bot.capabilities.reconciling import Reconciling
@@ -50,6 +52,7 @@ from bot.services.notices import Notices
 from bot.services.operations import verifier
 from bot.services.people import OwnFacts
 from bot.services.provider_step_up import StepUps
+from bot.services.rechecking import Rechecking
 from bot.services.revalidation import Revalidator
 from bot.services.silent_sign_in import SilentSignIn
 from bot.services.standing_in import StandingIn
@@ -265,6 +268,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
     revalidator = Revalidator(
         database=database, providers=outside.providers, clock=clock, administrators=outside.administrators
     )
+    rechecking = Rechecking(revalidator=revalidator)
     return Pipeline(
         database=database,
         clock=clock,
@@ -278,12 +282,18 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
             rollout=outside.rollout,
         ),
         hearing=Hearing(understanding(), BY_NAME),
-        facts=facts,
-        authorizer=authorizer,
+        learning=Learning(database=database, facts=facts, authorizer=authorizer, standing_in=standing_in),
         deciding=Deciding(database=database, authorizer=authorizer),
-        revalidator=revalidator,
+        consenting=Consenting(performing=performing, public_url=outside.public_url),
+        rechecking=rechecking,
         performing=performing,
-        batching=Batching(database=database, catalogue=BY_NAME, performing=performing, public_url=outside.public_url),
+        batching=Batching(
+            database=database,
+            catalogue=BY_NAME,
+            performing=performing,
+            rechecking=rechecking,
+            public_url=outside.public_url,
+        ),
         starting=Starting(
             database=database,
             clock=clock,
@@ -293,9 +303,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
             rollout=outside.rollout,
             revalidator=revalidator,
         ),
-        standing_in=standing_in,
         delivery=delivery,
-        public_url=outside.public_url,
     )
 
 

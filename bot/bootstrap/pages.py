@@ -59,7 +59,7 @@ def pages(
 
 def own_pages(core: Core) -> May:
     """Asks policy whether somebody may use the bot, and see that about themselves, on our pages."""
-    authorizer, outside = core.pipeline.authorizer, core.outside
+    authorizer, outside = core.pipeline.learning.authorizer, core.outside
 
     async def may(person: Person, action: str) -> bool:
         now = outside.clock.now()

@@ -32,6 +32,7 @@ from bot.errors import IntegrityAlarm, NotAllowed, Stale
 from bot.ports.database import Database, Transaction
 from bot.services import consent, refusals
 from bot.services.buttons import TICKED
+from bot.services.rechecking import Rechecking
 from bot.services.turns import Ending, Turn, Wanted, end, event
 from policy.model import Decision, Deny, Reason
 
@@ -49,10 +50,6 @@ class Steps(Protocol):
 
     async def weigh(self, turn: Turn) -> Decision:
         """Steps 4 to 6: facts, canonical action, decision. Raises `DoorwardError`."""
-        ...
-
-    async def ask_provider(self, turn: Turn) -> Ending | None:
-        """Step 8. Raises `Stale` once the provider has answered."""
         ...
 
     async def line(self, turn: Turn) -> Answer:
@@ -89,11 +86,18 @@ class Batching:
     """Makes lists that are signed as one, and does them line by line."""
 
     def __init__(
-        self, *, database: Database, catalogue: Mapping[str, Capability], performing: Performing, public_url: str
+        self,
+        *,
+        database: Database,
+        catalogue: Mapping[str, Capability],
+        performing: Performing,
+        rechecking: Rechecking,
+        public_url: str,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._performing = performing
+        self._rechecking = rechecking
         self._public_url = public_url
 
     async def take(self, turn: Turn, steps: Steps) -> Ending:
@@ -115,7 +119,7 @@ class Batching:
             return self._again(turn, ticks, turn.voice.say("batch.tick_one"))
         found = await _each(items, lambda item: self._weigh(turn, steps, *item))
         stale = any(isinstance(line, Left) and line.stale for line in found) and not turn.revalidated
-        if stale and (ending := await steps.ask_provider(turn)):
+        if stale and (ending := await self._rechecking.ask(turn)):
             return ending
         lines = [line for line in found if isinstance(line, Line)]
         left = [line for line in found if isinstance(line, Left)]
@@ -180,7 +184,7 @@ class Batching:
         members = await self._database.write(lambda tx: _open(tx, turn, whole))
         if members is None:
             return await self._still_waiting(turn, whole, steps)
-        if not turn.revalidated and (ending := await steps.ask_provider(turn)):
+        if not turn.revalidated and (ending := await self._rechecking.ask(turn)):
             return ending
         outcomes = await _each(members, lambda member: self._one(turn, member, steps))
         done = sum(outcome.done for outcome in outcomes)

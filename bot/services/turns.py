@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Unpack
 
-from bot.domain.action import SALT_BYTES, CanonicalAction, ResourceFacts
+from bot.domain.action import SALT_BYTES, CanonicalAction, ResourceFacts, ResourceRef
 from bot.domain.answer import Answer, Posting
 from bot.domain.audit import AuditEvent, AuditRecord, EventType
 from bot.domain.cards import Card
 from bot.domain.identity import Principal
-from bot.domain.intent import Intent, Origin
+from bot.domain.intent import ArgumentValue, Intent, Origin
 from bot.domain.interaction import Interaction
 from bot.domain.messages import IN_ANSWER, EventKind, IncomingMessage, ReplyWindow
 from bot.domain.outbound import OutboxItem
@@ -94,6 +94,12 @@ class Turn:
     facts: ResourceFacts | None = None
     origin: str = ""
     intent: Intent | None = None
+    target: ResourceRef | None = None
+    """What it is about, as the person named it."""
+    arguments: Mapping[str, ArgumentValue] = field(default_factory=dict)
+    """The intent's arguments that become part of the canonical action."""
+    own_record: bool = False
+    """Whether it is about the person's own."""
     cedar_action: str = ""
     salt: str = field(default_factory=lambda: secrets.token_hex(SALT_BYTES))
     circumstances: Circumstances | None = None

@@ -47,7 +47,7 @@ async def test_a_replica_that_died_while_it_asked_holds_nobody_up_for_long(here:
     assert not await here.database.write(lambda tx: tx.tokens.hold(person.identity, now=at, seconds=HOLD_SECONDS))
     here.clock.advance(timedelta(seconds=HOLD_SECONDS))
     scribe = Scribe(time=here.clock.now(), channel="test", correlation="test")
-    asked = await here.core.pipeline.revalidator.check(person, scribe)
+    asked = await here.core.pipeline.rechecking.revalidator.check(person, scribe)
     assert asked.idp_checked_at == here.clock.now()
 
 
@@ -58,9 +58,9 @@ async def test_a_provider_that_is_away_gives_the_hold_back(here: World) -> None:
     scribe = Scribe(time=here.clock.now(), channel="test", correlation="test")
     here.directory.away = True
     with pytest.raises(ProviderUnavailable):
-        await here.core.pipeline.revalidator.check(person, scribe)
+        await here.core.pipeline.rechecking.revalidator.check(person, scribe)
     here.directory.away = False
-    await here.core.pipeline.revalidator.check(person, scribe)
+    await here.core.pipeline.rechecking.revalidator.check(person, scribe)
     assert here.directory.asked == 1
 
 

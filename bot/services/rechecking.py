@@ -1,0 +1,55 @@
+"""Step 8: the identity provider is asked again, right before what policy marks, and once a minute otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.audit import EventType
+from bot.errors import AccountRevoked, ProviderUnavailable, Stale
+from bot.ports.trace import Step, StepOutcome
+from bot.services import refusals
+from bot.services.revalidation import Revalidator
+from bot.services.turns import Ending, Turn, end
+from policy.model import Decision, Permit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rechecking:
+    """Puts the provider's answer between the decision and the act."""
+
+    revalidator: Revalidator
+
+    async def before_acting(self, turn: Turn, decision: Decision) -> Ending | None:
+        """What policy marks is asked of the provider now, anything else once a minute while it answers.
+
+        It is decided again on what the provider answers.
+        """
+        marked = isinstance(decision, Permit) and decision.obligations.revalidate
+        assert turn.standing is not None
+        if turn.revalidated or not (marked or self.revalidator.is_due(turn.standing.person)):
+            turn.trace(Step.REVALIDATE, StepOutcome.OK if turn.revalidated else StepOutcome.SKIPPED)
+            return None
+        return await self.ask(turn, or_else_go_on=not marked)
+
+    async def before_reading(self, turn: Turn) -> Ending | None:
+        """Once a minute, while the provider answers. Raises `Stale` once it has."""
+        assert turn.standing is not None
+        if turn.revalidated or not self.revalidator.is_due(turn.standing.person):
+            return None
+        return await self.ask(turn, or_else_go_on=True)
+
+    async def ask(self, turn: Turn, *, or_else_go_on: bool = False) -> Ending | None:
+        """Raises `Stale` once the provider has answered; None where it did not, and what policy allowed goes on."""
+        assert turn.standing is not None
+        assert turn.standing.person is not None
+        turn.revalidated = True
+        try:
+            await self.revalidator.check(turn.standing.person, turn.scribe)
+        except (AccountRevoked, ProviderUnavailable) as error:
+            outcome = StepOutcome.NO if isinstance(error, AccountRevoked) else StepOutcome.FAILED
+            turn.trace(Step.REVALIDATE, outcome, code=error.code)
+            if or_else_go_on and isinstance(error, ProviderUnavailable):
+                return None
+            answer = refusals.failed(turn.voice, error.code, turn.scribe.correlation)
+            return end(turn, EventType.ACCESS_DECIDED, "deny", answer)
+        raise Stale("decided before the provider was asked", code="revalidated")

@@ -201,6 +201,30 @@ def links_list(limit: Limit = 1000, as_json: Json = False) -> None:
     show(rows, ("channel", "username", "provider", "linked_at", "principal"), as_json=as_json)
 
 
+@links.command("check")
+def links_check(
+    preview: Annotated[
+        bool,
+        typer.Option("--preview", help="Also whom SCIM and the groups in Entra would bring, before they ever sign in."),
+    ] = False,
+    limit: Limit = 1000,
+    as_json: Json = False,
+) -> None:
+    """Print real people: the role each gets and why, their HR record, and what is wrong. Changes nothing.
+
+    Wrong are: no role, no employee number, no HR record or one that is not theirs alone, left, locked, and attributes
+    that the provider and HR tell differently. With any of that the exit status is 1. See docs/identity.md.
+    """
+    from bot.bootstrap.shell_output import progress, show
+    from bot.bootstrap.shell_people import people
+
+    with telling(), progress("People looked at", "people") as advance:
+        rows = people(load(), now(), limit, preview=preview, advance=advance)
+    show(rows, ("username", "known_by", "roles", "why", "hr", "problems"), as_json=as_json)
+    if any(row["problems"] for row in rows):
+        raise typer.Exit(1)
+
+
 @sessions.command("list")
 def sessions_list(limit: Limit = 1000, as_json: Json = False) -> None:
     """Print the sessions that were not ended, the latest used first."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import Integer, bindparam, or_, select
 
 from bot.domain.identity import LinkedIdentity, Person, Role
 from bot.errors import Stale
@@ -68,6 +68,7 @@ _REPLACE = replacing(persons)
 _RECHECKED = replacing(persons, journaled=False)
 _BY_EMPLOYEE = Statement(select(persons).where(persons.c.employee == bindparam("employee")).limit(2))
 _BY_USERNAME = Statement(select(persons).where(persons.c.username == bindparam("username")).limit(2))
+_EVERYONE = Statement(select(persons).order_by(persons.c.identity).limit(bindparam("limit", type_=Integer)))
 _granted = select(role_grants.c.identity).where(role_grants.c.role == bindparam("role"))
 _WITH_ROLE = Statement(
     select(persons)
@@ -93,6 +94,9 @@ class Persons:
 
     def by_username(self, username: str) -> Person | None:
         return self._only(_BY_USERNAME, username=username)
+
+    def everyone(self, limit: int) -> Sequence[Person]:
+        return [self._rows.load(row) for row in self._connection.rows(_EVERYONE, limit=limit)]
 
     def with_role(self, role: str) -> Sequence[Person]:
         """Everybody with the role, whether or not a local grant is in force now: the caller has the clock."""

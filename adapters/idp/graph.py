@@ -31,6 +31,7 @@ from bot.errors import AccountRevoked, ProviderUnavailable
 GROUPS_A_CALL = 20
 """Graph's limit of `checkMemberGroups`."""
 RETRY_SECONDS, RETRY_SECONDS_AT_MOST = 10.0, 300.0
+MEMBERS_A_PAGE = 500
 GONE = "Request_ResourceNotFound"
 ALWAYS = ("id", "accountEnabled", "signInSessionsValidFromDateTime")
 
@@ -47,6 +48,17 @@ class GraphPerson:
 
     groups: frozenset[str]
     """Those of the groups that were asked about of which the account is a member, through other groups too."""
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphMember:
+    """An account in one of the groups."""
+
+    object_id: str
+    username: str
+    enabled: bool
+    groups: frozenset[str]
     fields: dict[str, str]
 
 
@@ -94,6 +106,40 @@ class Graph:
         """
         await self._ask("POST", tenant, object_id, "/revokeSignInSessions", in_thread, {})
 
+    async def members(self, tenant: str, limit: int, in_thread: InThread) -> list[GraphMember]:
+        """Who is in the groups that a role hangs on, through other groups too; at most so many of each group.
+
+        Raises `ProviderUnavailable`. See: learn.microsoft.com/graph/api/group-list-transitivemembers
+        """
+        found: dict[str, GraphMember] = {}
+        select = ",".join(dict.fromkeys(("id", "userPrincipalName", "accountEnabled", *self._fields)))
+        for group in self._groups:
+            base = f"{self._base}/v1.0/groups/{quote(group, safe='')}/transitiveMembers"
+            url, count = f"{base}?$select={select}&$top={MEMBERS_A_PAGE}", 0
+            while url and count < limit:
+                page = await self._send("GET", tenant, url, in_thread)
+                entries = _users(page)
+                for entry in entries:
+                    member = self._member(entry, group, found.get(str(entry["id"])))
+                    found[member.object_id] = member
+                count += max(len(entries), 1)
+                url = self._next(page.get("@odata.nextLink"), base)
+        return sorted(found.values(), key=lambda member: member.username)
+
+    def _member(self, entry: dict[str, Any], group: str, before: GraphMember | None) -> GraphMember:
+        return GraphMember(
+            object_id=str(entry["id"]),
+            username=str(entry.get("userPrincipalName") or entry["id"]),
+            enabled=entry.get("accountEnabled") is True,
+            groups=frozenset({group}) | (before.groups if before else frozenset()),
+            fields=_texts(entry, self._wanted),
+        )
+
+    @staticmethod
+    def _next(link: object, base: str) -> str:
+        """The next page, only where it is of the same collection: our credential goes nowhere else."""
+        return link if isinstance(link, str) and link.startswith(f"{base}?") else ""
+
     async def ping(self, tenant: str, in_thread: InThread) -> None:
         """That Graph would hear us. Raises `ProviderUnavailable`."""
         await in_thread(lambda post: self._credential.token(tenant, post))
@@ -116,10 +162,13 @@ class Graph:
     async def _ask(
         self, method: str, tenant: str, object_id: str, path: str, in_thread: InThread, body: Any = None
     ) -> dict[str, Any]:
+        url = f"{self._base}/v1.0/users/{quote(object_id, safe='')}{path}"
+        return await self._send(method, tenant, url, in_thread, body)
+
+    async def _send(self, method: str, tenant: str, url: str, in_thread: InThread, body: Any = None) -> dict[str, Any]:
         if self._monotonic() < self._not_before:
             raise ProviderUnavailable("Graph asked to be left alone")
         token = await in_thread(lambda post: self._credential.token(tenant, post))
-        url = f"{self._base}/v1.0/users/{quote(object_id, safe='')}{path}"
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         answer = await self._transport.ask(method, url, headers=headers, body=body)
         if answer.status == 204:
@@ -143,6 +192,15 @@ class Graph:
             log.error("graph_refused", status=answer.status, code=code)
             return ProviderUnavailable("Graph refused the application", code="idp.client_refused")
         return ProviderUnavailable(f"Graph answered {answer.status}")
+
+
+def _users(page: dict[str, Any]) -> list[dict[str, Any]]:
+    """The people of a page of members; groups and devices are members too."""
+    entries = page.get("value")
+    if not isinstance(entries, list):
+        raise ProviderUnavailable("Graph's answer names no members")
+    people = [one for one in entries if isinstance(one, dict) and one.get("@odata.type") == "#microsoft.graph.user"]
+    return [one for one in people if isinstance(one.get("id"), str)]
 
 
 def _error_code(answer: Answer) -> str:

@@ -14,9 +14,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote_plus, urlencode
 
+from adapters.idp import msal_calls
 from adapters.idp.claims import DEFAULT_ROLE_CLAIMS, ClaimMapping, ClaimNames, Elsewhere, RoleClaims
 from adapters.idp.credentials import credential_of
-from adapters.idp.graph import Graph
+from adapters.idp.graph import Graph, GraphMember
 from adapters.idp.id_token import (
     Claims,
     Expectation,
@@ -44,7 +45,7 @@ from adapters.idp.responses import (
 from adapters.idp.signing_keys import SigningKeys
 from adapters.idp.transport import REQUEST_SECONDS, Address, Answer, Transport
 from bot.domain.signal import LogoutToken
-from bot.errors import AccountRevoked, DoorwardError, ProviderUnavailable, SignInRefused
+from bot.errors import AccountRevoked, ProviderUnavailable, SignInRefused
 from bot.ports.identity_provider import Revalidation, SignIn, SignInAttempt, VerifiedClaims
 
 DEADLINE_SECONDS = 2.5
@@ -152,7 +153,7 @@ class OidcProvider:
             metadata = await self._metadata.get()
             check_authorization_response(attempt, response, metadata, provider=self.name, tenants=self._tenants)
             client, result = await self._in_thread(
-                lambda post: _redeem(self._client(metadata, post), attempt["msal"], response)
+                lambda post: msal_calls.redeem(self._client(metadata, post), attempt["msal"], response)
             )
             check_token_response(result)
             expected = Expectation(
@@ -185,7 +186,9 @@ class OidcProvider:
             key = await self._keys.find(algorithm=header.algorithm, key_id=header.key_id)
             asserted = signed_claims(assertion, header, key)
             check(asserted, metadata)
-            client, result = await self._in_thread(lambda post: _on_behalf_of(self._client(metadata, post), assertion))
+            client, result = await self._in_thread(
+                lambda post: msal_calls.on_behalf_of(self._client(metadata, post), assertion)
+            )
             check_response(result)
             expected = Expectation(metadata=metadata, client_id=self._client_id, tenants=self._tenants)
             claims = await self._verified(result, expected, now)
@@ -202,7 +205,9 @@ class OidcProvider:
             return await self._revalidated_by_graph(subject, token_cache)
         async with self._in_time():
             metadata = await self._metadata.get()
-            client, result = await self._in_thread(lambda post: _refresh(self._client(metadata, post, token_cache)))
+            client, result = await self._in_thread(
+                lambda post: msal_calls.refresh(self._client(metadata, post, token_cache))
+            )
             check_refresh_response(result)
             expected = Expectation(metadata=metadata, client_id=self._client_id, tenants=self._tenants)
             try:
@@ -242,6 +247,13 @@ class OidcProvider:
         async with self._in_time():
             await self._graph.revoke_sessions(tenant, object_id, self._in_thread)
         return True
+
+    async def members(self, tenant: str, limit: int) -> list[GraphMember]:
+        """Who is in the groups that roles hang on, for a preview; nobody without Graph. Raises `ProviderUnavailable`.
+
+        Not in the time of a message: an administrator waits for it.
+        """
+        return [] if self._graph is None else await self._graph.members(tenant, limit, self._in_thread)
 
     async def _revalidated_by_graph(self, subject: str, token_cache: bytes) -> Revalidation:
         """The ID token was verified when it was kept; who that is does not change, and all else is asked now."""
@@ -344,36 +356,6 @@ class OidcProvider:
         else:
             data |= {"client_id": self._client_id, "client_secret": secret}
         return await self._transport.post_form(endpoint, data=data, headers=headers)
-
-
-def _redeem(client: MsalClient, flow: dict[str, Any], response: Mapping[str, str]) -> tuple[MsalClient, dict[str, Any]]:
-    try:
-        return client, client.redeem(flow, response)
-    except DoorwardError:
-        raise
-    except RuntimeError:
-        # MSAL's own look at the nonce; its text has the token in it, so it goes no further
-        raise SignInRefused("the token belongs to another sign-in", code="idp.nonce") from None
-    except Exception:  # noqa: BLE001 - MSAL reads the token before we do, and breaks on one that is none
-        raise SignInRefused("the token response cannot be read", code="idp.bad_token") from None
-
-
-def _on_behalf_of(client: MsalClient, assertion: str) -> tuple[MsalClient, dict[str, Any]]:
-    try:
-        return client, client.on_behalf_of(assertion)
-    except DoorwardError:
-        raise
-    except Exception:  # noqa: BLE001 - as above
-        raise SignInRefused("the token response cannot be read", code="idp.bad_token") from None
-
-
-def _refresh(client: MsalClient) -> tuple[MsalClient, dict[str, Any] | None]:
-    try:
-        return client, client.refresh()
-    except DoorwardError:
-        raise
-    except Exception:  # noqa: BLE001 - as above
-        raise ProviderUnavailable("the token response cannot be read", code="idp.bad_token") from None
 
 
 def _saved(token_cache: bytes) -> Claims:

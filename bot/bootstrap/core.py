@@ -42,6 +42,7 @@ from bot.services.authorization import Authorizer, GrantMint
 from bot.services.deciding import Deciding
 from bot.services.delivery import Delivery
 from bot.services.effects import Effects
+from bot.services.employment import Employment
 from bot.services.facts_desk import FactsDesk
 from bot.services.first_administrator import Administrators
 from bot.services.ingress import InboxIngress
@@ -109,6 +110,8 @@ class Outside:
     """When people may be called who have not chosen."""
     key_keeper: KeyKeeper | None = None
     """None where keys live in memory only (the demonstration)."""
+    employed_by_hr: frozenset[str] = frozenset()
+    """The providers of whose people the HR system says whether they still work here."""
     factor_rules: FactorRules = field(default_factory=FactorRules)
     settings_shown: Callable[[], Sequence[SettingShown]] = tuple
     """What is set, for administrators; no secret is in it."""
@@ -266,7 +269,17 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         hours=outside.hours,
     )
     revalidator = Revalidator(
-        database=database, providers=outside.providers, clock=clock, administrators=outside.administrators
+        database=database,
+        providers=outside.providers,
+        clock=clock,
+        administrators=outside.administrators,
+        employment=Employment(
+            database=database,
+            source=outside.hr_facts,
+            mint=outside.mint,
+            clock=clock,
+            providers=outside.employed_by_hr,
+        ),
     )
     rechecking = Rechecking(revalidator=revalidator)
     return Pipeline(

@@ -115,7 +115,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
     await keeping.run()  # a rotation that begins now waits for us
     stack.push_async_callback(_leave, keeping)
     mint = GrantMint(lambda: keys.secrets(Purpose.GRANT))
-    backend = _systems(settings, clock, mint)
+    backend = systems(settings, clock, mint)
     stack.callback(backend.close)
     chats = _chats(settings, clock, database)
     for chat in chats:
@@ -142,6 +142,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         mail=_mail(settings),
         administrators=administrators(settings),
         step_ups=step_ups(settings.idps),
+        employed_by_hr=frozenset(name for name, idp in settings.idps.items() if idp.attributes.employed == "hr"),
         silent=teams_single_sign_on(settings, providers),
         rollout=rollout(settings),
         hours=working_hours(settings),
@@ -172,7 +173,7 @@ def _mail(settings: Settings) -> Mail:
     )
 
 
-def _systems(settings: Settings, clock: Clock, mint: GrantMint) -> DemoBackend:
+def systems(settings: Settings, clock: Clock, mint: GrantMint) -> DemoBackend:
     """The HR and CRM systems. Raises `Misconfigured` for a kind that this version does not speak with."""
     for name, system in (("HR", settings.hr), ("CRM", settings.crm)):
         if system.kind is not SystemKind.DEMO:

@@ -12,8 +12,9 @@ What people type may stand for an id, and is resolved here, under the grant; the
 
 Case and surrounding space do not count. Several that fit are nobody.
 
-Of an `Employee`, `state` is `active`, `away` (on approved leave today) or whatever else the system says of somebody who
-cannot be asked; of a `Leave` it is a `LeaveState`, and `amount` its working days, rounded up.
+Of an `Employee`, `state` is `active`, `away` (on approved leave today), `departed` (employment has ended) or whatever
+else the system says of somebody who cannot be asked; of a `Leave` it is a `LeaveState`, and `amount` its working days,
+rounded up.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from typing import Protocol
 
 from bot.domain.action import ResourceFacts
 from bot.domain.grant import FactsGrant
+
+DEPARTED = "departed"
+"""The state of an employee whose employment has ended."""
 
 
 class FactsSource(Protocol):

@@ -76,6 +76,10 @@ class PersonStore(Protocol):
         """By provider user name, for administrators' commands; None when nobody or more than one."""
         ...
 
+    def everyone(self, limit: int) -> Sequence[Person]:
+        """Everybody who was ever signed in, in the order of their identities."""
+        ...
+
     def with_role(self, role: str) -> Sequence[Person]:
         """Everybody to whom the provider or a local grant gives this role."""
         ...

@@ -15,6 +15,7 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, Revalidation
 from bot.services.audit_trail import Scribe
+from bot.services.employment import Employment
 from bot.services.first_administrator import Administrators, appoint
 from bot.services.sessions import end_everything, remember_person
 
@@ -41,11 +42,13 @@ class Revalidator:
         providers: Mapping[str, IdentityProvider],
         clock: Clock,
         administrators: Administrators,
+        employment: Employment | None = None,
     ) -> None:
         self._database = database
         self._providers = providers
         self._clock = clock
         self._administrators = administrators
+        self._employment = employment
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._away_until: dict[str, datetime] = {}
 
@@ -60,7 +63,8 @@ class Revalidator:
     async def check(self, person: Person, scribe: Scribe) -> Person:
         """The person as the provider describes them now, stored.
 
-        Raises `AccountRevoked` after ending everything of theirs, `ProviderUnavailable` with nothing changed.
+        Raises `AccountRevoked` (for what the HR system says too) after ending everything of theirs,
+        `ProviderUnavailable` with nothing changed.
         """
         lock = self._locks.setdefault(person.identity.key, asyncio.Lock())
         asked_at = self._clock.now()
@@ -97,12 +101,20 @@ class Revalidator:
         if kept is None or provider is None:
             raise ProviderUnavailable("no token to ask with", code="idp.no_token")
         cache, version = kept
+        hr = asyncio.ensure_future(self._departed(person, scribe))  # both at once: people are told within three seconds
         try:
             fresh = await provider.revalidate(subject=person.identity.subject, token_cache=cache, now=self._clock.now())
         except AccountRevoked:
             await self._database.write(lambda tx: self._end(tx, person.identity, scribe))
             raise
+        finally:
+            departed = await hr
+        if departed and self._employment is not None:
+            raise await self._employment.end(person, scribe)
         return await self._database.write(lambda tx: self._store(tx, person, fresh, version, scribe))
+
+    async def _departed(self, person: Person, scribe: Scribe) -> bool:
+        return self._employment is not None and await self._employment.departed(person, scribe.correlation)
 
     def _end(self, tx: Transaction, identity: LinkedIdentity, scribe: Scribe) -> None:
         tx.tokens.destroy(identity)  # its provider has ended it already: there is nothing to revoke

@@ -210,3 +210,26 @@ async def test_a_cache_of_somebody_else_is_no_revalidation(
         await identity.revalidate(subject="somebody else", token_cache=signed.token_cache, now=clock())
     with pytest.raises(AccountRevoked):
         await identity.revalidate(subject=SUBJECT, token_cache=b"{}", now=clock())
+
+
+async def test_who_is_in_the_groups_is_told_page_by_page(identity: OidcProvider, graph: FakeGraph) -> None:
+    for number in range(4):
+        names = {"userPrincipalName": f"p{number}@company.example", "employeeId": f"E{number}"}
+        graph.accounts[f"p{number}"] = Account(id=f"p{number}", groups={STAFF, MANAGERS}, properties=names)
+    graph.accounts["p3"].enabled = False
+    found = {member.object_id: member for member in await identity.members(TENANT, 100)}
+    assert set(found) == {OID, "p0", "p1", "p2", "p3"}, "people alone, each once"
+    assert found["p1"].groups == {STAFF, MANAGERS}
+    assert found[OID].groups == {STAFF}
+    assert (found["p0"].username, found["p0"].fields["employeeId"]) == ("p0@company.example", "E0")
+    assert [member.enabled for member in (found["p2"], found["p3"])] == [True, False]
+
+
+async def test_the_credential_follows_no_link_to_elsewhere(identity: OidcProvider, graph: FakeGraph) -> None:
+    for number in range(4):
+        graph.accounts[f"p{number}"] = Account(id=f"p{number}", groups={STAFF})
+    graph.next_link = "https://evil.example/v1.0/groups"
+    assert len(await identity.members(TENANT, 100)) == 2
+    graph.trouble = Trouble(status=403, code="Authorization_RequestDenied")
+    with pytest.raises(ProviderUnavailable):
+        await identity.members(TENANT, 100)

@@ -51,6 +51,8 @@ class FakeGraph:
         self.accounts: dict[str, Account] = {}
         self.permissions = {"User.Read.All", "GroupMember.Read.All", "User.RevokeSessions.All"}
         self.trouble: Trouble | None = None
+        self.next_link = ""
+        """Where it sends for the next page, if not to itself."""
         self.requests: list[str] = []
         self.tokens: set[str] = set()
         self.tokens_given = 0
@@ -88,6 +90,8 @@ class FakeGraph:
         if bearer not in self.tokens:
             return 401, {}, self._error("InvalidAuthenticationToken")
         version, collection, object_id, *rest = parts.path.strip("/").split("/")
+        if (version, collection, method, rest) == ("v1.0", "groups", "GET", ["transitiveMembers"]):
+            return self._members(object_id, parse_qs(parts.query))
         if (version, collection) != ("v1.0", "users"):
             return 404, {}, self._error("ResourceNotFound")
         account = self.accounts.get(object_id)
@@ -118,6 +122,25 @@ class FakeGraph:
         if not 0 < len(asked) <= GROUPS_A_CALL:
             return 400, {}, self._error("Request_BadRequest")
         return 200, {}, json.dumps({"value": [group for group in asked if group in account.groups]})
+
+    def _members(self, group: str, query: dict[str, list[str]]) -> tuple[int, dict[str, str], str]:
+        """Two a page whatever is asked for, and a group among them."""
+        if "GroupMember.Read.All" not in self.permissions:
+            return 403, {}, self._error("Authorization_RequestDenied")
+        inside = [account for account in self.accounts.values() if group in account.groups]
+        start = int(query.get("$skiptoken", ["0"])[0])
+        selected = query.get("$select", ["id"])[0].split(",")
+        known = [{"id": one.id, "accountEnabled": one.enabled, **one.properties} for one in inside[start : start + 2]]
+        page: dict[str, Any] = {
+            "value": [
+                {"@odata.type": "#microsoft.graph.group", "id": "nested"},
+                *({"@odata.type": "#microsoft.graph.user", **{n: one.get(n) for n in selected}} for one in known),
+            ]
+        }
+        if start + 2 < len(inside):
+            base = f"{GRAPH}/v1.0/groups/{group}/transitiveMembers"
+            page["@odata.nextLink"] = self.next_link or f"{base}?$select={','.join(selected)}&$skiptoken={start + 2}"
+        return 200, {}, json.dumps(page)
 
     def _revoke(self, account: Account) -> tuple[int, dict[str, str], str]:
         if "User.RevokeSessions.All" not in self.permissions:

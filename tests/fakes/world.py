@@ -263,6 +263,7 @@ async def world(
             public_url=PUBLIC_URL,
             csrf_key=keys.newest(Purpose.CSRF).secret,
             rollout=rollout or Rollout(),
+            employed_by_hr=frozenset({"test"}),
         )
     )
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 from adapters.connectors.demo.crm import DemoCustomerRelations
@@ -39,6 +40,13 @@ class DemoBackend:
         self.hr = DemoHumanResources(gate)
         self.crm = DemoCustomerRelations(gate)
         self.facts = DemoFacts(database=self._database, verify=verify_facts, clock=clock, faults=self.faults)
+
+    async def end_employment(self, employee: str, last_day: date | None) -> None:
+        """What HR would do in its own system; with None, undo it."""
+        day = None if last_day is None else last_day.isoformat()
+        await self._database.write(
+            lambda connection: connection.execute("UPDATE employee SET left_on = ? WHERE id = ?", (day, employee))
+        )
 
     def close(self) -> None:
         """Let running work end and close the file."""

@@ -19,7 +19,8 @@ ONE_ROW = "SELECT f.* FROM (SELECT 1) LEFT JOIN ({}) f ON TRUE"
 """Always gives a row, so that the work is the same for what is missing."""
 STATEMENTS = {
     "Employee": (
-        "SELECT e.id, e.id AS owner, e.manager, e.department, e.region, CASE WHEN EXISTS (SELECT 1"
+        "SELECT e.id, e.id AS owner, e.manager, e.department, e.region,"
+        " CASE WHEN e.left_on < :today THEN 'departed' WHEN EXISTS (SELECT 1"
         " FROM leave a WHERE a.employee = e.id AND a.state = 'approved' AND :today BETWEEN a.start_on AND a.end_on)"
         " THEN 'away' ELSE 'active' END AS state, NULL AS amount, e.profile_version AS version FROM employee e"
         " WHERE e.id IN (SELECT employee FROM employee_called WHERE called = :typed)"

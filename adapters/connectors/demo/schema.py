@@ -10,7 +10,7 @@ CREATE TABLE label (text TEXT NOT NULL);
 CREATE TABLE employee (
   id TEXT PRIMARY KEY, username TEXT NOT NULL UNIQUE, name TEXT NOT NULL, first_name TEXT NOT NULL,
   department TEXT NOT NULL, region TEXT NOT NULL, manager TEXT REFERENCES employee(id),
-  title TEXT NOT NULL, hired_on TEXT NOT NULL,
+  title TEXT NOT NULL, hired_on TEXT NOT NULL, left_on TEXT,
   email TEXT NOT NULL, phone TEXT NOT NULL, address TEXT NOT NULL, profile_version INTEGER NOT NULL DEFAULT 1,
   pay_cents INTEGER NOT NULL, currency TEXT NOT NULL, pay_effective TEXT NOT NULL,
   pay_version INTEGER NOT NULL DEFAULT 1, benefits_version INTEGER NOT NULL DEFAULT 1

@@ -87,6 +87,7 @@ async def test_a_leave_has_an_owner_and_who_decides_for_them(facts: FactsDesk) -
         department="sales",
         region="eu",
         state="approved",
+        amount=5,
         version="1",
     )
 

@@ -155,7 +155,8 @@ class Arrival:
             tx.pending.put(waiting.who, waiting, until=turn.now + timedelta(seconds=PENDING_SECONDS))
             afresh = state is SessionState.SILENT
             path = tickets.offer(tx, waiting.who, waiting.place, now=turn.now, afresh=afresh)
-            return refusals.sign_in_first(turn.voice, path, self._public_url, state, waiting.who)
+            begins = waiting.kind is EventKind.COMMAND and not waiting.text.strip()
+            return refusals.sign_in_first(turn.voice, path, self._public_url, state, waiting.who, welcome=begins)
 
         event = turn.scribe.event(
             EventType.SIGN_IN_OFFERED,

@@ -32,14 +32,17 @@ def session_ended(voice: Voice, reason: str, at: str) -> Draft:
     return Draft(card=card)
 
 
-def sign_in_first(voice: Voice, path: str, public_url: str, state: SessionState, channel: ChannelIdentity) -> Answer:
-    """An offer only this person sees."""
+def sign_in_first(
+    voice: Voice, path: str, public_url: str, state: SessionState, channel: ChannelIdentity, *, welcome: bool = False
+) -> Answer:
+    """An offer only this person sees; a `welcome` to who begins here, and has asked for nothing yet."""
     key = "sign_in.first" if state is SessionState.NOT_LINKED else "sign_in.again"
     key = "sign_in.afresh" if state is SessionState.SILENT else key
     link = Action(label=voice.say("sign_in.button"), url=public_url + path, style=ActionStyle.PRIMARY, signs_in=True)
+    welcomed = welcome and state is SessionState.NOT_LINKED
     card = Card(
-        headline=voice.say(f"{key}.headline"),
-        body=voice.say(f"{key}.body"),
+        headline=voice.say("start.welcome" if welcomed else f"{key}.headline"),
+        body=voice.say("start.not_signed_in" if welcomed else f"{key}.body"),
         actions=(link,),
         status=Status.NEEDS_PROOF,
     )

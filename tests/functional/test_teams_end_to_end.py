@@ -20,6 +20,7 @@ from adapters.teams.endpoint import PATH, teams_routes
 from adapters.teams.platform import TeamsPlatform
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
+from bot.domain.rollout import Rollout
 from bot.ports.chat import ChatPlatform
 from bot.ports.database import Database
 from storage.crypto import Keyring
@@ -83,7 +84,13 @@ def labels(activity: Activity) -> list[str]:
 
 @asynccontextmanager
 async def doorward(
-    teams: FakeTeams, folder: Path, clock: FixedClock, *, url: str | None = None, keys: Keyring | None = None
+    teams: FakeTeams,
+    folder: Path,
+    clock: FixedClock,
+    *,
+    url: str | None = None,
+    keys: Keyring | None = None,
+    rollout: Rollout | None = None,
 ) -> AsyncIterator[Doorward]:
     """The endpoint over the real core, on SQLite or on the database at `url`."""
     settings = config(teams)
@@ -95,7 +102,9 @@ async def doorward(
         made.append(TeamsPlatform(settings, clock=clock, database=database))
         return {Platform.TEAMS: made[0]}
 
-    async with world(folder, clock, url=url, keys=keys, platforms=platforms, accounts=accounts, hr=hr) as here:
+    async with world(
+        folder, clock, url=url, keys=keys, platforms=platforms, accounts=accounts, hr=hr, rollout=rollout
+    ) as here:
         (platform,) = made
         routes = teams_routes(settings, ingress=here.core.ingress, platform=platform, clock=clock)
         transport = httpx2.ASGITransport(app=Starlette(routes=routes))

@@ -17,6 +17,8 @@ from tests.bench.stub import Replies
 
 START_SECONDS = 60
 REPLY_SECONDS = 30
+REPEATS = 5
+"""How often a request that was answered 503 is delivered again; what that costs counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,11 @@ class Candidate:
                 reply = self.replies.expect(event.channel)
                 started = time.perf_counter()
                 status, body = await connection.ask(event.request)
+                for _ in range(REPEATS):  # as platforms do, which wait a little first
+                    if status != 503:
+                        break
+                    await asyncio.sleep(0.2)
+                    status, body = await connection.ask(event.request)
                 acknowledged.append(time.perf_counter() - started)
                 if status != 200:
                     raise RuntimeError(f"{self.name} answered {status}: {body[:200]!r}")

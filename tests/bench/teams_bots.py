@@ -138,7 +138,7 @@ async def _doorward(given: Surroundings, *, hung: bool) -> AsyncIterator[Starlet
         service_url=f"{given.api}/teams/",
         loopback=True,
     )
-    platform = TeamsPlatform(settings, clock=clock)
+    platform = TeamsPlatform(settings, clock=clock, database=database)
     away: Any = _Hung()
     core = compose(
         Outside(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -20,7 +18,7 @@ from bot.domain.identity import ChannelIdentity, Platform
 from bot.ports.clock import Clock
 from bot.settings.tree import load
 from storage.crypto import Keyring
-from storage.migration import migrate
+from tests.fakes.database import empty_database
 from tests.fakes.slack_openid import CLIENT_ID, CLIENT_SECRET, SESSION
 from tests.fakes.slack_server import SIGNING_SECRET, FakeSlack
 from tests.fakes.slack_workspace import APP, BOT_TOKEN, TEAM, Message
@@ -120,15 +118,6 @@ class Installation:
 def query_of(response: httpx2.Response) -> dict[str, str]:
     """The query of where a response leads."""
     return dict(parse_qsl(urlsplit(response.headers["location"]).query))
-
-
-@cache
-def empty_database() -> bytes:
-    """A database with the newest schema, made once a run."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "empty.db"
-        migrate(f"sqlite:///{path}")
-        return path.read_bytes()
 
 
 @asynccontextmanager

@@ -22,8 +22,8 @@ from bot.domain.session import Session
 from bot.ports.clock import Clock
 from bot.settings.tree import load
 from storage.crypto import Keyring
+from tests.fakes.database import empty_database
 from tests.fakes.entra_server import AUTHORITY, COMPANY_APP, COMPANY_SECRET, RESOURCE, FakeEntra
-from tests.fakes.slack_installation import empty_database
 from tests.fakes.teams_app import identity
 from tests.fakes.teams_server import (
     APP_ID,

@@ -40,6 +40,7 @@ from storage.database import open_database
 from storage.migration import migrate
 from tests.fakes.chat import FakeChat, Posted, direct
 from tests.fakes.clock import FixedClock
+from tests.fakes.database import make_empty
 from tests.fakes.directory import ISSUER, FakeDirectory
 
 PUBLIC_URL = "https://doorward.example"
@@ -237,7 +238,7 @@ async def world(
 
     keys = keys or Keyring.generate()
     address = url or f"sqlite:///{folder / 'world.db'}"
-    await asyncio.to_thread(migrate, address)
+    await (asyncio.to_thread(migrate, address) if url else asyncio.to_thread(make_empty, folder / "world.db"))
     database = open_database(address, keys=keys)
     mint = GrantMint(keys.newest(Purpose.GRANT).secret)
     backend = DemoBackend(path=None, clock=clock, verify=verifier(mint, clock), verify_facts=mint.verify_facts)

@@ -24,7 +24,8 @@ from bot.ports.database import Database
 from storage.crypto import Keyring
 from storage.database import open_database
 from tests.fakes.clock import FixedClock
-from tests.fakes.slack_installation import empty_database, installation
+from tests.fakes.database import empty_database
+from tests.fakes.slack_installation import installation
 from tests.fakes.slack_openid import CLIENT_ID, CLIENT_SECRET
 from tests.fakes.slack_server import FakeSlack
 from tests.fakes.slack_workspace import APP, BOT_TOKEN, TEAM

@@ -19,7 +19,7 @@ from storage.crypto import Keyring
 from storage.database import open_database
 from storage.sqlite import SqliteDatabase
 from tests.fakes.clock import FixedClock
-from tests.fakes.slack_installation import empty_database
+from tests.fakes.database import empty_database
 from tests.fakes.slack_openid import CLIENT_ID, CLIENT_SECRET
 from tests.fakes.slack_server import FakeSlack
 

@@ -13,13 +13,14 @@ from bot.capabilities.batching import Batching
 from bot.capabilities.catalogue import BY_NAME, CATALOGUE
 from bot.capabilities.consenting import Consenting
 from bot.capabilities.learning import Learning
-from bot.capabilities.model import Effect, Systems
+from bot.capabilities.model import Effect, Ours, Systems
 from bot.capabilities.performing import Performing
 from bot.capabilities.reconciling import Reconciling
 from bot.capabilities.starting import Starting
 from bot.domain.assurance import FactorRules
 from bot.domain.identity import Platform
 from bot.domain.notice import WorkingHours
+from bot.domain.owner import Owner
 from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits
 from bot.jobs import Jobs
@@ -113,6 +114,8 @@ class Outside:
     employed_by_hr: frozenset[str] = frozenset()
     """The providers of whose people the HR system says whether they still work here."""
     factor_rules: FactorRules = field(default_factory=FactorRules)
+    owner: Owner = field(default_factory=Owner)
+    """Who hears what could not be helped with; nobody, and nothing is offered."""
     settings_shown: Callable[[], Sequence[SettingShown]] = tuple
     """What is set, for administrators; no secret is in it."""
 
@@ -265,8 +268,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         delivery=delivery,
         approving=Approving(database=database, tallying=Tallying(authorizer), routes=outside.routes),
         standing_in=standing_in,
-        public_url=outside.public_url,
-        hours=outside.hours,
+        ours=Ours(public_url=outside.public_url, hours=outside.hours, owner=outside.owner),
     )
     revalidator = Revalidator(
         database=database,
@@ -294,7 +296,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
             public_url=outside.public_url,
             rollout=outside.rollout,
         ),
-        hearing=Hearing(understanding(), BY_NAME),
+        hearing=Hearing(understanding(), BY_NAME, offers_owner=outside.owner.named),
         learning=Learning(database=database, facts=facts, authorizer=authorizer, standing_in=standing_in),
         deciding=Deciding(database=database, authorizer=authorizer),
         consenting=Consenting(performing=performing, public_url=outside.public_url),

@@ -39,6 +39,7 @@ from bot.domain.assurance import FactorRules
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.notice import ALWAYS
+from bot.domain.owner import Owner
 from bot.services.asking import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
@@ -52,6 +53,7 @@ PROVIDER = "demo"
 PROVIDER_SECONDS = 4.5
 """Longer than a real provider gets: this one shares a small computer with a browser, and may still be starting."""
 HR_CHANNEL = "hr-leave"
+OWNER_CHANNEL = "general"
 TITLES = {
     "john": "employee",
     "mia": "line manager",
@@ -151,12 +153,13 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
             platforms={Platform.PLAYGROUND: platform},
             chat_sign_ins={Platform.PLAYGROUND: sign_in},
             limits=session_limits(settings.session),
-            routes=Routes(hr={Platform.PLAYGROUND: _hr_channel()}),
+            routes=Routes(hr={Platform.PLAYGROUND: _channel(HR_CHANNEL)}),
             public_url=origin,
             csrf_key=keys.newest(Purpose.CSRF).secret,
             webauthn=relying_party(origin),
             rollout=rollout(settings),
             hours=ALWAYS,
+            owner=Owner(place=_channel(OWNER_CHANNEL)),
             settings_shown=lambda: chosen(settings),
             factor_rules=FactorRules(delay=timedelta(0), first_on_password=True),
         )
@@ -209,5 +212,5 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
         backend.close()
 
 
-def _hr_channel() -> Place:
-    return Place(platform=Platform.PLAYGROUND, tenant=TENANT, conversation=HR_CHANNEL, kind=PlaceKind.CHANNEL)
+def _channel(name: str) -> Place:
+    return Place(platform=Platform.PLAYGROUND, tenant=TENANT, conversation=name, kind=PlaceKind.CHANNEL)

@@ -24,7 +24,7 @@ from bot.bootstrap.limits import factor_rules, session_limits
 from bot.bootstrap.pages import pages
 from bot.bootstrap.providers import identity_provider, step_ups
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
-from bot.bootstrap.routing import routes
+from bot.bootstrap.routing import owner, routes
 from bot.bootstrap.shell_settings import chosen
 from bot.bootstrap.shell_setup import administrators, rollout, working_hours
 from bot.bootstrap.single_sign_on import teams_single_sign_on
@@ -147,6 +147,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         rollout=rollout(settings),
         hours=working_hours(settings),
         factor_rules=factor_rules(settings.factors),
+        owner=owner(settings),
         settings_shown=lambda: chosen(settings),
     )
     return outside, chats

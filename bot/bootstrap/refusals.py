@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from bot.bootstrap.directory_refusals import directory_problems
 from bot.bootstrap.key_refusals import key_problems
 from bot.bootstrap.provider_refusals import provider_problems
-from bot.bootstrap.routing import route_problems
+from bot.bootstrap.routing import owner_problems, route_problems
 from bot.errors import Misconfigured
 from bot.settings.chats import Slack, Teams
 from bot.settings.directories import Idp, IdpKind
@@ -73,6 +73,7 @@ def problems(settings: Settings) -> Iterator[str]:
     yield from directory_problems(settings)
     yield from provider_problems(settings)
     yield from route_problems(settings)
+    yield from owner_problems(settings)
     if settings.mail is not None:
         yield from _mail(settings.mail)
     # (3): production

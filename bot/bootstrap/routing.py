@@ -9,6 +9,7 @@ from bot.domain.approval import Address, AddressKind
 from bot.domain.approval import Route as Way
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
+from bot.domain.owner import Owner
 from bot.services.asking import Routes
 from bot.settings.approvals import Route
 from bot.settings.tree import Settings
@@ -34,6 +35,24 @@ def routes(settings: Settings, hr: Mapping[Platform, Place]) -> Routes:
         for route in settings.approvals.routes
     )
     return Routes(hr=hr, rules=rules, expire_days=settings.approvals.expire_days)
+
+
+def owner(settings: Settings) -> Owner:
+    """Who hears what could not be helped with. Settings with `owner_problems` name nobody."""
+    written = settings.owner.channel
+    place = _address(written, _tenants(settings)).place if written else None
+    return Owner(mail=settings.owner.mail, place=place)
+
+
+def owner_problems(settings: Settings) -> Iterator[str]:
+    """What is wrong with the owner, one line each."""
+    written = settings.owner.channel
+    if written and written.partition(":")[0] not in {Platform.SLACK, Platform.TEAMS}:
+        yield f"DOORWARD_OWNER__CHANNEL: {written!r} is neither slack:C… nor teams:19:…"
+    elif written:
+        yield from _address_problem("DOORWARD_OWNER__CHANNEL", written, _tenants(settings))
+    if settings.owner.mail and settings.mail is None:
+        yield "DOORWARD_OWNER__MAIL needs a mail server: set DOORWARD_MAIL__HOST and the rest, or name a channel"
 
 
 def _tenants(settings: Settings) -> dict[Platform, str]:

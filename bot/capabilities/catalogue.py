@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.capabilities.account import ACCOUNT
 from bot.capabilities.admin import ADMIN
 from bot.capabilities.crm import CRM
+from bot.capabilities.did_not_help import DID_NOT_HELP
 from bot.capabilities.leave import LEAVE
 from bot.capabilities.leave_decisions import LEAVE_DECISIONS
 from bot.capabilities.model import Capability
@@ -18,6 +19,7 @@ CATALOGUE: tuple[Capability, ...] = (
     *ACCOUNT,
     *OWN_ACCOUNT,
     *NOTICES,
+    *DID_NOT_HELP,
     *LEAVE,
     *LEAVE_DECISIONS,
     *SUBSTITUTES,

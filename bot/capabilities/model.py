@@ -15,6 +15,7 @@ from bot.domain.approval import Behalf
 from bot.domain.grant import Grant
 from bot.domain.identity import ChannelIdentity, Principal
 from bot.domain.notice import WorkingHours
+from bot.domain.owner import Owner
 from bot.domain.proposal import Shown
 from bot.ports.connectors import Call
 from bot.ports.crm import CustomerRelations
@@ -78,15 +79,24 @@ class Acting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """What the settings say that a handler may tell or use."""
+
+    public_url: str = ""
+    """Where our pages are; empty where there are none."""
+    hours: WorkingHours = field(default_factory=WorkingHours)
+    """When people are called who have not chosen."""
+    owner: Owner = field(default_factory=Owner)
+    """Who hears what could not be helped with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Local:
     """What a handler that works on our own database gets besides."""
 
     tx: Transaction
     engine: PolicyEngine
-    public_url: str = ""
-    """Where our pages are; empty where there are none."""
-    hours: WorkingHours = field(default_factory=WorkingHours)
-    """When people are called who have not chosen."""
+    ours: Ours
 
 
 Target = Callable[[Arguments, Principal], ResourceRef]

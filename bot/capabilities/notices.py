@@ -45,12 +45,12 @@ class SetNotices(Arguments):
 
 def my_notices(local: Local, acting: Acting) -> Result:
     """When one is called now, with buttons to choose."""
-    return _shown(acting, local.tx.notices.hours(acting.principal.identity) or local.hours)
+    return _shown(acting, local.tx.notices.hours(acting.principal.identity) or local.ours.hours)
 
 
 def set_notices(local: Local, acting: Acting) -> Result:
     """Choose."""
-    hours = local.tx.notices.hours(acting.principal.identity) or local.hours
+    hours = local.tx.notices.hours(acting.principal.identity) or local.ours.hours
     if acting.argument("start"):
         start, end = time.fromisoformat(acting.argument("start")), time.fromisoformat(acting.argument("end"))
         hours = replace(hours, start=start, end=end)
@@ -95,7 +95,7 @@ def _press(label: str, arguments: dict[str, ArgumentValue]) -> Button:
 
 def own_page(local: Local, label: str, path: str) -> tuple[Button, ...]:
     """A link to a page of the person's own, where there are pages."""
-    return (Button(label=label, url=f"{local.public_url}{path}"),) if local.public_url else ()
+    return (Button(label=label, url=f"{local.ours.public_url}{path}"),) if local.ours.public_url else ()
 
 
 def my_factors(local: Local, acting: Acting) -> Result:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pydantic import TypeAdapter
 
 from bot.capabilities.approving import Approving
-from bot.capabilities.model import Acting, Capability, Effect, Local, Systems
+from bot.capabilities.model import Acting, Capability, Effect, Local, Ours, Systems
 from bot.capabilities.ticking import tick_dialog
 from bot.domain.action import CanonicalAction
 from bot.domain.answer import Answer, ApprovalRequest, Draft, Posting, Result, Sheet
@@ -18,7 +18,6 @@ from bot.domain.audit import EventType
 from bot.domain.cards import Card, Fact
 from bot.domain.grant import Grant
 from bot.domain.interaction import Interaction
-from bot.domain.notice import WorkingHours
 from bot.domain.proposal import Shown
 from bot.errors import NotAllowed
 from bot.ports.connectors import Call
@@ -52,8 +51,7 @@ class Performing:
         delivery: Delivery,
         approving: Approving,
         standing_in: StandingIn,
-        public_url: str = "",
-        hours: WorkingHours | None = None,
+        ours: Ours,
     ) -> None:
         self._systems = systems
         self._effects = effects
@@ -61,8 +59,7 @@ class Performing:
         self._delivery = delivery
         self._approving = approving
         self._standing_in = standing_in
-        self._public_url = public_url
-        self._hours = hours or WorkingHours()
+        self._ours = ours
 
     async def perform(self, turn: Turn, capability: Capability) -> Answer:
         """The act, in T1 and T2; the answer is written when this returns. Raises `Stale`, `StorageUnavailable`."""
@@ -130,8 +127,7 @@ class Performing:
         return answers[-1]
 
     def _local(self, tx: Transaction) -> Local:
-        engine = self._authorizer.engine
-        return Local(tx=tx, engine=engine, public_url=self._public_url, hours=self._hours)
+        return Local(tx=tx, engine=self._authorizer.engine, ours=self._ours)
 
     async def _with_line(self, turn: Turn, result: Result) -> Result:
         """Who stands above the approver is learnt while the system can still be asked: nobody is left waiting."""

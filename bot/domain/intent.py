@@ -39,3 +39,5 @@ class Question:
     """What is understood already, where one thing is missing; the next message may supply it. Never performed."""
     missing: str = ""
     """The argument the next message is expected to supply (`start` for a range of days)."""
+    sentence: str = ""
+    """What was typed, where it could not be helped with and may be sent to the owner."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.domain.answer import Answer, Button, Draft
 from bot.domain.cards import Action, ActionStyle, Card, Dialog, Quote, Status
 from bot.domain.identity import ChannelIdentity
-from bot.domain.intent import Question
+from bot.domain.intent import Intent, Origin, Question
 from bot.domain.session import SessionState
 from bot.errors import AccountRevoked
 from bot.services.buttons import SAID
@@ -85,13 +85,16 @@ def failed(voice: Voice, code: str, reference: str) -> Answer:
 
 def ask_back(voice: Voice, question: Question) -> Answer:
     """A helpful question, with the likely meanings as buttons."""
-    buttons = tuple(Button(label=voice.say(key), intent=intent) for key, intent in question.choices)
+    buttons = [Button(label=voice.say(key), intent=intent) for key, intent in question.choices]
+    if question.sentence:
+        sending = Intent(capability="did_not_help", arguments={"sentence": question.sentence}, origin=Origin.PRESS)
+        buttons.append(Button(label=voice.say("account.did_not_help.button"), intent=sending))
     card = Card(
         headline=voice.say(f"{question.text_key}.headline", **question.values),
         body=voice.say(f"{question.text_key}.body", **question.values),
         status=Status.PLAIN,
     )
-    return Answer(draft=Draft(card=card, buttons=buttons), code=question.text_key)
+    return Answer(draft=Draft(card=card, buttons=tuple(buttons)), code=question.text_key)
 
 
 def by_app(voice: Voice, text: str) -> Answer:

@@ -26,6 +26,8 @@ POSTED_BY_APPS = Limit(count=3, window_seconds=3600)
 CODES = Limit(count=5, window_seconds=900)
 """Wrong codes of one person by one path (RFC 4226 §7.3: throttle)."""
 CODES_A_DAY = Limit(count=20, window_seconds=86_400)
+FEEDBACK = Limit(count=5, window_seconds=86_400)
+"""Sentences of one person that go to the owner."""
 PAGES = Limit(count=60, window_seconds=60)
 """Requests of one browser session or address to our pages that lead to work."""
 

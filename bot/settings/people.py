@@ -93,6 +93,15 @@ class Rollout(Group):
         return self
 
 
+class Owner(Group):
+    """Who answers for Doorward in the company: what it could not help with goes there, if its author sends it."""
+
+    mail: str = ""
+    """A mailbox; it needs DOORWARD_MAIL__…."""
+    channel: str = ""
+    """`slack:C…` or `teams:19:…`."""
+
+
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

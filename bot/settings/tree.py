@@ -20,7 +20,7 @@ from bot.errors import Misconfigured
 from bot.settings.approvals import Approvals, Route
 from bot.settings.chats import Slack, Teams
 from bot.settings.directories import Idp, Scim, Signals
-from bot.settings.people import Bootstrap, Factors, Notices, Rollout, SessionSettings
+from bot.settings.people import Bootstrap, Factors, Notices, Owner, Rollout, SessionSettings
 from bot.settings.systems import Keys, Mail, System
 from bot.settings.values import DatedSecret, Group
 
@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     approvals: Approvals = Approvals()
     notices: Notices = Notices()
     factors: Factors = Factors()
+    owner: Owner = Owner()
 
     @classmethod
     def settings_customise_sources(

@@ -12,6 +12,8 @@ from bot.understanding.slots import Arguments, Filled, Sentence, fill
 
 _PREFIX = re.compile(r"\s*(?:/doorward\b|/(?=[a-z])|doorward\s+(?=\S))\s*", re.IGNORECASE)
 _PERSON = r"@?[^\W\d_][\w.+-]*(?:@[\w.-]+)?"
+SENT_ON = 300
+"""So much of a sentence goes to the owner."""
 _SOMEBODY = rf"(?:{_PERSON}|https?://[^\s#]+#\S+)"
 """By user name, or by issuer and subject: somebody who never signed in has no name here."""
 _ID = r"#?[\w-]*\d[\w-]*"
@@ -47,6 +49,13 @@ def _one(name: str) -> Callable[[str, Sentence], Filled]:
     def read(rest: str, _sentence: Sentence) -> Filled:
         value = rest.removeprefix("@").removeprefix("#").strip('"“”')
         return Filled(arguments={name: value} if value else {})
+
+    return read
+
+
+def _whole(name: str) -> Callable[[str, Sentence], Filled]:
+    def read(rest: str, _sentence: Sentence) -> Filled:
+        return Filled(arguments=_filled({name: rest[:SENT_ON]}))
 
     return read
 
@@ -165,6 +174,7 @@ COMMANDS: tuple[Command, ...] = tuple(
         ("notices set", "set_notices", _NOTICES, _notices),
         ("notices", "my_notices", "", _nothing),
         ("factors", "my_factors", "", _nothing),
+        ("feedback", "did_not_help", r"(?!)", _whole("sentence")),
         ("roles list", "list_roles", rf"(?:{_SOMEBODY})?", _one("person")),
         ("roles grant", "grant_role", rf"{_SOMEBODY}\s+\S+(?:\s+\S+)?", _grant),
         ("roles revoke", "revoke_role", rf"{_SOMEBODY}\s+\S+", _revoke),

@@ -14,15 +14,22 @@ from bot.domain.messages import EventKind
 from bot.services.buttons import SAID, intent_of
 from bot.services.turns import Turn, read_slot
 from bot.texts.formats import zone
+from bot.understanding.commands import SENT_ON
 from bot.understanding.understand import Understanding
 
+HELPLESS = frozenset({"understanding.unknown", "understanding.did_you_mean", "understanding.not_usable"})
+"""Answers that could not help."""
 NO_QUESTION = Question(text_key="understanding.not_usable")
 
 
 class Hearing:
     """Everything that turns a message into an intent."""
 
-    def __init__(self, understanding: Understanding, catalogue: Mapping[str, Capability]) -> None:
+    def __init__(
+        self, understanding: Understanding, catalogue: Mapping[str, Capability], *, offers_owner: bool = False
+    ) -> None:
+        """With `offers_owner` what is not understood may be sent to whoever answers for Doorward."""
+        self._offers_owner = offers_owner
         self._understanding = understanding
         self._catalogue = catalogue
 
@@ -37,8 +44,15 @@ class Hearing:
         elif turn.pressed is not None:
             heard = self._understanding.complete(intent_of(turn.pressed))
         else:
-            heard = self._typed(turn, now.astimezone(zone(turn.person.timezone)).date())
+            heard = self._helpless(turn, self._typed(turn, now.astimezone(zone(turn.person.timezone)).date()))
         return self._fitting(heard) if isinstance(heard, Intent) else heard
+
+    def _helpless(self, turn: Turn, heard: Intent | Question) -> Intent | Question:
+        """With the sentence that may be sent on, where nothing is known to do with it."""
+        offered = self._offers_owner and turn.message.kind is EventKind.MESSAGE
+        if not offered or not isinstance(heard, Question) or heard.text_key not in HELPLESS:
+            return heard
+        return replace(heard, sentence=turn.message.text.strip()[:SENT_ON])
 
     def _sentence(self, turn: Turn, text: str, now: datetime) -> Intent | Question:
         """What somebody else posted and a press has made the person's own: a sentence, never a command."""

@@ -18,6 +18,7 @@ from bot.domain.approval import Route
 from bot.domain.audit import AuditRecord
 from bot.domain.identity import ChannelIdentity, Issuer, Link, LinkedIdentity, Platform, Subject
 from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind, ReplyWindow
+from bot.domain.owner import Owner
 from bot.domain.rollout import Rollout
 from bot.domain.secret import Secret
 from bot.domain.session import SessionLimits
@@ -27,6 +28,7 @@ from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, SignIn
 from bot.ports.ingress import DialogAnswer
+from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import NullTracer
 from bot.services import step_up
 from bot.services.asking import Routes
@@ -228,6 +230,8 @@ async def world(
     providers: Mapping[str, IdentityProvider] | None = None,
     rollout: Rollout | None = None,
     policies: Path = POLICIES,
+    owner: Owner | None = None,
+    mail: Mail | None = None,
 ) -> AsyncIterator[World]:
     """A fresh world on SQLite, or on the database at `url`; with the `keys` of another it is a replica of that one.
 
@@ -265,6 +269,8 @@ async def world(
             csrf_key=keys.newest(Purpose.CSRF).secret,
             rollout=rollout or Rollout(),
             employed_by_hr=frozenset({"test"}),
+            owner=owner or Owner(),
+            mail=mail or NullMail(),
         )
     )
     try:

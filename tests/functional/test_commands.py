@@ -43,6 +43,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ("john", "my data", "What Doorward keeps about you"),
     ("john", "notices", "When I call you"),
     ("john", "help", "What I can do for you"),
+    ("john", "feedback I need a desk", "Send this one sentence"),
     ("john", "start", "Hello, John"),
     ("john", "balance", "14 days"),
     ("mia", "waiting", "requests wait for you"),

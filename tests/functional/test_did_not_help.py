@@ -1,0 +1,107 @@
+"""“This didn't help”: one sentence goes to the owner, seen first and sent by a press, a few times a day at the most."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.domain.identity import Platform
+from bot.domain.messages import Place, PlaceKind
+from bot.domain.owner import Owner
+from bot.ports.mail import Letter
+from bot.services.throttling import FEEDBACK
+from bot.settings.tree import load
+from tests.fakes.clock import FixedClock
+from tests.fakes.world import World, world
+
+CHANNEL = Place(platform=Platform.PLAYGROUND, tenant="demo", conversation="owners", kind=PlaceKind.CHANNEL)
+SENTENCE = "please book me the squash court"
+
+
+class Postbox:
+    """A mail server that keeps what it takes."""
+
+    def __init__(self) -> None:
+        self.taken: list[Letter] = []
+
+    async def send(self, letter: Letter) -> None:
+        self.taken.append(letter)
+
+
+async def _asked(here: World, sentence: str = SENTENCE) -> None:
+    await here.say("john", sentence)
+    await here.press("john", here.last("john"), "This didn't help")
+
+
+async def test_the_sentence_is_shown_first_and_goes_once_it_is_pressed(tmp_path: Path, clock: FixedClock) -> None:
+    postbox = Postbox()
+    owner = Owner(mail="doorward@corp.example", place=CHANNEL)
+    async with world(tmp_path, clock, owner=owner, mail=postbox) as here:
+        await here.sign_in("john")
+        await _asked(here)
+        preview = here.last("john")
+        assert SENTENCE in preview.text
+        assert [post for post in here.chat.posts if post.place == CHANNEL] == []
+
+        await here.press("john", preview, "Send it")
+        (told,) = [post for post in here.chat.posts if post.place == CHANNEL]
+        assert SENTENCE in told.text
+        assert "John Carver" in told.text
+        await here.core.letterbox.take_over()
+        (letter,) = postbox.taken
+        assert letter.to == "doorward@corp.example"
+        assert SENTENCE in letter.text
+        assert "://" not in letter.text
+        records = [record.event for record in await here.audit(type_prefix="effect.finished")]
+        assert [(event.action, event.code) for event in records] == [("SendFeedback", "done")]
+        assert SENTENCE not in repr(await here.audit()), "what somebody wrote is in no record"
+
+
+async def test_dont_sends_nothing(tmp_path: Path, clock: FixedClock) -> None:
+    async with world(tmp_path, clock, owner=Owner(place=CHANNEL)) as here:
+        await here.sign_in("john")
+        await _asked(here)
+        await here.press("john", here.last("john"), "Don't")
+        assert "Nothing was done" in here.last("john").text
+        assert [post for post in here.chat.posts if post.place == CHANNEL] == []
+
+
+async def test_without_an_owner_nothing_is_offered_and_the_command_says_so(tmp_path: Path, clock: FixedClock) -> None:
+    async with world(tmp_path, clock) as here:
+        await here.sign_in("john")
+        assert "This didn't help" not in await here.say("john", SENTENCE)
+        await here.command("john", f"feedback {SENTENCE}")
+        await here.press("john", here.last("john"), "Send it")
+        assert "Nobody is named" in here.last("john").text
+
+
+async def test_a_few_a_day_and_no_more(tmp_path: Path, clock: FixedClock) -> None:
+    async with world(tmp_path, clock, owner=Owner(place=CHANNEL)) as here:
+        await here.sign_in("john")
+        for number in range(FEEDBACK.count + 1):
+            await _asked(here, f"{SENTENCE} {number}")
+            await here.press("john", here.last("john"), "Send it")
+        assert "enough for a day" in here.last("john").text
+        assert len([post for post in here.chat.posts if post.place == CHANNEL]) == FEEDBACK.count
+
+
+async def test_a_code_is_never_offered_to_be_sent(tmp_path: Path, clock: FixedClock) -> None:
+    async with world(tmp_path, clock, owner=Owner(place=CHANNEL)) as here:
+        await here.sign_in("john")
+        assert "This didn't help" not in await here.say("john", "123456")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"CHANNEL": "general"}, "neither slack:C"),
+        ({"CHANNEL": "slack:C1"}, "which is not connected"),
+        ({"MAIL": "doorward@corp.example"}, "needs a mail server"),
+    ],
+)
+def test_an_owner_nobody_can_reach_is_refused(given: dict[str, str], said: str) -> None:
+    from bot.bootstrap.routing import owner_problems  # noqa: PLC0415 - composition only here
+
+    settings = load({f"DOORWARD_OWNER__{name}": value for name, value in given.items()})
+    assert [problem for problem in owner_problems(settings) if said in problem]

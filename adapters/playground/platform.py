@@ -21,7 +21,7 @@ TRIGGER_SECONDS = 3
 """As Slack's: a trigger lives three seconds and works once."""
 DELETED = "This message was deleted."
 KEPT_POSTS = 2000
-CHANNELS = ("hr-leave", "sales-eu")
+CHANNELS = ("hr-leave", "sales-eu", "doorward-owner")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ PROVIDER = "demo"
 PROVIDER_SECONDS = 4.5
 """Longer than a real provider gets: this one shares a small computer with a browser, and may still be starting."""
 HR_CHANNEL = "hr-leave"
-OWNER_CHANNEL = "general"
+OWNER_CHANNEL = "doorward-owner"
 TITLES = {
     "john": "employee",
     "mia": "line manager",

@@ -12,6 +12,8 @@ from bot.understanding.slots import Arguments, Filled, Sentence, fill
 
 _PREFIX = re.compile(r"\s*(?:/doorward\b|/(?=[a-z])|doorward\s+(?=\S))\s*", re.IGNORECASE)
 _PERSON = r"@?[^\W\d_][\w.+-]*(?:@[\w.-]+)?"
+_ANYTHING = r"\S.*"
+"""Words of the person's own, which are shown before anything is done with them."""
 SENT_ON = 300
 """So much of a sentence goes to the owner."""
 _SOMEBODY = rf"(?:{_PERSON}|https?://[^\s#]+#\S+)"
@@ -174,7 +176,7 @@ COMMANDS: tuple[Command, ...] = tuple(
         ("notices set", "set_notices", _NOTICES, _notices),
         ("notices", "my_notices", "", _nothing),
         ("factors", "my_factors", "", _nothing),
-        ("feedback", "did_not_help", r"(?!)", _whole("sentence")),
+        ("feedback", "did_not_help", _ANYTHING, _whole("sentence")),
         ("roles list", "list_roles", rf"(?:{_SOMEBODY})?", _one("person")),
         ("roles grant", "grant_role", rf"{_SOMEBODY}\s+\S+(?:\s+\S+)?", _grant),
         ("roles revoke", "revoke_role", rf"{_SOMEBODY}\s+\S+", _revoke),
@@ -259,7 +261,9 @@ def called(line: str, sentence: Sentence, *, is_command: bool) -> Called | None:
 def _unmistakable(command: Command, rest: str) -> bool:
     if re.fullmatch(command.bare, rest) is None:
         return False
-    return not rest or command.bare.startswith((r"\d", _ID)) or entities.may_be_name(rest.split(maxsplit=1)[0])
+    return (
+        not rest or command.bare.startswith((r"\d", _ID, _ANYTHING)) or entities.may_be_name(rest.split(maxsplit=1)[0])
+    )
 
 
 def nearest(line: str, sentence: Sentence) -> tuple[tuple[str, Called], ...]:

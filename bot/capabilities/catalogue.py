@@ -8,6 +8,7 @@ from bot.capabilities.crm import CRM
 from bot.capabilities.did_not_help import DID_NOT_HELP
 from bot.capabilities.leave import LEAVE
 from bot.capabilities.leave_decisions import LEAVE_DECISIONS
+from bot.capabilities.leave_undoing import LEAVE_UNDOING
 from bot.capabilities.model import Capability
 from bot.capabilities.notices import NOTICES
 from bot.capabilities.own_account import OWN_ACCOUNT
@@ -22,6 +23,7 @@ CATALOGUE: tuple[Capability, ...] = (
     *DID_NOT_HELP,
     *LEAVE,
     *LEAVE_DECISIONS,
+    *LEAVE_UNDOING,
     *SUBSTITUTES,
     *PAY,
     *CRM,

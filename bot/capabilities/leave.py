@@ -235,12 +235,21 @@ async def my_leaves(systems: Systems, acting: Acting) -> Result:
         for item in leaves
         if own and item.state is LeaveState.PENDING
     )
+    buttons += tuple(
+        replace(press_of(acting, "hr.cancel", "cancel_leave", item.id), label=_cancel(acting, item))
+        for item in leaves
+        if own and item.state is LeaveState.APPROVED and item.start > acting.now.date()
+    )
     card = Card(headline=headline, facts=facts, quiet=read_at(acting))
     return Result(draft=Draft(card=card, buttons=buttons[:MOST_BUTTONS]))
 
 
 def _withdraw(acting: Acting, leave: Leave) -> str:
     return f"{acting.voice.say('hr.withdraw')}: {range_of(acting, leave)}"
+
+
+def _cancel(acting: Acting, leave: Leave) -> str:
+    return f"{acting.voice.say('hr.cancel')}: {range_of(acting, leave)}"
 
 
 def range_of(acting: Acting, leave: Leave) -> str:

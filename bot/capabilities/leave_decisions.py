@@ -22,7 +22,8 @@ class OneLeave(Arguments):
     note: str = ""
 
 
-def _of_leave(arguments: Arguments, principal: Principal) -> ResourceRef:  # noqa: ARG001 - one shape for all targets
+def of_leave(arguments: Arguments, principal: Principal) -> ResourceRef:  # noqa: ARG001 - one shape for all targets
+    """The target that is a leave request."""
     assert isinstance(arguments, OneLeave)
     return ResourceRef(type="Leave", id=arguments.leave)
 
@@ -79,11 +80,12 @@ async def withdraw_leave(systems: Systems, acting: Acting) -> Result:
         status=Status.ALLOWED,
         quiet=read_at(acting),
     )
-    decided = _decision(acting, leave, approved=False, final=True, withdrawn=True)
+    decided = decision(acting, leave, approved=False, final=True, withdrawn=True)
     return Result(draft=Draft(card=card), decided=decided)
 
 
-def _decision(acting: Acting, leave: Leave, *, approved: bool, final: bool, withdrawn: bool = False) -> DecisionMade:
+def decision(acting: Acting, leave: Leave, *, approved: bool, final: bool, withdrawn: bool = False) -> DecisionMade:
+    """What every posted copy of the question shows from now on."""
     return DecisionMade(
         about=f"Leave::{leave.id}",
         subject_name=leave.employee_name,
@@ -124,7 +126,7 @@ async def decide(systems: Systems, acting: Acting, verdict: Verdict) -> Result:
     )
     return Result(
         draft=Draft(card=card),
-        decided=_decision(acting, leave, approved=approved, final=final),
+        decided=decision(acting, leave, approved=approved, final=final),
         asks=None if final else approval_request(acting, leave),
     )
 
@@ -179,7 +181,7 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         resource_type="Leave",
         arguments=OneLeave,
         effect=Effect.WRITE,
-        target=_of_leave,
+        target=of_leave,
         perform=withdraw_leave,
         preview=preview_leave,
         preview_action="ViewLeave",
@@ -192,7 +194,7 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         resource_type="Leave",
         arguments=OneLeave,
         effect=Effect.READ,
-        target=_of_leave,
+        target=of_leave,
         perform=view_leave,
         stands_in=True,
         command="leaves show",
@@ -216,7 +218,7 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         arguments=OneLeave,
         canonical=("note",),
         effect=Effect.WRITE,
-        target=_of_leave,
+        target=of_leave,
         perform=approve_leave,
         preview=preview_leave,
         preview_action="ViewLeave",
@@ -233,7 +235,7 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         arguments=OneLeave,
         canonical=("note",),
         effect=Effect.WRITE,
-        target=_of_leave,
+        target=of_leave,
         perform=refuse_leave,
         preview=preview_leave,
         preview_action="ViewLeave",

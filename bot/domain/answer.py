@@ -145,6 +145,8 @@ class DecisionMade:
     approved: bool
     final: bool
     withdrawn: bool = False
+    undone: str = ""
+    """How a decision ended that was made before: `cancelled` by the owner, or `revoked` by whoever decided."""
     by_name: str
     method: str
     note: str = ""

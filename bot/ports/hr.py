@@ -337,6 +337,14 @@ class HumanResources(Protocol):
         """Cancel an approved leave that has not begun. Raises `Conflict(ALREADY_DECIDED | STALE)`, `NotFound`."""
         ...
 
+    async def reopen_leave(self, grant: Grant, call: Call, *, leave: str, note: str) -> Leave:
+        """Take back one's own decision on a leave that has not begun: it waits again for who decided first.
+
+        Raises `Conflict(ALREADY_DECIDED)` when it is not decided, or has begun, `Conflict(STALE)`, `Forbidden` on a
+        decision of somebody else and on one's own request, `Invalid("note")` without a reason, `NotFound`.
+        """
+        ...
+
     async def list_payslips(self, grant: Grant, call: Call, *, employee: str) -> tuple[PayslipSummary, ...]:
         """The payslips of one person, newest first. Raises `NotFound`."""
         ...

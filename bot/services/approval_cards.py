@@ -88,6 +88,8 @@ def decided_card(made: DecisionMade, reader: Voice, at: str, *, own: bool) -> Ca
 
 def outcome(made: DecisionMade) -> str:
     """The word for how it ended."""
+    if made.undone:
+        return "cancelled" if made.undone == "cancelled" else "revoked"
     if made.withdrawn:
         return "withdrawn"
     if not made.approved:
@@ -102,7 +104,7 @@ def told(made: DecisionMade, reader: Voice, at: str) -> Draft:
     card = Card(
         headline=reader.say(f"hr.told.{outcome(made)}", name=by_whom(made, reader), range=range_),
         quotes=quotes,
-        status=Status.ALLOWED if made.approved else Status.DENIED,
+        status=Status.WAITING if made.undone else Status.ALLOWED if made.approved else Status.DENIED,
         quiet=at,
     )
     return Draft(card=card, audience=Audience.PERSON)

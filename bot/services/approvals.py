@@ -30,7 +30,7 @@ def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting
             edit = edit_of(tx, posted, draft)
             if edit is not None:
                 postings.append(edit)
-            if own and not made.withdrawn:
+            if own and (not made.withdrawn or made.undone == "revoked"):
                 said = told(made, reader, at)
                 postings.append(Posting(draft=said, to=posted.to, place=posted.place, notice=Notice.REQUEST_DECIDED))
             if own and made.approved and made.final:

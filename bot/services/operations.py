@@ -16,6 +16,8 @@ ACTIONS: Mapping[str, frozenset[str]] = {
     "get_leave": frozenset({"ViewLeave"}),
     "list_leaves": frozenset({"ListLeaves", "ListWaiting"}),
     "withdraw_leave": frozenset({"WithdrawLeave"}),
+    "cancel_leave": frozenset({"CancelLeave"}),
+    "reopen_leave": frozenset({"RevokeDecision"}),
     "decide_leave": frozenset({"ApproveLeave", "RefuseLeave"}),
     "list_absences": frozenset({"ListAbsences"}),
     "get_payslip": frozenset({"ViewPayslip"}),
@@ -28,7 +30,13 @@ ACTIONS: Mapping[str, frozenset[str]] = {
     "health": frozenset({"ViewHealth"}),
     "settings": frozenset({"ShowConfig"}),
     "test_policy": frozenset({"TestPolicy"}),
-    "reconcile": frozenset({"RequestLeave", "WithdrawLeave", "ApproveLeave", "RefuseLeave", "UpdateTicket"}),
+    "reconcile": frozenset(
+        {
+            *("RequestLeave", "WithdrawLeave", "CancelLeave"),
+            *("ApproveLeave", "RefuseLeave", "RevokeDecision"),
+            "UpdateTicket",
+        }
+    ),
 }
 """Operations that no capability uses are missing here on purpose: no grant opens them."""
 

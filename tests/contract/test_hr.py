@@ -397,6 +397,23 @@ class TestTakingBack:
         with pytest.raises(Conflict):
             await system.hr[0].cancel_leave(*system.act(JOHN, "Leave", leave.id), leave=leave.id, note="")
 
+    async def test_whoever_decided_takes_it_back_with_a_reason_and_it_waits_again(
+        self, system: SystemUnderTest, spring: date
+    ) -> None:
+        leave = await ask(system, spring)
+        with pytest.raises(Conflict):
+            await system.hr[0].reopen_leave(*system.act(MIA, "Leave", leave.id), leave=leave.id, note="why")
+        await decide(system, leave, MIA)
+        for who in (JOHN, SARAH):
+            with pytest.raises(Forbidden):
+                await system.hr[0].reopen_leave(*system.act(who, "Leave", leave.id), leave=leave.id, note="why")
+        with pytest.raises(Invalid):
+            await system.hr[0].reopen_leave(*system.act(MIA, "Leave", leave.id), leave=leave.id, note=" ")
+        again = await system.hr[0].reopen_leave(*system.act(MIA, "Leave", leave.id), leave=leave.id, note="why")
+        assert (again.state, again.decided_by) == (LeaveState.PENDING, None)
+        assert again.approver == leave.approver
+        assert (await decide(system, again, MIA)).state is LeaveState.APPROVED
+
     async def test_changing_needs_the_owner(self, system: SystemUnderTest, spring: date) -> None:
         leave = await ask(system, spring)
         with pytest.raises(NotFound):

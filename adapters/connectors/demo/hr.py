@@ -37,12 +37,13 @@ TRAITS = traits_of(
         "change_leave",
         "withdraw_leave",
         "cancel_leave",
+        "reopen_leave",
         "update_benefits",
         "update_contact",
         "update_pay",
     },
     unversioned={"create_leave"},
-    separated={"decide_leave", "update_pay"},
+    separated={"decide_leave", "reopen_leave", "update_pay"},
     unsupported={"payslip_document", "run_report"},
 )
 
@@ -148,6 +149,11 @@ class DemoHumanResources:
     async def cancel_leave(self, grant: Grant, call: Call, *, leave: str, note: str) -> Leave:
         return await self._gate.write(
             grant, call, "cancel_leave", Leave, (leave, note), lambda visit: leave_decisions.cancel(visit, leave, note)
+        )
+
+    async def reopen_leave(self, grant: Grant, call: Call, *, leave: str, note: str) -> Leave:
+        return await self._gate.write(
+            grant, call, "reopen_leave", Leave, (leave, note), lambda visit: leave_decisions.reopen(visit, leave, note)
         )
 
     async def list_payslips(self, grant: Grant, call: Call, *, employee: str) -> tuple[PayslipSummary, ...]:

@@ -13,6 +13,7 @@ from bot.ports.connectors import Conflict, ConflictReason, Forbidden, Invalid, N
 from bot.ports.hr import Leave
 
 UNDECIDED = (LeaveState.PENDING, LeaveState.SECOND_APPROVAL)
+DECIDED = (LeaveState.APPROVED, LeaveState.REFUSED)
 LONGEST_NOTE = 500
 
 
@@ -61,6 +62,33 @@ def cancel(visit: Visit, leave: str, note: str) -> Leave:
         raise Conflict(ConflictReason.ALREADY_DECIDED)
     visit.expect_version(row["version"])
     _move(visit, row, LeaveState.CANCELLED, note)
+    return leave_of(leave_row(visit.connection, leave))
+
+
+def reopen(visit: Visit, leave: str, note: str) -> Leave:
+    """Take back one's own decision, before the leave begins: it waits for the manager again.
+
+    Raises `NotFound`, `Forbidden`, `Conflict(ALREADY_DECIDED | STALE)`, `Invalid("note")`.
+    """
+    row = leave_row(visit.connection, leave)
+    reach_leave(visit, leave, row["employee"])
+    if visit.employee is None or visit.employee == row["employee"]:
+        raise Forbidden("nobody decides on their own request")
+    if row["state"] not in DECIDED or row["start_on"] <= visit.today.isoformat():
+        raise Conflict(ConflictReason.ALREADY_DECIDED)
+    if visit.employee != row["decided_by"]:
+        raise Forbidden("somebody else decided this")
+    visit.expect_version(row["version"])
+    if not note.strip() or len(note) > LONGEST_NOTE:
+        raise Invalid("note")
+    opened = visit.connection.execute(
+        "UPDATE leave SET state = 'pending', version = version + 1, decision_note = :note, first_decided_by = NULL,"
+        " decided_by = NULL, decided_at = NULL, approver = (SELECT manager FROM employee WHERE id = leave.employee)"
+        " WHERE number = :number AND state = :was AND version = :version",
+        {"note": note, "number": row["number"], "was": row["state"], "version": row["version"]},
+    )
+    if opened.rowcount != 1:
+        raise Conflict(ConflictReason.ALREADY_DECIDED)
     return leave_of(leave_row(visit.connection, leave))
 
 

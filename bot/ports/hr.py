@@ -338,11 +338,7 @@ class HumanResources(Protocol):
         ...
 
     async def reopen_leave(self, grant: Grant, call: Call, *, leave: str, note: str) -> Leave:
-        """Take back one's own decision on a leave that has not begun: it waits again for who decided first.
-
-        Raises `Conflict(ALREADY_DECIDED)` when it is not decided, or has begun, `Conflict(STALE)`, `Forbidden` on a
-        decision of somebody else and on one's own request, `Invalid("note")` without a reason, `NotFound`.
-        """
+        """Take back one's own decision before the leave begins: it waits again. Raises as `decide_leave`, `Invalid`."""
         ...
 
     async def list_payslips(self, grant: Grant, call: Call, *, employee: str) -> tuple[PayslipSummary, ...]:

@@ -6,6 +6,7 @@ A verb reads its settings, calls one function of the composition, and prints wha
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ app = Group(
     epilog="Exit status: 0 done, 1 done and the answer is no, 2 it could not be done.",
 )
 config, manifest = Group(), Group()
-roles, links, sessions, effects, admin = Group(), Group(), Group(), Group(), Group()
+roles, links, sessions, effects, admin, ssf = Group(), Group(), Group(), Group(), Group(), Group()
 app.add_typer(config, name="config", help="The settings in force.")
 app.add_typer(manifest, name="manifest", help="What a chat platform is told about this app.")
 app.add_typer(policy, name="policy", help="Who may do what: check, test and compare policies before they are in force.")
@@ -34,6 +35,7 @@ app.add_typer(admin, name="admin", help="For whoever runs this host.")
 app.add_typer(roles, name="roles", help="Roles given inside Doorward.")
 app.add_typer(links, name="links", help="Which chat account belongs to which company account.")
 app.add_typer(sessions, name="sessions", help="Who is signed in.")
+app.add_typer(ssf, name="ssf", help="Security events of the company's directory (Shared Signals).")
 app.add_typer(effects, name="effects", help="What was done in the HR and CRM systems.")
 
 
@@ -235,6 +237,37 @@ def sessions_list(limit: Limit = 1000, as_json: Json = False) -> None:
         rows = opened(load(), now(), limit)
     columns = ("channel", "username", "alive", "opened_at", "last_used_at", "absolute_until", "principal")
     show(rows, columns, as_json=as_json)
+
+
+@ssf.command("status")
+def ssf_status(as_json: Json = False) -> None:
+    """Print every transmitter of the settings, when it was last heard, and the stream's status as it tells it.
+
+    The exit status is 1 where a transmitter says that a stream is not enabled, or does not answer.
+    """
+    from bot.bootstrap.shell_output import show
+    from bot.bootstrap.shell_signals import status
+
+    with telling():
+        rows = status(load(), now())
+    show(rows, ("name", "way", "last_heard", "last_verified", "stream", "problem"), as_json=as_json)
+    if any(row["problem"] for row in rows):
+        raise typer.Exit(1)
+
+
+@ssf.command("verify")
+def ssf_verify(
+    name: Annotated[str, typer.Argument(help="The transmitter's name in DOORWARD_SIGNALS__<NAME>, in lower case.")],
+    wait: Annotated[int, typer.Option(min=1, help="Seconds to wait for the event.")] = 60,
+) -> None:
+    """Have a transmitter send a verification event, and see it arrive at a serving process."""
+    from bot.bootstrap.shell_output import talk
+    from bot.bootstrap.shell_signals import verify
+
+    with telling():
+        at = verify(load(), now(), name, timedelta(seconds=wait))
+    typer.echo(at)
+    talk(f"The verification event of {name} came, was proven, and is stored.")
 
 
 @effects.command("show")

@@ -25,6 +25,7 @@ def directory_problems(settings: Settings) -> Iterator[str]:
             yield from _token("signals", name, signals.token)
         if signals.poll_url:
             yield from _polled(name, signals, settings.environment)
+        yield from _managed(name, signals, settings.environment)
         parts = urlsplit(signals.jwks_url)
         loopback = parts.hostname == "127.0.0.1" and settings.environment is not Environment.PRODUCTION
         if not parts.hostname or (parts.scheme != "https" and not loopback):
@@ -43,6 +44,22 @@ def _polled(name: str, signals: Signals, environment: Environment) -> Iterator[s
         yield f"{variable(('signals', name, 'poll_url'))} is not an https address: our credential could be read"
     if not signals.poll_token.get_secret_value():
         yield f"{variable(('signals', name, 'poll_token'))} is empty: it is what the transmitter gave for polling"
+
+
+def _managed(name: str, signals: Signals, environment: Environment) -> Iterator[str]:
+    """For `doorward ssf`: all three or none, and our credential goes over https."""
+    given = (signals.configuration_url, signals.stream_id, signals.api_token.get_secret_value())
+    if not any(given):
+        return
+    if not all(given):
+        places = ("configuration_url", "stream_id", "api_token")
+        missing = [variable(("signals", name, place)) for place, value in zip(places, given, strict=True) if not value]
+        yield f"{' and '.join(missing)}: set all three, or none of them"
+    parts = urlsplit(signals.configuration_url)
+    loopback = parts.hostname == "127.0.0.1" and environment is not Environment.PRODUCTION
+    if signals.configuration_url and (not parts.hostname or (parts.scheme != "https" and not loopback)):
+        where = variable(("signals", name, "configuration_url"))
+        yield f"{where} is not an https address: our credential could be read"
 
 
 def _token(group: str, name: str, token: Sequence[DatedSecret]) -> Iterator[str]:

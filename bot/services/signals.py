@@ -67,13 +67,14 @@ class Signals:
 
     async def verified_at(self, source: SignalSource) -> str | None:
         """When this source's last verification event came. Raises `StorageUnavailable`."""
-        return await self.database.read(lambda tx: tx.jobs.mark(_verified(source.channel)))
+        return await self.database.read(lambda tx: tx.jobs.mark(verified_mark(source.channel)))
 
 
 def receive(tx: Transaction, signal: Signal, now: datetime) -> bool:
     """Condition (1), and then each happening. Raises `StorageUnavailable`."""
     if not tx.signals.remember(signal.source.channel, signal.id, until=now + KEPT):
         return False
+    tx.jobs.set_mark(heard_mark(signal.source.channel), now.isoformat())
     scribe = Scribe(time=now, channel=signal.source.channel, correlation=signal.id)
     for happening in signal.happenings:
         happened(tx, signal.source, happening, scribe)
@@ -85,7 +86,7 @@ def happened(tx: Transaction, source: SignalSource, happening: Happening, scribe
     kind, subject = happening.kind, happening.subject
     effect, known = EFFECTS[kind], False
     if kind is SignalKind.VERIFICATION:
-        tx.jobs.set_mark(_verified(source.channel), scribe.time.isoformat())
+        tx.jobs.set_mark(verified_mark(source.channel), scribe.time.isoformat())
     elif subject is None or subject.issuer != source.issuer:
         # Condition 2 of the list above.
         effect, subject = SignalEffect.NONE, None
@@ -197,5 +198,11 @@ def _count(tx: Transaction, source: SignalSource, scribe: Scribe) -> None:
         tx.audit.append(scribe.event(EventType.SIGNAL_ALARM, principal="", code="signal.mass_disable"))
 
 
-def _verified(channel: str) -> str:
+def verified_mark(channel: str) -> str:
+    """The mark of when a source's last verification event came."""
     return f"signals.verified:{channel}"
+
+
+def heard_mark(channel: str) -> str:
+    """The mark of when anything new came of a source."""
+    return f"signals.heard:{channel}"

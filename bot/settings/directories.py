@@ -99,6 +99,10 @@ class Signals(Group):
     poll_url: str = ""
     """Where its events are fetched (RFC 8936), where it cannot push them here."""
     poll_token: SecretStr = SecretStr("")
+    configuration_url: str = ""
+    """Its metadata (`/.well-known/ssf-configuration…`), for `doorward ssf`, with the two below."""
+    stream_id: str = ""
+    api_token: SecretStr = SecretStr("")
     subject_issuer: str = ""
     """Whose people it speaks of, where that is not the transmitter itself: the issuer of their ID tokens."""
 

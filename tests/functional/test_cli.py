@@ -36,7 +36,7 @@ VERBS = {
     *("demo", "serve", "migrate", "check", "config show", "manifest slack", "keys init"),
     *("policy validate", "policy test", "policy explain", "policy diff", "policy replay"),
     *("audit search", "audit export", "audit verify"),
-    *("roles list", "links list", "links check", "sessions list", "effects show"),
+    *("roles list", "links list", "links check", "sessions list", "effects show", "ssf status", "ssf verify"),
 }
 
 

@@ -54,6 +54,8 @@ class Leg:
     """What this sign-in is to prove, where it is one for a consent that waits."""
     begun_at: datetime | None = None
     """When the browser was sent to the provider: what a signal ended since is not opened again by this sign-in."""
+    signed_in_at: datetime | None = None
+    """When the provider was asked who it is: what it said of them since then counts for more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ A link is made only when all of this holds (invariant 2: a forwarded link never 
 (5) the person confirmed the page that names both accounts, by a POST;
 (6) the chat account is not linked, and the person is not locked;
 (7) where the person has another chat account already, a code of their authenticator came with that POST;
-(8) since the browser was sent to the provider, no signal of the directory ended this person's sessions.
+(8) since the browser was sent to the provider, nobody ended everything of this person (`signals.ended_since`).
 
 Renewing a session needs (1), (2), (4), (8) and that the identity is the linked one: no chat leg, no naming page.
 """
@@ -44,7 +44,7 @@ from bot.services.legs import LEG, LEG_SECONDS, TICKET, Leg, Named, SignedIn, Ti
 from bot.services.letters import Letterbox
 from bot.services.provider_step_up import StepUps, Waiting
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
-from bot.services.signals import ended_since
+from bot.services.signals import NEVER_CHECKED, ended_since, good_as_of
 from bot.texts.sentences import voice
 
 
@@ -142,12 +142,7 @@ class Linking:
     ) -> str:
         """A company sign-in alone, for our own pages; where the browser goes next."""
         name = provider or next(iter(self._providers))
-        leg = Leg(
-            stage="company",
-            browser=_hash(browser_id),
-            provider=name,
-            next_path=next_path,
-        )
+        leg = Leg(stage="company", browser=_hash(browser_id), provider=name, next_path=next_path)
         state = await self._database.write(lambda tx: self._keep(tx, leg))
         return await self._company(state, leg, max_age=max_age)
 
@@ -228,6 +223,7 @@ class Linking:
         leg, _ = await self._find(state, browser_id, stage="company")
         if leg.provider != provider:
             raise await self._refusal(leg, SignInRefused(code="link.mixed_up"))
+        leg = replace(leg, signed_in_at=self._clock.now())
         # Condition 4 of the list above.
         try:
             sign_in = await self._providers[provider].complete_sign_in(
@@ -303,7 +299,7 @@ class Linking:
 
     def _made(self, tx: Transaction, signed_in: SignedIn) -> list[Link]:
         """The link this sign-in made; none where it was a renewal."""
-        link = tx.links.find(signed_in.channel) if signed_in.linked and signed_in.channel is not None else None
+        link = tx.links.find(signed_in.channel) if signed_in.linked and signed_in.channel else None
         return [] if link is None else [link]
 
     def _show(self, tx: Transaction, leg: Leg, sign_in: SignIn) -> list[OutboxItem]:
@@ -334,7 +330,8 @@ class Linking:
         # Condition 8 of the list above.
         if leg.begun_at is None or ended_since(tx, identity, leg.begun_at):
             raise SignInRefused("the directory ended what this began", code="link.ended_meanwhile")
-        person = remember_person(tx, leg.provider, sign_in.claims, now)
+        said_at = good_as_of(tx, identity, leg.signed_in_at)  # the naming page may have waited for minutes
+        person = remember_person(tx, leg.provider, sign_in.claims, now, said_at=said_at)
         scribe = self._scribe(leg, identity)
         if leg.channel is not None:
             self._link(tx, leg, identity, scribe, locked=person.locked)
@@ -343,7 +340,8 @@ class Linking:
             raise SignInRefused(code="person.locked")
         if leg.step_up is not None:
             self._prove(tx, leg.step_up, sign_in.claims, identity, begun_at=leg.begun_at, scribe=scribe, src_ip=src_ip)
-        appoint(tx, self._administrators, person, sign_in.claims.groups, scribe)
+        if person.idp_checked_at == said_at != NEVER_CHECKED:
+            appoint(tx, self._administrators, person, sign_in.claims.groups, scribe)
         tx.tokens.save(identity, sign_in.token_cache, expected_version=None, now=now)
         browser = open_browser(tx, sign_in.claims, now)
         tx.audit.append(scribe.event(EventType.SESSION_OPENED, code="browser" if leg.channel is None else "chat"))

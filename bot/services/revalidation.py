@@ -18,6 +18,7 @@ from bot.services.audit_trail import Scribe
 from bot.services.employment import Employment
 from bot.services.first_administrator import Administrators, appoint
 from bot.services.sessions import end_everything, remember_person
+from bot.services.signals import NEVER_CHECKED
 
 HOLD_SECONDS = 10
 """Longer than a provider is waited for; a replica that died holds nobody up for longer."""
@@ -73,9 +74,10 @@ class Revalidator:
                 answered, held = await self._database.write(lambda tx: self._hold(tx, person, asked_at))
                 if answered is not None:
                     return answered
-                if held:
-                    return await self._ask_and_release(person, scribe)
-                await asyncio.sleep(POLL_SECONDS)
+                if not held:
+                    await asyncio.sleep(POLL_SECONDS)
+                elif (found := await self._ask_and_release(person, scribe)) is not None:
+                    return found
         raise ProviderUnavailable("another replica asks, and has not come back")
 
     def _hold(self, tx: Transaction, person: Person, asked_at: datetime) -> tuple[Person | None, bool]:
@@ -87,7 +89,7 @@ class Revalidator:
             return None, True
         return None, tx.tokens.hold(person.identity, now=self._clock.now(), seconds=HOLD_SECONDS)
 
-    async def _ask_and_release(self, person: Person, scribe: Scribe) -> Person:
+    async def _ask_and_release(self, person: Person, scribe: Scribe) -> Person | None:
         try:
             return await self._ask(person, scribe)
         except ProviderUnavailable:
@@ -95,8 +97,11 @@ class Revalidator:
             await self._database.write(lambda tx: tx.tokens.release(person.identity))
             raise
 
-    async def _ask(self, person: Person, scribe: Scribe) -> Person:
-        kept = await self._database.read(lambda tx: tx.tokens.load(person.identity))
+    async def _ask(self, person: Person, scribe: Scribe) -> Person | None:
+        """None where the directory spoke of them meanwhile: what was answered may be from before that."""
+        kept, before = await self._database.read(
+            lambda tx: (tx.tokens.load(person.identity), tx.persons.find(person.identity))
+        )
         provider = self._providers.get(person.provider)
         if kept is None or provider is None:
             raise ProviderUnavailable("no token to ask with", code="idp.no_token")
@@ -111,7 +116,7 @@ class Revalidator:
             departed = await hr
         if departed and self._employment is not None:
             raise await self._employment.end(person, scribe)
-        return await self._database.write(lambda tx: self._store(tx, person, fresh, version, scribe))
+        return await self._database.write(lambda tx: self._store(tx, before, person, fresh, version, scribe))
 
     async def _departed(self, person: Person, scribe: Scribe) -> bool:
         return self._employment is not None and await self._employment.departed(person, scribe.correlation)
@@ -121,9 +126,20 @@ class Revalidator:
         end_everything(tx, identity)
         tx.audit.append(scribe.event(EventType.SESSION_ENDED, code=AccountRevoked.code, time=self._clock.now()))
 
-    def _store(self, tx: Transaction, person: Person, fresh: Revalidation, version: int, scribe: Scribe) -> Person:
+    def _store(
+        self,
+        tx: Transaction,
+        before: Person | None,
+        person: Person,
+        fresh: Revalidation,
+        version: int,
+        scribe: Scribe,
+    ) -> Person | None:
         now = self._clock.now()
         tx.tokens.save(person.identity, fresh.token_cache, expected_version=version, now=now)
+        there = tx.persons.find(person.identity)
+        if there is not None and there.idp_checked_at == NEVER_CHECKED and there != before:
+            return None
         known = remember_person(tx, person.provider, fresh.claims, now)
         appoint(tx, self._administrators, known, fresh.claims.groups, replace(scribe, time=now))
         return known

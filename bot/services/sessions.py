@@ -38,9 +38,12 @@ def identity_of(claims: VerifiedClaims) -> LinkedIdentity:
     return LinkedIdentity(issuer=Issuer(claims.issuer), subject=Subject(claims.subject))
 
 
-def remember_person(tx: Transaction, provider: str, claims: VerifiedClaims, now: datetime) -> Person:
+def remember_person(
+    tx: Transaction, provider: str, claims: VerifiedClaims, now: datetime, *, said_at: datetime | None = None
+) -> Person:
     """Insert or refresh the person from verified claims. A lock stays: the provider never lifts it.
 
+    `said_at` is when the provider said it, where that was not just now; what it said since then is kept.
     Raises `IntegrityAlarm` where the row of somebody who was here before is gone.
     """
     identity = identity_of(claims)
@@ -49,6 +52,8 @@ def remember_person(tx: Transaction, provider: str, claims: VerifiedClaims, now:
         until = now + timedelta(seconds=PROVIDER_SESSION_SECONDS)
         tx.signals.note_session(claims.issuer, claims.session, identity, until=until)
     known = tx.persons.find(identity) or _missed(tx, identity)
+    if known is not None and said_at is not None and known.idp_checked_at > said_at:
+        return known
     # Somebody who was disabled before ever coming here is locked from the first moment.
     barred = "" if known is not None else _barred(tx, identity)
     if known is None:
@@ -70,7 +75,7 @@ def remember_person(tx: Transaction, provider: str, claims: VerifiedClaims, now:
             timezone=claims.timezone,
             locked=known.locked if known else bool(barred),
             lock_reason=known.lock_reason if known else barred,
-            idp_checked_at=now,
+            idp_checked_at=said_at or now,
             version=known.version if known else 0,
         )
     )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -28,7 +29,7 @@ from bot.domain.signal import (
     SignalSource,
     suspension,
 )
-from bot.errors import IntegrityAlarm
+from bot.errors import AccountRevoked, IntegrityAlarm
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.services.audit_trail import Scribe
@@ -41,6 +42,10 @@ DISABLES_A_MINUTE = 20
 RECORDS = 100
 """So many signals about one person within one sign-in are no time to sign in."""
 ENDS = frozenset({SignalEffect.END, SignalEffect.SUSPEND})
+ENDED_BY_OTHERS = frozenset({AccountRevoked.code, "session.own_all"})
+"""Codes of `SESSION_ENDED` that mean everything of a person: their provider, or they themselves, ended it."""
+ENDED_BY_ADMINISTRATORS = frozenset({"RevokeSessions", "LockPerson", "EndCompanySessions"})
+"""Actions that mean the same."""
 NEVER_CHECKED = datetime(NEVER_CHECKED_YEAR, 1, 1, tzinfo=UTC)
 
 log = structlog.get_logger("doorward.signals")
@@ -104,15 +109,31 @@ def happened(tx: Transaction, source: SignalSource, happening: Happening, scribe
 
 
 def ended_since(tx: Transaction, identity: LinkedIdentity, since: datetime) -> bool:
-    """Whether a signal from then on ended this person's sessions: a sign-in begun before it must not open one.
+    """Whether everything of this person was ended from then on: a sign-in begun before that must not open a session.
 
-    Read from the audit log, which has a record of everybody a source spoke of, known here or not, and from which none
-    can be taken out unseen.
+    By a signal, by an administrator, by the provider when it was asked, or by themselves. Read from the audit log,
+    which has a record of everybody a source spoke of, known here or not, and from which none can be taken out unseen.
     """
-    told = tx.audit.search(
+    told = _told(tx, identity, since)
+    if len(told) == RECORDS or any(EFFECTS[SignalKind(event.action)] in ENDS for event in told):
+        return True
+    search = partial(tx.audit.search, since=since, limit=RECORDS)
+    ended = search(principal=identity.key, type_prefix=EventType.SESSION_ENDED)
+    done = search(resource=f"Person::{identity.key}", type_prefix=EventType.EFFECT_FINISHED)
+    by_others = any(record.event.code in ENDED_BY_OTHERS for record in ended)
+    return by_others or any(record.event.action in ENDED_BY_ADMINISTRATORS for record in done)
+
+
+def good_as_of(tx: Transaction, identity: LinkedIdentity, said_at: datetime | None) -> datetime:
+    """As of when a provider's word may be taken: of no time, where a source spoke of this person since."""
+    return NEVER_CHECKED if said_at is None or _told(tx, identity, said_at) else said_at
+
+
+def _told(tx: Transaction, identity: LinkedIdentity, since: datetime) -> list[AuditEvent]:
+    found = tx.audit.search(
         resource=f"Person::{identity.key}", type_prefix=EventType.SIGNAL_RECEIVED, since=since, limit=RECORDS
     )
-    return any(EFFECTS[SignalKind(record.event.action)] in ENDS for record in told) or len(told) == RECORDS
+    return [record.event for record in found]
 
 
 def _carry_out(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 
 from bot.domain.signal import Happening, Signal, SignalKind, SignalSource
 from bot.services.signals import Signals
 from tests.fakes.clock import FixedClock
-from tests.fakes.web_stage import Stage, web_stage
+from tests.fakes.web_stage import Browser, Stage, web_stage
 
 ENDING = (SignalKind.SESSION_REVOKED, SignalKind.CREDENTIAL_CHANGE, SignalKind.TOKEN_CLAIMS_CHANGE, SignalKind.LOGOUT)
 
@@ -83,3 +85,73 @@ async def test_one_about_somebody_else_or_from_before_stops_none(stage: Stage) -
     naming = await stage.to_naming_page(browser, "john")
     await signal(stage, SignalKind.SESSION_REVOKED, "mia")
     assert (await browser.press(naming, decision="link")).status_code == 200
+
+
+# A naming page that waited: what the provider said of the person since then counts, and what it said before does not.
+
+
+async def _second_account_waits(stage: Stage) -> tuple[Browser, httpx2.Response]:
+    """John is linked and has codes; a further chat account is at the page that names both."""
+    first, second = stage.browser(), stage.browser("203.0.113.99")
+    await stage.link(first, "john")
+    await stage.enrol(first, "john")
+    return second, await stage.to_naming_page(second, "mia", company="john")
+
+
+def _now_says(stage: Stage, **changes: Any) -> None:
+    honest = stage.provider.manners.claims
+    stage.provider.manners.claims = lambda claims: honest(claims) | changes
+
+
+@pytest.mark.requirement("45")
+async def test_a_role_taken_away_meanwhile_does_not_come_back_with_the_confirmation(stage: Stage) -> None:
+    browser, naming = await _second_account_waits(stage)
+    _now_says(stage, roles=[])
+    stage.clock.advance(seconds=90)
+    await stage.say("john", "balance")
+    assert await _roles(stage) == set()
+    done = await browser.press(naming, decision="link", code=stage.code("john"))
+    assert done.status_code == 200
+    assert await _roles(stage) == set()
+
+
+@pytest.mark.requirement("30", "45")
+async def test_what_a_confirmation_brings_is_as_old_as_the_sign_in(stage: Stage) -> None:
+    browser = stage.browser()
+    naming = await stage.to_naming_page(browser, "john")
+    _now_says(stage, roles=[])
+    stage.clock.advance(seconds=90)
+    assert (await browser.press(naming, decision="link")).status_code == 200
+    await stage.say("john", "balance")
+    assert await _roles(stage) == set(), "the provider was asked at the first message"
+
+
+@pytest.mark.requirement("30", "31")
+async def test_an_account_that_the_provider_ended_meanwhile_is_not_let_in_by_a_page_that_waited(stage: Stage) -> None:
+    browser, naming = await _second_account_waits(stage)
+    stage.provider.manners.token_error = (400, {"error": "invalid_grant"})
+    stage.clock.advance(seconds=90)
+    await stage.say("john", "balance")
+    assert not await stage.database.read(lambda tx: tx.sessions.of_identity(stage.identity("john")))
+    answer = await browser.press(naming, decision="link", code=stage.code("john"))
+    assert answer.status_code == 401
+    assert not await stage.database.read(lambda tx: tx.sessions.of_identity(stage.identity("john")))
+    assert [record.event.code for record in await stage.audit("link.refused")] == ["link.ended_meanwhile"]
+
+
+@pytest.mark.requirement("31", "44")
+async def test_ending_everything_oneself_ends_what_waits_elsewhere(stage: Stage) -> None:
+    browser, naming = await _second_account_waits(stage)
+    own = stage.browser()
+    await stage.sign_in(own, "john", "/me")
+    stage.clock.advance(seconds=30)
+    assert (await own.press(await own.get("/me"), end="all")).status_code == 200
+    answer = await browser.press(naming, decision="link", code=stage.code("john"))
+    assert answer.status_code == 401
+    assert not await stage.database.read(lambda tx: tx.sessions.of_identity(stage.identity("john")))
+
+
+async def _roles(stage: Stage) -> set[str]:
+    person = await stage.database.read(lambda tx: tx.persons.find(stage.identity("john")))
+    assert person is not None
+    return {str(role) for role in person.roles}

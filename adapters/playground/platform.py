@@ -71,7 +71,9 @@ class PlaygroundPlatform:
 
     # What the core asks for
 
-    async def post(self, place: Place, to: ChannelIdentity, reply: Reply, *, dedupe_key: str) -> str | None:
+    async def post(
+        self, place: Place, to: ChannelIdentity, reply: Reply, *, dedupe_key: str, repeated: bool = False
+    ) -> str | None:
         """Post a reply; a known `dedupe_key` gives the first post's id again."""
         if dedupe_key in self._posted:
             return self._posted[dedupe_key]

@@ -30,6 +30,9 @@ _NOT_THERE = frozenset(
     {"channel_not_found", "not_in_channel", "user_not_in_channel", "is_archived", "messages_tab_disabled"}
 )
 _NO_DIALOG_YET = frozenset({"not_found", "view_not_found"})
+POSTED = "doorward_reply"
+HISTORY_MESSAGES = 100
+"""A conversation goes on while a process is gone; further back is not looked."""
 _NAMESPACE = uuid.UUID("6d0a4fc1-5f36-4c4e-9a5f-5b8d3d1f2a10")
 
 Result = TypeVar("Result")
@@ -104,7 +107,9 @@ class SlackPlatform:
         await self.settled()
         await self._api.close()
 
-    async def post(self, place: Place, to: ChannelIdentity, reply: Reply, *, dedupe_key: str) -> str | None:
+    async def post(
+        self, place: Place, to: ChannelIdentity, reply: Reply, *, dedupe_key: str, repeated: bool = False
+    ) -> str | None:
         """Post where it belongs: `chat.postEphemeral` for one person in a channel, `chat.postMessage` elsewhere.
 
         What is for one person goes to their direct conversation where the bot is not in the place (a command may be
@@ -112,7 +117,9 @@ class SlackPlatform:
         """
         personal = reply.audience is Audience.PERSON
         content = _content(reply) | {"unfurl_links": False, "unfurl_media": False, "mrkdwn": False}
-        content["client_msg_id"] = str(uuid.uuid5(_NAMESPACE, dedupe_key))
+        content["metadata"] = {"event_type": POSTED, "event_payload": {"key": str(uuid.uuid5(_NAMESPACE, dedupe_key))}}
+        if repeated and (found := await self._posted_before(place, content["metadata"])) is not None:
+            return found
         try:
             if personal and place.kind is not PlaceKind.DIRECT:
                 await self._post_ephemeral(place, to, reply)
@@ -200,6 +207,27 @@ class SlackPlatform:
         payload = content | {"channel": channel} | ({"thread_ts": thread} if thread else {})
         answer = await self._call("chat.postMessage", payload, tenant=tenant)
         return f"{answer['channel']}:{answer['ts']}"
+
+    async def _posted_before(self, place: Place, mark: Block) -> str | None:
+        """A message of ours with this mark: Slack does not deduplicate, but shows an app what it put on its messages.
+
+        Only in direct conversations, whose history we may read (`im:history`). See:
+        https://docs.slack.dev/messaging/message-metadata and https://docs.slack.dev/reference/methods/conversations.history
+        """
+        if place.kind is not PlaceKind.DIRECT:
+            return None
+        asked: Block = {"channel": place.conversation, "include_all_metadata": True, "limit": HISTORY_MESSAGES}
+        try:
+            if place.thread:
+                answer = await self._call(
+                    "conversations.replies", asked | {"ts": place.thread}, tenant=place.tenant, form=True
+                )
+            else:
+                answer = await self._call("conversations.history", asked, tenant=place.tenant, form=True)
+        except PlatformRefused:
+            return None  # a conversation that cannot be read; posting says what is wrong with it
+        found = (one for one in answer.get("messages", []) if one.get("metadata") == mark)
+        return next((f"{place.conversation}:{one['ts']}" for one in found), None)
 
     async def _post_ephemeral(self, place: Place, to: ChannelIdentity, reply: Reply) -> None:
         payload = _content(reply) | {"channel": place.conversation, "user": to.account}

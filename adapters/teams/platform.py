@@ -57,7 +57,9 @@ class TeamsPlatform:
             await asyncio.wait(self._aside)
         await self._connector.close()
 
-    async def post(self, place: Place, to: ChannelIdentity, reply: Reply, *, dedupe_key: str) -> str | None:
+    async def post(
+        self, place: Place, to: ChannelIdentity, reply: Reply, *, dedupe_key: str, repeated: bool = False
+    ) -> str | None:
         """Post where it belongs: what is for one person goes to their personal conversation, never to more people.
 
         Posted once: Teams knows no deduplication key, so `PlatformUnavailable.outcome_unknown` tells the caller where a

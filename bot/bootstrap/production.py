@@ -181,7 +181,7 @@ def systems(settings: Settings, clock: Clock, mint: GrantMint) -> DemoBackend:
             raise Misconfigured(
                 f"DOORWARD_{name}__KIND={system.kind}: this version speaks only with the demo system, in development"
             )
-    return DemoBackend(path=None, clock=clock, verify=verifier(mint, clock), verify_facts=mint.verify_facts)
+    return DemoBackend(path=settings.hr.file, clock=clock, verify=verifier(mint, clock), verify_facts=mint.verify_facts)
 
 
 def _chats(settings: Settings, clock: Clock, database: Database) -> list[Chat]:

@@ -12,9 +12,12 @@ from bot.domain.messages import Place
 class ChatPlatform(Protocol):
     """One platform. Every method is called off the acknowledging path."""
 
-    async def post(self, place: Place, to: ChannelIdentity, reply: Reply, *, dedupe_key: str) -> str | None:
+    async def post(
+        self, place: Place, to: ChannelIdentity, reply: Reply, *, dedupe_key: str, repeated: bool = False
+    ) -> str | None:
         """Post; the platform's id of the message, None where it can never be edited (an ephemeral one).
 
+        `repeated` says that somebody who is gone may have posted it: a platform that can be asked is asked first.
         Raises `PlatformUnavailable` (try again) or `PlatformRefused` (never again).
         """
         ...

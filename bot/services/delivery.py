@@ -131,7 +131,7 @@ class Delivery:
         if item.edits is not None:
             await platform.update(item.place, item.edits, item.reply)
             return item.edits
-        return await platform.post(item.place, item.to, item.reply, dedupe_key=item.id)
+        return await platform.post(item.place, item.to, item.reply, dedupe_key=item.id, repeated=item.attempts > 1)
 
     def _delivered(self, tx: Transaction, item: OutboxItem, message: str | None) -> None:
         tx.outbox.done(item.id)

@@ -240,6 +240,8 @@ class InboxIngress:
         now = self.clock.now()
         standing = tx.sessions.use(message.who, now=now, limits=self.limits)
         reader = voice(standing.person.locale if standing.person else message.locale)
+        if not self._is_new(tx, message):
+            return _field_error(reader, "consent.late")
         interaction = tx.interactions.find(message.handle, now=now)
         alive = standing.state is SessionState.ALIVE and standing.person is not None and not standing.person.locked
         if not alive or interaction is None or interaction.kind != "code" or interaction.audience != message.who.key:
@@ -275,6 +277,14 @@ class InboxIngress:
             now=now,
         )
         return proposal, proof
+
+    def _is_new(self, tx: Transaction, message: IncomingMessage) -> bool:
+        """Whether this submission was not delivered before: a repeated one is no further try. Of it nothing is kept."""
+        row = tx.inbox.accept(replace(message, handle="", text="", fields={}), lease_seconds=LEASE_SECONDS)
+        if row is None:
+            return False
+        tx.inbox.complete(row, message.received_at)
+        return True
 
     async def rejected(self, *, platform: str, code: str) -> None:
         """Write down a refusal at the way in; limited, and never raises."""

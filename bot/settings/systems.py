@@ -67,3 +67,5 @@ class System(Group):
     """An HR or CRM system."""
 
     kind: SystemKind = SystemKind.DEMO
+    file: Annotated[Path | None, BeforeValidator(or_none)] = None
+    """Where the demo system keeps its made-up records, which replicas then share; HR's is the CRM's too."""

@@ -46,7 +46,9 @@ class FakeChat:
     _keys: dict[str, str] = field(default_factory=dict)
     _ids: count[int] = field(default_factory=lambda: count(1))
 
-    async def post(self, place: Place, to: ChannelIdentity, reply: Reply, *, dedupe_key: str) -> str | None:
+    async def post(
+        self, place: Place, to: ChannelIdentity, reply: Reply, *, dedupe_key: str, repeated: bool = False
+    ) -> str | None:
         if dedupe_key in self._keys:
             return self._keys[dedupe_key]
         posted = Posted(id=f"m{next(self._ids)}", place=place, to=to, reply=reply)

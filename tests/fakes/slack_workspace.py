@@ -44,6 +44,7 @@ class Message:
     thread_ts: str | None = None
     ephemeral_for: str | None = None
     edits: int = 0
+    metadata: Json | None = None
 
     def buttons(self) -> list[Json]:
         """The buttons, in order."""
@@ -239,6 +240,24 @@ class Workspace:
             raise Refused("user_not_found")
         return {"channel": {"id": self.direct(arguments["users"])}}
 
+    def _conversations_history(self, arguments: Json) -> Json:
+        return {"messages": self._history(arguments, lambda message: True)}
+
+    def _conversations_replies(self, arguments: Json) -> Json:
+        thread = arguments.get("ts")
+        return {"messages": self._history(arguments, lambda message: thread in (message.thread_ts, message.ts))}
+
+    def _history(self, arguments: Json, belongs: Callable[[Message], bool]) -> list[Json]:
+        """Newest first; of a direct conversation only, as the scopes are."""
+        channel = self._reachable(str(arguments.get("channel")))
+        if not channel.startswith("D"):
+            raise Refused("missing_scope")
+        here = [m for m in self.messages if m.channel == channel and m.ephemeral_for is None and belongs(m)]
+        shown = [{"ts": m.ts, "text": m.text} | ({"metadata": m.metadata} if m.metadata else {}) for m in here]
+        if str(arguments.get("include_all_metadata")).lower() not in {"1", "true"}:
+            shown = [{key: one[key] for key in ("ts", "text")} for one in shown]
+        return shown[::-1][: int(arguments.get("limit", 100))]
+
     def _chat_post_message(self, arguments: Json) -> Json:
         channel = str(arguments.get("channel"))
         if channel in self.people:
@@ -321,12 +340,21 @@ class Workspace:
             blocks=content.get("blocks", []),
             thread_ts=content.get("thread_ts"),
             ephemeral_for=ephemeral_for,
+            metadata=_checked_metadata(content.get("metadata")),
         )
         self.messages.append(message)
         return message
 
 
 _UNAUTHENTICATED = {"oauth.v2.access", "openid.connect.token"}
+
+
+def _checked_metadata(metadata: Any) -> Json | None:
+    if metadata is None:
+        return None
+    if not metadata.get("event_type") or not isinstance(metadata.get("event_payload"), dict):
+        raise Refused("invalid_metadata_format")
+    return dict(metadata)
 
 
 async def _arguments(request: Request) -> Json:

@@ -349,3 +349,20 @@ class TestOut:
         clock.advance(timedelta(seconds=4))
         with pytest.raises(PlatformRefused, match="expired_trigger_id"):
             await side.platform.open_dialog(late, CODE_DIALOG)
+
+
+async def test_what_a_killed_process_posted_is_not_posted_again(side: SlackSide) -> None:
+    """Slack does not deduplicate: the one who takes over asks it first, in the conversations it may read."""
+    side.slack.join("U1MIA")
+    for thread in ("", "1.2"):
+        here = place(side.slack.direct("U1MIA"), thread)
+        first = await side.platform.post(here, identity("U1MIA"), shared(APPROVE), dedupe_key=f"k{thread}")
+        await side.platform.post(here, identity("U1MIA"), shared(), dedupe_key=f"another{thread}")
+        count = len(side.slack.messages)
+        again = await side.platform.post(
+            here, identity("U1MIA"), shared(APPROVE), dedupe_key=f"k{thread}", repeated=True
+        )
+        assert (again, len(side.slack.messages)) == (first, count)
+        other = await side.platform.post(here, identity("U1MIA"), shared(), dedupe_key=f"lost{thread}", repeated=True)
+        assert (other, len(side.slack.messages)) != (first, count)
+        assert len(side.slack.messages) == count + 1

@@ -1,0 +1,225 @@
+"""A working day of a company on Slack, every delivery repeated, while processes are killed; and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+
+from bot.domain.audit import AuditRecord, EventType
+from tests.fakes.slack_workspace import Message, View
+from tests.reliability.company import Member, Pair
+from tests.reliability.courier import Courier
+from tests.reliability.replicas import Replica
+from tests.reliability.workspace import WatchedSlack
+
+PATIENCE = 150.0
+"""Longer than the lease of a process that was killed, and the tick after it."""
+DIALOG_SECONDS = 10.0
+TRIES = 8
+DAYS = (("21 December", "22 December"), ("28 December", "29 December"))
+"""What is asked for and approved, and what is thought of and dropped, in each round; none is on a weekend."""
+QUESTIONS = ("how many days of leave do I have?", "my leaves", "who am I")
+COMMANDS = ("whoami", "help", "balance")
+
+
+@dataclass(slots=True, kw_only=True)
+class Campaign:
+    """What was asked for, to be compared with what was done."""
+
+    slack: WatchedSlack
+    courier: Courier
+    patience: float = PATIENCE
+    budget: float = 3600.0
+    """Seconds after which nobody begins another day."""
+    expected: Counter[str] = field(default_factory=Counter)
+    """Messages that have to stand in each asker's direct conversation."""
+    waiting: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """What has to stand in a decider's conversation, by how it begins."""
+    asked: set[tuple[str, str]] = field(default_factory=set)
+    """Asker and day of every request that was acknowledged."""
+    approved: set[tuple[str, str]] = field(default_factory=set)
+    given_up: list[str] = field(default_factory=list)
+    """What was acknowledged and not answered within the patience."""
+    left_off: set[str] = field(default_factory=set)
+    pressed_again: int = 0
+
+    async def run(self, pairs: Sequence[Pair], *, rounds: int, at_once: int) -> None:
+        """Everybody's day; in each round somebody asks, somebody decides, and much is only looked at."""
+        gate, loop = asyncio.Semaphore(at_once), asyncio.get_running_loop()
+        until = loop.time() + self.budget
+
+        async def one(pair: Pair, day: int) -> None:
+            async with gate:
+                if loop.time() < until and pair.asker.name not in self.left_off:
+                    await self._day(pair, day)
+
+        for day in range(rounds):
+            async with asyncio.TaskGroup() as group:
+                for pair in pairs:
+                    group.create_task(one(pair, day))
+        await self.courier.settled()
+
+    async def _day(self, pair: Pair, day: int) -> None:
+        first, second = DAYS[day % len(DAYS)]
+        steps: list[Callable[[], Awaitable[bool]]] = [
+            lambda: self._type(pair.asker, QUESTIONS[0]),
+            lambda: self._command(pair.asker, COMMANDS[0]),
+            lambda: self._request(pair, first),
+            lambda: self._approve(pair, first),
+            lambda: self._type(pair.asker, QUESTIONS[1]),
+            lambda: self._command(pair.asker, COMMANDS[1]),
+            lambda: self._drop(pair.asker, second),
+            lambda: self._type(pair.asker, QUESTIONS[2]),
+            lambda: self._command(pair.asker, COMMANDS[2]),
+        ]
+        for at, step in enumerate(steps):
+            if not await step():
+                self.given_up.append(f"{pair.asker.name} step {at}")
+                self.left_off.add(pair.asker.name)
+                return
+
+    async def _type(self, who: Member, text: str) -> bool:
+        return await self._spoken(who, "message", self.slack.typed(who.account, text))
+
+    async def _command(self, who: Member, text: str) -> bool:
+        return await self._spoken(who, "command", self.slack.command(who.account, text))
+
+    async def _spoken(self, who: Member, kind: str, payload: dict[str, object]) -> bool:
+        self.expected[who.account] += 1
+        await self.courier.deliver(kind, payload)
+        return await self.slack.until(lambda: self._count(who) >= self.expected[who.account], self.patience)
+
+    async def _request(self, pair: Pair, day: str) -> bool:
+        card = await self._proposal(pair.asker, day)
+        if card is None:
+            return False
+        self.asked.add((pair.asker.employee, day))
+        self.waiting[pair.boss.account, f"Leave for {pair.asker.name.upper()}:"] += 1
+        await self.courier.deliver("press", self.slack.press(pair.asker.account, card, "Send request"))
+        return await self.slack.until(lambda: "asked for" in card.text and self._card(pair) is not None, self.patience)
+
+    def _card(self, pair: Pair) -> Message | None:
+        """The card that asks who decides."""
+        seen = reversed(self.slack.seen_by(pair.boss.account))
+        return next((one for one in seen if "Approve…" in labels(one)), None)
+
+    async def _drop(self, who: Member, day: str) -> bool:
+        card = await self._proposal(who, day)
+        if card is None:
+            return False
+        edits = card.edits
+        await self.courier.deliver("press", self.slack.press(who.account, card, "Don't"))
+        return await self.slack.until(lambda: card.edits > edits, self.patience)
+
+    async def _proposal(self, who: Member, day: str) -> Message | None:
+        if not await self._type(who, f"I'd like to take {day} off"):
+            return None
+        return next((one for one in reversed(self.slack.seen_by(who.account)) if "Send request" in labels(one)), None)
+
+    async def _approve(self, pair: Pair, day: str) -> bool:
+        card = self._card(pair)
+        assert card is not None
+        for _ in range(TRIES):
+            dialog = await self._dialog(pair.boss, card)
+            if dialog is not None:
+                break
+            self.pressed_again += 1
+        else:
+            return False
+        self.expected[pair.asker.account] += 1
+        self.waiting[pair.boss.account, f"Approved: {pair.asker.name.upper()},"] += 1
+        payload = self.slack.submission(dialog, code=pair.boss.code())
+        await self.courier.deliver("submission", payload)
+        dialog.open = False
+        self.approved.add((pair.asker.employee, day))
+        return await self.slack.until(
+            lambda: (
+                self._count(pair.asker) >= self.expected[pair.asker.account]
+                and all(self._beginning(*key) >= count for key, count in self._waits_of(pair.boss).items())
+            ),
+            self.patience,
+        )
+
+    async def _dialog(self, who: Member, card: Message) -> View | None:
+        """The dialog that a press opens; none where the process that took it was killed before it was there."""
+        known = {view.id for view in self.slack.dialogs(who.account)}
+        await self.courier.deliver("press", self.slack.press(who.account, card, "Approve…"))
+
+        def opened() -> list[View]:
+            return [one for one in self.slack.dialogs(who.account) if one.id not in known and takes_code(one)]
+
+        await self.slack.until(lambda: bool(opened()), min(DIALOG_SECONDS, self.patience))
+        return next(iter(opened()), None)
+
+    def _count(self, who: Member) -> int:
+        return len(self.slack.seen_by(who.account))
+
+    def _waits_of(self, who: Member) -> dict[tuple[str, str], int]:
+        return {key: self.waiting[key] for key in self.waiting if key[0] == who.account}
+
+    def _beginning(self, account: str, text: str) -> int:
+        return sum(message.text.startswith(text) for message in self.slack.seen_by(account))
+
+    def replies(self) -> tuple[list[str], list[str]]:
+        """The conversations with more, and with fewer messages than were to be."""
+        found = [(a, len(self.slack.seen_by(a)), n) for a, n in self.expected.items()]
+        found += [(f"{a}, {text}", self._beginning(a, text), n) for (a, text), n in self.waiting.items()]
+        more = [f"{name}: {count} for {wanted}" for name, count, wanted in found if count > wanted]
+        fewer = [f"{name}: {count} for {wanted}" for name, count, wanted in found if count < wanted]
+        return more, fewer
+
+
+def labels(message: Message) -> list[str]:
+    """What stands on its buttons."""
+    return [button["text"]["text"] for button in message.buttons()]
+
+
+def takes_code(view: View) -> bool:
+    """Whether a code is asked for in it."""
+    return any(block["type"] == "input" for block in view.content["blocks"])
+
+
+async def killing(targets: Sequence[Replica], random: Random, *, every: tuple[float, float], most: int) -> None:
+    """Kill one of them now and then, and start it again, until cancelled; never two at a time."""
+    for _ in range(most):
+        await asyncio.sleep(random.uniform(*every))
+        target = random.choice(list(targets))
+        await target.kill()
+        await target.start()
+
+
+async def kill_one(targets: Sequence[Replica], after: float) -> None:
+    """Kill one, for good."""
+    await asyncio.sleep(after)
+    await targets[0].kill()
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Stop killing."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def doubled_effects(records: Sequence[AuditRecord]) -> list[str]:
+    """What was done more than once for one event."""
+    done = Counter(
+        f"{record.event.correlation} {record.event.action}"
+        for record in records
+        if record.event.type == EventType.EFFECT_FINISHED and record.event.code == "done"
+    )
+    return [name for name, count in done.items() if count > 1]
+
+
+def unaudited(records: Sequence[AuditRecord]) -> list[str]:
+    """Effects with an intent and no outcome, or the other way round."""
+    by_type: dict[str, Counter[str]] = {EventType.EFFECT_INTENDED: Counter(), EventType.EFFECT_FINISHED: Counter()}
+    for record in records:
+        if record.event.type in by_type:
+            by_type[record.event.type][f"{record.event.correlation} {record.event.action}"] += 1
+    intended, finished = by_type[EventType.EFFECT_INTENDED], by_type[EventType.EFFECT_FINISHED]
+    return [name for name in {*intended, *finished} if intended[name] != finished[name]]

@@ -1,0 +1,252 @@
+"""Every delivery four times over two processes that are killed and started again: no second effect, no second reply."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Coroutine
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.reliability import record
+from tests.reliability.campaign import doubled_effects, ended, kill_one, killing, unaudited
+from tests.reliability.company import leaves, written
+from tests.reliability.courier import COPIES, Courier, session
+from tests.reliability.replicas import replicas
+from tests.reliability.stage import SEED, Stage, advancing, progress, stage, take_over
+from tests.reliability.workspace import WatchedSlack
+
+A_DAY = 12
+"""Deliveries of one pair in one round."""
+FULL_SECONDS = 600.0
+"""A slow machine delivers less in this time, and the page says how much."""
+BOLT = ("-m", "tests.reliability.bolt")
+KINDS = ("message", "command", "press", "submission")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a campaign; everything but the counts has to be empty."""
+
+    deliveries: Counter[str]
+    more: list[str]
+    fewer: list[str]
+    doubled: list[str]
+    unaudited: list[str]
+    leaves: list[str]
+    faults: list[str]
+    given_up: list[str]
+    seconds: float
+    records: int
+    writes: int
+
+
+async def campaign(on: Stage, killer: Coroutine[Any, Any, None], *, rounds: int, at_once: int) -> Outcome:
+    """Run it to its end, and look at everything."""
+    loop = asyncio.get_running_loop()
+    since = loop.time()
+    with progress("deliveries, four times each", len(on.pairs) * rounds * A_DAY) as bar:
+        advancing(on, bar)
+        task = asyncio.create_task(killer)
+        await on.campaign.run(on.pairs, rounds=rounds, at_once=at_once)
+        await ended(task)
+    seconds = loop.time() - since
+    await take_over(on)
+    records = await on.records()
+    more, fewer = on.campaign.replies()
+    return Outcome(
+        deliveries=on.courier.deliveries,
+        more=more,
+        fewer=fewer,
+        doubled=doubled_effects(records),
+        unaudited=unaudited(records),
+        leaves=await asyncio.to_thread(_wrong_leaves, on),
+        faults=await on.verified(),
+        given_up=on.campaign.given_up,
+        seconds=seconds,
+        records=len(records),
+        writes=await asyncio.to_thread(written, on.hr),
+    )
+
+
+def _wrong_leaves(on: Stage) -> list[str]:
+    """Requests in the HR system that are there twice, were never asked for, or are not there although acknowledged."""
+    found = {(employee, day): (state, count) for employee, day, state, count in leaves(on.hr)}
+    asked = {(employee, _day(day)) for employee, day in on.campaign.asked}
+    approved = {(employee, _day(day)) for employee, day in on.campaign.approved}
+    return [
+        *(f"{name}: {count} times" for name, (_, count) in found.items() if count != 1),
+        *(f"{name}: nobody asked" for name in found.keys() - asked),
+        *(f"{name}: lost" for name in asked - found.keys()),
+        *(f"{name}: not approved" for name in approved if found.get(name, ("", 0))[0] != "approved"),
+        *(
+            f"{name}: approved by nobody"
+            for name, (state, _) in found.items()
+            if state == "approved" and name not in approved
+        ),
+    ]
+
+
+def _day(text: str) -> str:
+    return datetime.strptime(f"{text} {datetime.now(UTC).year}", "%d %B %Y").date().isoformat()  # noqa: DTZ007 - a day has no zone
+
+
+def assert_clean(outcome: Outcome) -> None:
+    """Nothing twice, nothing lost, everything written down and provable."""
+    assert outcome.doubled == []
+    assert outcome.leaves == []
+    assert outcome.more == [], "a second reply"
+    assert outcome.unaudited == []
+    assert outcome.faults == []
+    assert outcome.fewer == [], "a reply that did not come"
+
+
+@pytest.mark.postgres
+@pytest.mark.requirement("4", "79")
+async def test_deliveries_four_times_over_two_processes_and_a_kill(tmp_path: Path, postgres_url: str) -> None:
+    async with stage(tmp_path, postgres_url, pairs=6, patience=4.0) as on:
+        outcome = await campaign(on, kill_one(on.replicas, 1.0), rounds=1, at_once=6)
+        assert sum(replica.kills for replica in on.replicas) == 1
+        assert on.courier.copies >= COPIES * sum(outcome.deliveries.values())
+    assert set(outcome.deliveries) == set(KINDS)
+    assert_clean(outcome)
+
+
+@pytest.mark.chaos
+@pytest.mark.postgres
+@pytest.mark.requirement("4", "79")
+@pytest.mark.timeout(3000)
+async def test_ten_thousand_deliveries_four_times_over_two_processes(tmp_path: Path, postgres_url: str) -> None:
+    async with stage(tmp_path, postgres_url, pairs=417) as on:
+        on.campaign.budget = FULL_SECONDS
+        killer = killing(on.replicas, Random(SEED), every=(15.0, 30.0), most=1000)
+        outcome = await campaign(on, killer, rounds=2, at_once=64)
+        total, kills = sum(outcome.deliveries.values()), sum(replica.kills for replica in on.replicas)
+        bare = await _bare_bolt(tmp_path, deliveries=total, kills=kills, seconds=outcome.seconds)
+        record.write(
+            "deliveries",
+            [
+                ("deliveries, each sent four times", f"{total:,} ({_by_kind(outcome.deliveries)})"),
+                ("requests sent", f"{on.courier.copies:,}"),
+                (
+                    "answered 200 / 503 / not at all (process dead)",
+                    " / ".join(str(on.courier.answers[n]) for n in (200, 503, 0)),
+                ),
+                (
+                    "other answers",
+                    str({n: c for n, c in on.courier.answers.items() if n not in (200, 503, 0)} or "none"),
+                ),
+                ("kill -9 of a process, and restart", kills),
+                ("slowest answer", f"{on.courier.slowest:.2f} s"),
+                ("duration", f"{outcome.seconds / 60:.1f} min, {total / outcome.seconds:.1f} deliveries a second"),
+                ("writes in the HR system", outcome.writes),
+                ("audit records", f"{outcome.records:,}"),
+                ("**done twice**", len(outcome.doubled)),
+                ("**requests in HR twice, lost or not as acknowledged**", len(outcome.leaves)),
+                ("**effects without intent and outcome in the audit log**", len(outcome.unaudited)),
+                ("**conversations with a reply too many / too few**", f"{len(outcome.more)} / {len(outcome.fewer)}"),
+                ("acknowledged, and not answered within 150 s", len(outcome.given_up)),
+                ("pressed again, the dialog being gone with its process", on.campaign.pressed_again),
+                ("`audit verify --state`", "clean" if not outcome.faults else f"{len(outcome.faults)} faults"),
+                (
+                    "**bare Bolt, same courier, kills and counts: run more than once**",
+                    f"{bare.doubled:,} of {bare.total:,}",
+                ),
+                ("bare Bolt: acknowledged and never run", bare.lost),
+            ],
+        )
+    assert_clean(outcome)
+    assert total >= 10_000
+    assert bare.doubled > 0
+
+
+def _by_kind(counts: Counter[str]) -> str:
+    return ", ".join(f"{counts[kind]:,} {kind}s" for kind in KINDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bare:
+    """What bare Bolt did of as many deliveries."""
+
+    total: int
+    doubled: int
+    lost: int
+
+
+async def _bare_bolt(folder: Path, *, deliveries: int, kills: int, seconds: float) -> Bare:
+    """The same courier brings as many deliveries to two bare Bolt processes, killed as often."""
+    home = folder / "bolt"
+    home.mkdir()
+    database = home / "effects.db"
+    with closing(sqlite3.connect(database)) as raw:
+        raw.execute("PRAGMA journal_mode = WAL")
+        raw.execute("CREATE TABLE effects (event TEXT)")
+    slack = WatchedSlack(now=lambda: datetime.now(UTC))
+    sent: list[str] = []
+    async with slack.running():
+        settings = {"BOLT_API": slack.api_base_url, "BOLT_DATABASE": str(database)}
+        async with replicas(home, settings, command=(sys.executable, *BOLT)) as both, session() as client:
+            courier = Courier(slack=slack, to=both, session=client, random=Random(SEED))
+            pause = max(0.5, seconds / max(1, kills) * deliveries / 40_000)
+            killer = asyncio.create_task(killing(both, Random(SEED), every=(pause / 2, pause), most=kills))
+            with progress("the same with bare Bolt", deliveries) as bar:
+                courier.advance = lambda: bar.advance(bar.task_ids[0])
+                await _deliver(courier, slack, deliveries, sent)
+            await ended(killer)
+            await slack.until(lambda: False, 2.0)  # what Bolt does after its answer
+    with closing(sqlite3.connect(database)) as raw:
+        done = Counter(event for (event,) in raw.execute("SELECT event FROM effects"))
+    return Bare(total=deliveries, doubled=sum(count > 1 for count in done.values()), lost=len(set(sent) - done.keys()))
+
+
+async def _deliver(courier: Courier, slack: WatchedSlack, deliveries: int, sent: list[str]) -> None:
+    gate = asyncio.Semaphore(64)
+    person = slack.join("UBARE")
+
+    async def one(number: int) -> None:
+        async with gate:
+            kind = KINDS[number % len(KINDS)]
+            payload = _simple(slack, person, kind)
+            sent.append(payload["event_id"] if kind == "message" else payload["trigger_id"])
+            await courier.deliver(kind, payload)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(deliveries):
+            group.create_task(one(number))
+    await courier.settled()
+
+
+def _simple(slack: WatchedSlack, person: str, kind: str) -> dict[str, Any]:
+    if kind == "message":
+        return slack.typed(person, "balance")
+    if kind == "command":
+        return slack.command(person, "balance")
+    trigger, team = slack.trigger(person), {"id": "T0COMPANY", "domain": "company"}
+    shared: dict[str, Any] = {"user": {"id": person, "team_id": team["id"]}, "team": team, "trigger_id": trigger}
+    shared |= {"api_app_id": "A0DOORWARD", "token": "unused", "is_enterprise_install": False, "enterprise": None}
+    if kind == "press":
+        action = {"type": "button", "action_id": "go", "block_id": "b", "value": "v", "action_ts": "1.1"}
+        channel = {"id": slack.direct(person), "name": "x"}
+        return shared | {
+            "type": "block_actions",
+            "actions": [action],
+            "channel": channel,
+            "container": {"type": "message"},
+        }
+    view = {
+        "id": "V1",
+        "type": "modal",
+        "callback_id": "form",
+        "state": {"values": {}},
+        "blocks": [],
+        "team_id": team["id"],
+    }
+    return shared | {"type": "view_submission", "view": view}

@@ -131,7 +131,7 @@ class Performing:
 
     async def _with_line(self, turn: Turn, result: Result) -> Result:
         """Who stands above the approver is learnt while the system can still be asked: nobody is left waiting."""
-        if result.asks is None or result.asks.by_hr:
+        if result.asks is None or result.asks.by_hr or result.asks.approver == turn.person.employee:
             return result
         assert turn.circumstances is not None
         line = await self._standing_in.line(

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.leave import LeaveState
+from bot.domain.messages import PlaceKind
 from bot.ports.ingress import DialogClosed
 from tests.fakes.world import World
 from tests.security.core.attack import code_dialog, effects_done, states, unmatched
@@ -69,7 +70,9 @@ async def test_a_decision_is_taken_back_with_a_reason_and_a_code_and_waits_again
     assert await states(here) == [LeaveState.PENDING]
     told = here.last("john", "took back the decision")
     assert "two others are away that week" in told.text
-    again = here.last("mia", "Leave for John")
+    direct = [posted for posted in here.chat.seen_by(here.channel("mia")) if posted.place.kind is PlaceKind.DIRECT]
+    again = [posted for posted in direct if "Leave for John" in posted.card.headline][-1]
+    assert "HR has it" not in here.last("mia", "Taken back").text
     assert any("Approve" in action.label for action in again.card.actions), "it is asked anew"
     here.clock.advance(timedelta(seconds=30))
     await here.press("mia", again, "Refuse")

@@ -13,6 +13,7 @@ from bot.domain.answer import Draft, Posting
 from bot.domain.cards import Dialog, Reply
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import IncomingMessage, Place, PlaceKind
+from bot.domain.notice import TABLE, NoticeClass
 from bot.domain.outbound import OutboxItem, PostedMessage
 from bot.domain.typed_code import TAKEN_OUT
 from bot.errors import DoorwardError, PlatformRefused, PlatformUnavailable
@@ -154,6 +155,23 @@ class Delivery:
             return
         at = self._clock.now() + timedelta(seconds=seconds * 2**item.attempts)
         await self._database.write(lambda tx: tx.outbox.retry(item.id, at=at))
+
+
+def put_at_once(tx: Transaction, posting: Posting, now: datetime) -> None:
+    """Queue a security notice where there is no `Delivery` at hand; a job posts it at once.
+
+    Raises `ValueError` for any other notice: that may have to wait for its time (`Delivery.put_all`).
+    """
+    if posting.notice is None or TABLE[posting.notice].kind is not NoticeClass.SECURITY:
+        raise ValueError(f"{posting.notice} is no security notice")
+    item = OutboxItem(
+        id=secrets.token_hex(12),
+        place=posting.place,
+        to=posting.to,
+        reply=Reply(audience=posting.draft.audience, card=with_handles(tx, posting.draft, posting.to, now)),
+        created_at=now,
+    )
+    tx.outbox.put(item, lease_seconds=0)
 
 
 def direct_place(channel: ChannelIdentity) -> Place:

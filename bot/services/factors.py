@@ -7,17 +7,17 @@ recovery code. What changes here ends the person's other sessions (OWASP ASVS 7.
 from __future__ import annotations
 
 import hashlib
-import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.domain.answer import Draft, Posting
 from bot.domain.assurance import counts
 from bot.domain.audit import EventType
-from bot.domain.cards import Audience, Card, Reply, Status
+from bot.domain.cards import Card, Status
 from bot.domain.identity import LinkedIdentity, Person
 from bot.domain.interaction import Interaction
-from bot.domain.outbound import OutboxItem
+from bot.domain.notice import Notice
 from bot.domain.passkey import Passkey
 from bot.domain.proof import Authenticator, ProofMethod
 from bot.domain.session import BrowserSession
@@ -26,7 +26,7 @@ from bot.errors import IntegrityAlarm
 from bot.ports.database import Transaction
 from bot.ports.mail import Letter
 from bot.services.audit_trail import Scribe
-from bot.services.delivery import direct_place
+from bot.services.delivery import direct_place, put_at_once
 from bot.texts.formats import moment
 from bot.texts.sentences import voice
 
@@ -200,11 +200,6 @@ def tell(tx: Transaction, owner: Person, what: Told, method: ProofMethod | None,
         status=Status.PLAIN,
     )
     for link in tx.links.of_identity(owner.identity):
-        item = OutboxItem(
-            id=secrets.token_hex(12),
-            place=direct_place(link.channel),
-            to=link.channel,
-            reply=Reply(audience=Audience.PERSON, card=card),
-            created_at=now,
-        )
-        tx.outbox.put(item, lease_seconds=0)
+        to = link.channel
+        told = Posting(draft=Draft(card=card), to=to, place=direct_place(to), notice=Notice.FACTOR_CHANGED)
+        put_at_once(tx, told, now)

@@ -311,9 +311,9 @@ class Linking:
         copies = tx.posted.about(about)[-1:]
         if not copies:
             told = Posting(draft=replace(draft, about=about), to=leg.channel, place=direct_place(leg.channel))
-            return [self._delivery.put(tx, told, "")]
+            return self._delivery.put_all(tx, [told], "")
         edits = [edit_of(tx, posted, draft) for posted in copies]
-        return [self._delivery.put(tx, edit, "") for edit in edits if edit is not None]
+        return self._delivery.put_all(tx, [edit for edit in edits if edit is not None], "")
 
     async def decline(self, state: str, browser_id: str) -> None:
         """Somebody said that one of the accounts is not theirs: the leg is gone, and it is written down."""

@@ -168,7 +168,7 @@ class SilentSignIn:
         edits = [edit_of(tx, posted, draft) for posted in copies]
         told: list[Posting] = [edit for edit in edits if edit is not None]
         told += announcing.cards(tx, made, sign_in.claims) if made is not None else []
-        return [self.delivery.put(tx, posting, "") for posting in told]
+        return self.delivery.put_all(tx, told, "")
 
     async def _refused(self, scribe: Scribe, code: str) -> None:
         event = replace(scribe, correlation=secrets.token_hex(8)).event(

@@ -119,7 +119,10 @@ class Beginning:
     @property
     def things(self) -> tuple[str, ...]:
         """The three things this person may do now."""
-        return tuple(name for name in self.may if name in self.titles)[:THINGS]
+        # What only the HR system can answer is not offered while it cannot.
+        away = self.state is not StartState.READY
+        known = (name for name in self.may if name in self.titles)
+        return tuple(name for name in known if not (away and self.titles[name].startswith("hr.")))[:THINGS]
 
 
 def draft(beginning: Beginning, reader: Voice) -> Draft:
@@ -135,7 +138,7 @@ def draft(beginning: Beginning, reader: Voice) -> Draft:
         headline=say("start.hello", name=beginning.principal.display_name),
         body=say(f"start.{state}"),
         facts=tuple(fact for fact in facts if fact.value),
-        status=Status.PLAIN if state is StartState.READY else Status.BROKEN,
+        status=Status.BROKEN if state is StartState.HR_AWAY else Status.PLAIN,
     )
     return Draft(card=card, buttons=_buttons(beginning, reader))
 
@@ -178,6 +181,8 @@ def _buttons(beginning: Beginning, reader: Voice) -> tuple[Button, ...]:
         )
         for at, name in enumerate(names)
     ]
+    if beginning.state is StartState.HR_AWAY:
+        buttons.append(_press(reader.say("start.again"), "start"))
     return (*buttons, _press(reader.say("start.everything"), "help"))
 
 

@@ -112,7 +112,7 @@ class TokenRevocation:
         if self._delivery is None or revocation.asked_by is None:
             return []
         posting = company_sessions.told(tx, revocation, code)
-        return [] if posting is None else [self._delivery.put(tx, posting, "")]
+        return [] if posting is None else self._delivery.put_all(tx, [posting], "")
 
     async def _send(self, items: list[OutboxItem]) -> None:
         if self._delivery is not None:

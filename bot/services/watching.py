@@ -125,7 +125,7 @@ class Watching:
         def inside(tx: Transaction) -> list[OutboxItem] | None:
             if tx.approvals.hold(asked.about) != asked or _under_way(tx, asked):
                 return None
-            return [self.delivery.put(tx, posting, "") for posting in work(tx)]
+            return self.delivery.put_all(tx, work(tx), "")
 
         items = await self.database.write(inside)
         if items is None:

@@ -104,6 +104,8 @@ async def test_the_hr_system_is_away(here: World) -> None:
     told = await here.say("john", "start")
     assert "HR system does not answer" in told
     assert "asked for nothing" not in told, "what cannot be known is not said"
+    labels = [action.label for action in here.last("john").card.actions]
+    assert labels == ["Try again", "Everything I can do"], "nothing is offered that cannot be answered"
 
 
 async def test_no_hr_record_belongs_to_the_account(here: World) -> None:

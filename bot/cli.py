@@ -14,6 +14,7 @@ import typer
 
 from bot.bootstrap.shell import Group, Json, Limit, fail, now, telling
 from bot.bootstrap.shell_audit_verbs import audit
+from bot.bootstrap.shell_changes_verbs import add_to
 from bot.bootstrap.shell_keys_verbs import keys
 from bot.bootstrap.shell_policy_verbs import policy
 from bot.bootstrap.shell_setup_verbs import print_link, setup
@@ -37,6 +38,7 @@ app.add_typer(links, name="links", help="Which chat account belongs to which com
 app.add_typer(sessions, name="sessions", help="Who is signed in.")
 app.add_typer(ssf, name="ssf", help="Security events of the company's directory (Shared Signals).")
 app.add_typer(effects, name="effects", help="What was done in the HR and CRM systems.")
+add_to(app, roles, sessions, links)
 
 
 @app.callback()
@@ -105,8 +107,8 @@ def check(as_json: Json = False) -> None:
 
     with telling():
         findings = checked(load(), now())
-    rows = [{"part": one.part, "good": one.good, "problem": one.problem} for one in findings]
-    show(rows, ("part", "good", "problem"), as_json=as_json)
+    rows = [{"part": one.part, "good": one.good, "problem": one.problem, "note": one.note} for one in findings]
+    show(rows, ("part", "good", "problem", "note"), as_json=as_json)
     if not all(one.good for one in findings):
         raise typer.Exit(1)
 

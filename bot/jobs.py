@@ -16,6 +16,7 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.services import refusals
 from bot.services.audit_trail import Scribe
+from bot.services.carrying_out import CarryingOut
 from bot.services.delivery import Delivery, edit_of
 from bot.services.ingress import InboxIngress
 from bot.services.key_keeping import KeyKeeper
@@ -54,6 +55,7 @@ class Jobs:
         ingress: InboxIngress,
         reconciling: Reconciling,
         watching: Watching,
+        carrying_out: CarryingOut,
         letterbox: Letterbox,
         notices: Notices | None = None,
         revocation: TokenRevocation,
@@ -67,6 +69,7 @@ class Jobs:
         self._reconciling = reconciling
         self._letterbox = letterbox
         self._watching = watching
+        self._carrying_out = carrying_out
         self._notices = notices or Notices()
         self._revocation = revocation
         self._polling: tuple[Job, ...] = ()
@@ -80,6 +83,7 @@ class Jobs:
             Job(name="release_notices", every_seconds=60, run=self.release_notices),
             Job(name="reconcile_effects", every_seconds=15, run=self._reconciling.run),
             Job(name="watch_requests", every_seconds=60, run=self._watching.run),
+            Job(name="carry_out_changes", every_seconds=15, run=self._carrying_out.run),
             Job(name="take_over_inbox", every_seconds=15, run=self._ingress.take_over, once=False),
             Job(name="take_over_outbox", every_seconds=5, run=self._delivery.take_over, once=False),
             Job(name="take_over_letters", every_seconds=30, run=self._letterbox.take_over, once=False),

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, delete, exists, or_, select, text
+from sqlalchemy import Integer, bindparam, delete, exists, func, or_, select, text
 
-from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, RoleGrant
+from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, Platform, RoleGrant
 from bot.domain.session import TOUCH_AFTER_SECONDS, Session, SessionLimits, SessionState, Standing
 from bot.errors import IntegrityAlarm
 from storage.authority import AuthorityRows, Values
@@ -95,6 +95,9 @@ _OF_IDENTITY = Statement(
 _EVERYONE = Statement(
     select(sessions).order_by(sessions.c.last_used_at.desc()).limit(bindparam("limit", type_=Integer))
 )
+_OF_TENANT = Statement(
+    select(sessions).where(func.substr(sessions.c.channel, 1, bindparam("size", type_=Integer)) == bindparam("starts"))
+)
 _END = deleting(sessions)
 _END_ALL = Statement(delete(sessions).where(sessions.c.identity == bindparam("identity")).returning(sessions.c.channel))
 _late = (
@@ -156,6 +159,14 @@ class Sessions:
 
     def everyone(self, limit: int) -> Sequence[Session]:
         return [self._rows.load(row) for row in self._connection.rows(_EVERYONE, limit=limit)]
+
+    def of_tenant(self, tenant: str) -> Sequence[Session]:
+        found: list[Session] = []
+        for platform in Platform:
+            for starts in (f"{platform}:{tenant}:", f"{platform}:{tenant}/"):  # "E1/T1" is a workspace of "E1"
+                rows = self._connection.rows(_OF_TENANT, starts=starts, size=len(starts))
+                found += [self._rows.load(row) for row in rows]
+        return found
 
     def end(self, channel: ChannelIdentity) -> bool:
         return self._connection.change(_END, row=channel.key) == 1

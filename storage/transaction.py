@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bot.domain.change import Change
 from bot.domain.identity import Person, RoleGrant
 from bot.domain.session import BrowserSession, Session
 from bot.ports.approval_stores import ApprovalStore, SubstitutionStore
+from bot.ports.changes import ChangeStore
 from bot.ports.consent_stores import (
     AuthenticatorStore,
     EnrolmentCodeStore,
@@ -43,6 +45,7 @@ from storage import (
     approvals,
     authenticators,
     browser_sessions,
+    changes,
     effects,
     enrolment_codes,
     installations,
@@ -75,6 +78,7 @@ from storage.sealing import Sealer
 from storage.signals import Signals
 from storage.statement import Connection
 from storage.tables import approvals as approval_tables
+from storage.tables import changes as change_tables
 from storage.tables import consent, identity
 from storage.tables import installations as installation_tables
 from storage.tables import provisioning as provisioning_tables
@@ -129,6 +133,7 @@ class Vault:
         self.substitutions: AuthorityRows[substitutions.StoredSubstitution] = AuthorityRows(
             approval_tables.substitutions, keys, substitutions.parse
         )
+        self.changes: AuthorityRows[Change] = AuthorityRows(change_tables.changes, keys, changes.parse)
         self.provisioned: AuthorityRows[provisioned.StoredResource] = AuthorityRows(
             provisioning_tables.provisioned, keys, provisioned.parse
         )
@@ -182,6 +187,7 @@ class StoreTransaction:
         self.references: ReferenceStore = References(connection, sealer)
         self.approvals: ApprovalStore = approvals.Approvals(connection, sealer, vault.asked, vault.approvals)
         self.substitutions: SubstitutionStore = substitutions.Substitutions(connection, vault.substitutions)
+        self.changes: ChangeStore = changes.Changes(connection, vault.changes)
 
     def begin(self) -> None:
         """Forget what an undone transaction on the same connection left."""

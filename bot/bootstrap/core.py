@@ -40,6 +40,7 @@ from bot.ports.webauthn import WebAuthn
 from bot.services.arrival import Arrival
 from bot.services.asking import Routes
 from bot.services.authorization import Authorizer, GrantMint
+from bot.services.carrying_out import CarryingOut
 from bot.services.deciding import Deciding
 from bot.services.delivery import Delivery
 from bot.services.effects import Effects
@@ -132,6 +133,7 @@ class Core:
     letterbox: Letterbox
     reconciling: Reconciling
     watching: Watching
+    carrying_out: CarryingOut
     jobs: Jobs
 
     @property
@@ -185,6 +187,7 @@ def compose(outside: Outside) -> Core:
         delivery=delivery,
         routes=outside.routes,
     )
+    carrying_out = CarryingOut(database=database, clock=clock, delivery=delivery, letterbox=letterbox)
     jobs = Jobs(
         database=database,
         clock=clock,
@@ -194,6 +197,7 @@ def compose(outside: Outside) -> Core:
         reconciling=reconciling,
         letterbox=letterbox,
         watching=watching,
+        carrying_out=carrying_out,
         notices=notices,
         revocation=TokenRevocation(database=database, providers=outside.providers, clock=clock, delivery=delivery),
         key_keeper=outside.key_keeper,
@@ -207,6 +211,7 @@ def compose(outside: Outside) -> Core:
         letterbox=letterbox,
         reconciling=reconciling,
         watching=watching,
+        carrying_out=carrying_out,
         jobs=jobs,
     )
 

@@ -17,6 +17,7 @@ from bot.bootstrap.refusals import DEMO_MARK, problems, refuse_demo_database
 from bot.errors import DoorwardError, Misconfigured
 from bot.ports.database import Transaction
 from bot.ports.upkeep import SettingShown
+from bot.services.changes import is_single
 from bot.settings.tree import CONFIG, NAMED, Settings, from_environment, from_file, load, variable
 from bot.settings.values import DatedSecret
 from policy.sources import POLICIES
@@ -27,6 +28,7 @@ from storage.migration import is_current
 
 MANIFEST = Path(__file__).resolve().parents[2] / "manifest.json"
 PLACE_IN_MANIFEST = "https://doorward.example.com"
+SINGLE_MODE = "single-administrator mode: what takes two waits a day and can be cancelled; a second one ends it"
 SET = "••••••"
 """Instead of a secret that is there; one that is not shows as nothing."""
 
@@ -40,6 +42,8 @@ class Finding:
 
     part: str
     problem: str = ""
+    note: str = ""
+    """What is good and worth knowing."""
 
     @property
     def good(self) -> bool:
@@ -123,11 +127,23 @@ def checked(settings: Settings, now: datetime) -> list[Finding]:
         "keys": trouble,
         "database": list(_database(settings, keys)),
     }
-    return [
+    found = [
         finding
         for part, found in wrong.items()
         for finding in ([Finding(part=part, problem=problem) for problem in found] or [Finding(part=part)])
     ]
+    return [*found, *_administrators(settings, keys, now)]
+
+
+def _administrators(settings: Settings, keys: Keyring | None, now: datetime) -> list[Finding]:
+    """Whether there is one administrator alone; nothing where the database cannot be read, which is told already."""
+    if keys is None:
+        return []
+    try:
+        single = looked_up(settings, keys, lambda tx: is_single(tx, now))
+    except DoorwardError:
+        return []
+    return [Finding(part="administrators", note=SINGLE_MODE if single else "")]
 
 
 def _database(settings: Settings, keys: Keyring | None) -> Iterator[str]:

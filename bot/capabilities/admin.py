@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 
+from bot.capabilities.agreeing import agree, agree_alone
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Local, PerformLocal
 from bot.domain.action import ResourceRef
 from bot.domain.answer import Draft, Result, Sheet
 from bot.domain.cards import Card, Fact, Status
 from bot.domain.identity import LinkedIdentity, Person, Principal, Role, RoleGrant
 from bot.ports.connectors import NotFound
-from bot.services import company_sessions, enrolment_codes
+from bot.services import changes, company_sessions, enrolment_codes, roles
 from bot.services.people import NEWCOMER, find_person, identity_from_key
 from bot.services.sessions import end_everything
 from bot.texts.formats import moment
@@ -127,20 +127,14 @@ def _name(local: Local, key: str) -> str:
 def grant_role(local: Local, acting: Acting) -> Result:
     """Give a role."""
     identity, name, has = _holder(local, acting)
-    role = Role(acting.argument("role"))
+    role, scope = Role(acting.argument("role")), acting.argument("scope") or EVERY_DEPARTMENT
     held = [grant for grant in local.tx.roles.of_identity(identity) if grant.role is role]
     if role in has or held:
         return _done(acting, "admin.grant_role.already", name=name, role=acting.voice.say(f"roles.{role}"))
-    local.tx.roles.insert(
-        RoleGrant(
-            id=secrets.token_hex(12),
-            identity=identity,
-            role=role,
-            scope=acting.argument("scope") or "*",
-            granted_by=acting.principal.key,
-            granted_at=acting.now,
-        )
-    )
+    waits = agree(local, acting, identity, name, "grant_role", role=role.value, scope=scope)
+    if waits is not None:
+        return waits
+    roles.give(local.tx, identity, role, scope, by=acting.principal.key, now=acting.now)
     return _done(acting, "admin.grant_role.done", name=name, role=acting.voice.say(f"roles.{role}"))
 
 
@@ -149,8 +143,10 @@ def revoke_role(local: Local, acting: Acting) -> Result:
     identity, name, _ = _holder(local, acting)
     role = Role(acting.argument("role"))
     held = [grant for grant in local.tx.roles.of_identity(identity) if grant.role is role]
-    for grant in held:
-        local.tx.roles.remove(grant.id)
+    waits = agree(local, acting, identity, name, "revoke_role", role=role.value) if held else None
+    if waits is not None:
+        return waits
+    roles.take(local.tx, identity, role)
     key = "admin.revoke_role.done" if held else "admin.revoke_role.not_held"
     return _done(acting, key, name=name, role=acting.voice.say(f"roles.{role}"))
 
@@ -175,6 +171,7 @@ def list_sessions(local: Local, acting: Acting) -> Result:
 def revoke_sessions(local: Local, acting: Acting) -> Result:
     """End every session of a person."""
     person = _person(local, acting)
+    agree(local, acting, person.identity, person.username, "revoke_sessions")
     ended = end_everything(local.tx, person.identity)
     return _done(acting, "admin.revoke_sessions.done", name=person.username, count=ended.sessions)
 
@@ -196,6 +193,7 @@ def end_company_sessions(local: Local, acting: Acting) -> Result:
 def lock_person(local: Local, acting: Acting) -> Result:
     """Lock somebody out: the lock is part of their row, and everything of theirs ends."""
     person = _person(local, acting)
+    agree(local, acting, person.identity, person.username, "lock_person")
     local.tx.persons.save(replace(person, locked=True, lock_reason=acting.argument("reason")))
     end_everything(local.tx, person.identity)
     return _done(acting, "admin.lock_person.done", name=person.username)
@@ -204,6 +202,7 @@ def lock_person(local: Local, acting: Acting) -> Result:
 def unlock_person(local: Local, acting: Acting) -> Result:
     """Let somebody in again; they sign in anew."""
     person = _person(local, acting)
+    agree(local, acting, person.identity, person.username, "unlock_person")
     local.tx.persons.save(replace(person, locked=False, lock_reason=""))
     return _done(acting, "admin.unlock_person.done", name=person.username)
 
@@ -211,7 +210,12 @@ def unlock_person(local: Local, acting: Acting) -> Result:
 def give_enrolment_code(local: Local, acting: Acting) -> Result:
     """One half of a code that lets somebody set up a first factor; another administrator gives the other half."""
     person, say = _person(local, acting), acting.voice.say
+    alone = changes.is_single(local.tx, acting.now)
+    if alone and (waits := agree_alone(local, acting, person)) is not None:
+        return waits
     half = enrolment_codes.give(local.tx, person.identity, by=acting.principal.identity, now=acting.now)
+    if alone:
+        half += f" {enrolment_codes.give_alone(local.tx, person.identity, now=acting.now)}"
     sheet = Sheet(
         title=say("admin.give_enrolment_code.sheet", name=person.username),
         rows=((say("admin.give_enrolment_code.half"), half),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.capabilities.account import ACCOUNT
 from bot.capabilities.admin import ADMIN
+from bot.capabilities.changing import CHANGING
 from bot.capabilities.crm import CRM
 from bot.capabilities.did_not_help import DID_NOT_HELP
 from bot.capabilities.leave import LEAVE
@@ -29,6 +30,7 @@ CATALOGUE: tuple[Capability, ...] = (
     *CRM,
     *ADMIN,
     *UPKEEP,
+    *CHANGING,
 )
 
 BY_NAME: dict[str, Capability] = {entry.name: entry for entry in CATALOGUE}

@@ -53,6 +53,7 @@ class Notice(StrEnum):
     REQUEST_DECIDED = "request_decided"
     SUBSTITUTE_WANTED = "substitute_wanted"
     SUBSTITUTE_NAMED = "substitute_named"
+    CHANGE_WAITS = "change_waits"
     COPY_CHANGED = "copy_changed"
     SESSION_ENDED = "session_ended"
     DID_NOT_HELP = "did_not_help"
@@ -79,6 +80,7 @@ TABLE: Mapping[Notice, Rule] = MappingProxyType(
         Notice.REQUEST_DECIDED: Rule(who=Recipient.REQUESTER, kind=NoticeClass.ANSWER),
         Notice.SUBSTITUTE_WANTED: Rule(who=Recipient.REQUESTER, kind=NoticeClass.ANSWER),
         Notice.SUBSTITUTE_NAMED: Rule(who=Recipient.APPROVER, kind=NoticeClass.ANSWER),
+        Notice.CHANGE_WAITS: Rule(who=Recipient.ADMINISTRATORS, kind=NoticeClass.SECURITY, by_mail=True),
         Notice.COPY_CHANGED: Rule(who=Recipient.CHANNEL, kind=NoticeClass.INFORMATION),
         Notice.SESSION_ENDED: Rule(who=Recipient.OWNER, kind=NoticeClass.INFORMATION),
         Notice.DID_NOT_HELP: Rule(who=Recipient.ADMINISTRATORS, kind=NoticeClass.INFORMATION),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from bot.ports.approval_stores import ApprovalStore, SubstitutionStore
+from bot.ports.changes import ChangeStore
 from bot.ports.consent_stores import (
     AuthenticatorStore,
     EnrolmentCodeStore,
@@ -75,6 +76,7 @@ class Transaction(Protocol):
     references: ReferenceStore
     approvals: ApprovalStore
     substitutions: SubstitutionStore
+    changes: ChangeStore
 
 
 class Database(Protocol):

@@ -131,6 +131,10 @@ class SessionStore(Protocol):
         """Open sessions, the latest used first."""
         ...
 
+    def of_tenant(self, tenant: str) -> Sequence[Session]:
+        """Every session of a workspace, organisation or tenant, on whatever platform."""
+        ...
+
     def end(self, channel: ChannelIdentity) -> bool:
         """End the session of a chat account; whether there was one."""
         ...

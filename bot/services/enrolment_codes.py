@@ -6,6 +6,7 @@ anything alone. A code counts when all of this holds:
 (1) the path has tries left for this person; the try is counted before anything is compared;
 (2) both halves were given for this person, less than a day ago, and by two different administrators;
 (3) both givers are administrators still, not locked, and neither each other nor this person under another account;
+    or there is one administrator alone, who gave both a day after the alarm (`bot.services.changes`);
 (4) using them up succeeds, once among all replicas.
 """
 
@@ -17,9 +18,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.audit import EventType
-from bot.domain.identity import LinkedIdentity, Person, Role, principal_of
+from bot.domain.identity import Issuer, LinkedIdentity, Person, Role, Subject, principal_of
 from bot.ports.database import Transaction
-from bot.services import throttling
+from bot.services import changes, throttling
 from bot.services.audit_trail import Scribe
 from bot.services.people import identity_from_key
 
@@ -27,6 +28,8 @@ HALF_BYTES = 10
 HALF_CHARACTERS = 16
 CODE_SECONDS = 86_400
 PATH = "enrolment"
+ALONE = LinkedIdentity(issuer=Issuer("doorward:single"), subject=Subject("administrator"))
+"""Gives the second half in single-administrator mode; nobody signs in as this."""
 
 
 class EnrolmentRefusal(StrEnum):
@@ -41,6 +44,11 @@ def give(tx: Transaction, identity: LinkedIdentity, *, by: LinkedIdentity, now: 
     half = base64.b32encode(os.urandom(HALF_BYTES)).decode()
     tx.enrolment_codes.give(identity, half, by=by, until=now + timedelta(seconds=CODE_SECONDS))
     return "-".join(half[at : at + 4] for at in range(0, HALF_CHARACTERS, 4))
+
+
+def give_alone(tx: Transaction, identity: LinkedIdentity, *, now: datetime) -> str:
+    """The other half, where there is one administrator alone and the day has passed. It is a secret."""
+    return give(tx, identity, by=ALONE, now=now)
 
 
 def spend(tx: Transaction, identity: LinkedIdentity, said: tuple[str, str], scribe: Scribe) -> EnrolmentRefusal | None:
@@ -76,7 +84,9 @@ def _typed(half: str) -> str:
 
 
 def _both_may(tx: Transaction, identity: LinkedIdentity, givers: tuple[str, str], scribe: Scribe) -> bool:
-    people = [tx.persons.find(identity_from_key(giver)) for giver in givers]
+    if ALONE.key in givers and not changes.is_single(tx, scribe.time):
+        return False
+    people = [tx.persons.find(identity_from_key(giver)) for giver in givers if giver != ALONE.key]
     owner = tx.persons.find(identity)
     named = [person for person in (*people, owner) if person is not None]
     if len(named) != len(people) + 1 or len({person.identity for person in named}) != len(named):

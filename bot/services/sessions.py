@@ -161,6 +161,25 @@ def open_browser(tx: Transaction, claims: VerifiedClaims | None, now: datetime) 
     return session
 
 
+def end_tenant(tx: Transaction, tenant: str) -> int:
+    """End every chat session of a workspace, organisation or tenant; how many. Links stay: signing in again is a press.
+
+    Whoever was signed in there loses every browser session, proposal and unspent proof too: none of those says which
+    chat it belongs to.
+    """
+    sessions = tx.sessions.of_tenant(tenant)
+    for session in sessions:
+        tx.sessions.end(session.channel)
+    for identity in {session.identity for session in sessions}:
+        tx.browsers.end_all(identity)
+        tx.proposals.void_all(identity)
+        tx.proofs.void_all(identity)
+        tx.pending.drop_all(identity)
+        if not tx.sessions.of_identity(identity):
+            retire(tx, identity)
+    return len(sessions)
+
+
 def end_everything(tx: Transaction, identity: LinkedIdentity) -> Ended:
     """End a person's sessions on every platform and in every browser, tokens, proofs and what is pending."""
     sessions = tx.sessions.end_all(identity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from storage.tables import (
     approvals,
     audit,
+    changes,
     consent,
     effects,
     identity,
@@ -31,6 +32,7 @@ AREAS = (
     installations,
     approvals,
     references,
+    changes,
 )
 
 __all__ = ["AREAS", "metadata"]

@@ -105,6 +105,10 @@ COMPANY_SESSIONS = ("done", "not_offered", "gone", "waits", "given_up", "no_prov
 HR = {entry for entry in CATALOGUE if entry.group is Group.HR}
 # What stands for `{}` in each key the code puts together. A new one needs a line here.
 REQUIRED: dict[str, set[str]] = {
+    "admin.{}.shown": _each(
+        "admin.{}.shown",
+        _names(entry for entry in ASKED_FOR if entry.group is Group.ADMIN),
+    ),
     "approvals.asked.{}": _each("approvals.asked.{}", ("substitute", "superior", "hr", "nobody", "paused")),
     "approvals.closed.{}": _each("approvals.closed.{}", CLOSED),
     "approvals.told.{}": _each("approvals.told.{}", CLOSED),

@@ -16,6 +16,7 @@ from bot.domain.answer import ApprovalRequest
 from bot.domain.approval import Approval, AskedRequest, Substitution
 from bot.domain.audit import AuditEvent, EventType
 from bot.domain.cards import Audience, Card, Fact, Reply
+from bot.domain.change import Change, Wanted
 from bot.domain.effect import Effect, EffectState
 from bot.domain.grant import Grant
 from bot.domain.identity import (
@@ -365,3 +366,16 @@ def a_substitution(now: datetime, **changes: Any) -> Substitution:
         named_at=now,
     )
     return replace(substitution, **changes)
+
+
+def a_change(now: datetime, **changes: Any) -> Change:
+    change = Change(
+        id="change-1",
+        wanted=Wanted(capability="grant_role", target=JOHN.key, arguments={"role": "auditor", "scope": "*"}),
+        proposed_by=MIA.key,
+        proposed_at=now,
+        agreed=(MIA.key,),
+        due_at=now + timedelta(hours=24),
+        until=now + timedelta(hours=48),
+    )
+    return replace(change, **changes)

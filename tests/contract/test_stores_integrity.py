@@ -26,6 +26,7 @@ from tests.contract.stores import (
     MIAS_CHAT,
     RECOVERY_CODE,
     OpenDatabase,
+    a_change,
     a_passkey,
     a_proof,
     a_proposal,
@@ -116,6 +117,11 @@ USES: dict[str, tuple[Use, ...]] = {
         lambda tx, now: tx.substitutions.of_substitute("E-sue", since=now.date()),
         lambda tx, now: tx.substitutions.end("substitution-1", now),
     ),
+    "changes": (
+        lambda tx, now: tx.changes.hold("change-1"),
+        lambda tx, now: tx.changes.waiting(a_change(now).wanted, now),
+        lambda tx, now: tx.changes.open(now),
+    ),
     "provisioned": (
         lambda tx, now: tx.provisioned.find("scim:corp", ProvisionedKind.GROUP, "resource-1"),
         lambda tx, now: tx.provisioned.listed("scim:corp", ProvisionedKind.GROUP),
@@ -147,6 +153,7 @@ LOOKED_UP = {
     "asked_requests": ("about", "owner", "state"),
     "approvals": ("about", "facts_version", "state"),
     "substitutions": ("id", "approver", "substitute", "ends", "ended_at"),
+    "changes": ("id", "capability", "target", "arguments", "until", "state"),
     "provisioned": ("id", "client", "kind", "identity", "deleted"),
 }
 
@@ -172,6 +179,7 @@ def fill(tx: Transaction, now: datetime) -> None:
     tx.effects.intend(an_effect(now))
     tx.provisioned.insert(a_resource(now))
     tx.installations.put(an_installation(now))
+    tx.changes.insert(a_change(now))
     tx.approvals.ask(an_asked_request(now))
     tx.approvals.give(an_approval(now))
     tx.substitutions.name(a_substitution(now))

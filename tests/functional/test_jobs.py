@@ -82,6 +82,7 @@ def _replica(here: World) -> Jobs:
         reconciling=here.core.reconciling,
         letterbox=here.core.letterbox,
         watching=here.core.watching,
+        carrying_out=here.core.carrying_out,
         revocation=TokenRevocation(database=here.database, providers={}, clock=here.clock),
     )
 

@@ -18,6 +18,7 @@ from bot.errors import HandleSpent, Malformed, NotAllowed
 from bot.ports.database import Transaction
 from bot.services import own_records
 from bot.services.sessions import end_everything
+from bot.services.token_revocation import retire
 from bot.texts.formats import moment
 
 SEEN = ("ListOwnSessions", "ListOwnAccounts", "ViewOwnData")
@@ -104,7 +105,7 @@ class OwnPage:
         tx.proposals.void_all(visit.identity)
         tx.proofs.void_all(visit.identity)
         if not tx.sessions.of_identity(visit.identity):
-            tx.tokens.destroy(visit.identity)
+            retire(tx, visit.identity)
         scribe = scribe_of(visit.owner, visit.now)
         tx.audit.append(scribe.event(EventType.SESSION_ENDED, resource=found.channel.key, code="session.own"))
 

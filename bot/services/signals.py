@@ -5,7 +5,8 @@ What holds for every signal, whoever sends it:
 1. its id counts once, in the transaction of its effect;
 2. it reaches only people of the issuer that its source is bound to, by subject;
 3. it takes away, or has the provider asked again; it never gives a role, a session, or anything that waited back;
-4. what it locks, the same source may unlock, and an administrator; what an administrator locked, no signal unlocks;
+4. what it locks, the same source may unlock (all of them, where several did), and an administrator; what an
+   administrator locked, no signal unlocks;
 5. however many people one source disables, nothing of them is deleted, and from a number on somebody is alarmed.
 """
 
@@ -27,6 +28,7 @@ from bot.domain.signal import (
     SignalEffect,
     SignalKind,
     SignalSource,
+    is_suspension,
     suspension,
 )
 from bot.errors import AccountRevoked, IntegrityAlarm
@@ -164,6 +166,8 @@ def _end(
         # The row is written first: a sign-in that is under way comes before all of this, or waits for it.
         locks = suspends and not person.locked
         reason = suspension(source) if locks else person.lock_reason
+        if suspends and person.locked and is_suspension(reason):
+            reason = " ".join(sorted({*reason.split(), suspension(source)}))
         tx.persons.save(
             replace(person, idp_checked_at=NEVER_CHECKED, locked=person.locked or locks, lock_reason=reason)
         )
@@ -187,8 +191,10 @@ def _restore(tx: Transaction, source: SignalSource, person: Person | None, scrib
     """(4): only what this very source locked."""
     if person is None:
         return
-    ours = person.locked and person.lock_reason == suspension(source)
-    locked, reason = (False, "") if ours else (person.locked, person.lock_reason)
+    sources = set(person.lock_reason.split()) if person.locked and is_suspension(person.lock_reason) else set()
+    others = " ".join(sorted(sources - {suspension(source)}))
+    ours = bool(sources) and not others
+    locked, reason = (False, "") if ours else (person.locked, others or person.lock_reason)
     tx.persons.save(replace(person, idp_checked_at=NEVER_CHECKED, locked=locked, lock_reason=reason))
     if ours:
         tx.audit.append(_lock_event(EventType.PERSON_UNLOCKED, person.identity, scribe))

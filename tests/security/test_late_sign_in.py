@@ -155,3 +155,13 @@ async def _roles(stage: Stage) -> set[str]:
     person = await stage.database.read(lambda tx: tx.persons.find(stage.identity("john")))
     assert person is not None
     return {str(role) for role in person.roles}
+
+
+@pytest.mark.requirement("28")
+async def test_the_last_session_ended_on_ones_own_page_has_its_tokens_revoked(stage: Stage) -> None:
+    browser = stage.browser()
+    await stage.link(browser, "john")
+    page = await browser.get("/me")
+    (session,) = await stage.database.read(lambda tx: tx.sessions.of_identity(stage.identity("john")))
+    assert (await browser.press(page, end=f"one:{session.id}")).status_code == 303
+    assert await stage.database.read(lambda tx: tx.revocations.waiting()) == 1

@@ -76,3 +76,27 @@ async def test_who_was_ended_while_the_provider_was_asked_stays_ended(
         person = await here.database.read(lambda tx: tx.persons.find(here.identity("john")))
         assert person is not None
         assert person.idp_checked_at.year == 1970, "nothing that was answered before counts as asked since"
+
+
+@pytest.mark.requirement("31")
+async def test_who_was_disabled_by_two_sources_is_let_in_again_by_both_alone(here: World) -> None:
+    await here.sign_in("john")
+    subject = here.identity("john")
+    signals = Signals(database=here.database, clock=here.clock)
+    seen = []
+    for number, (name, kind) in enumerate(
+        [
+            ("ssf:a", SignalKind.ACCOUNT_DISABLED),
+            ("scim:b", SignalKind.ACCOUNT_DISABLED),
+            ("ssf:a", SignalKind.ACCOUNT_ENABLED),
+            ("ssf:a", SignalKind.ACCOUNT_ENABLED),
+            ("scim:b", SignalKind.ACCOUNT_ENABLED),
+        ]
+    ):
+        source = SignalSource(channel=name, issuer=subject.issuer)
+        happenings = (Happening(kind=kind, subject=subject),)
+        await signals.receive(Signal(source=source, id=str(number), happenings=happenings))
+        person = await here.database.read(lambda tx: tx.persons.find(subject))
+        assert person is not None
+        seen.append(person.locked)
+    assert seen == [True, True, True, True, False]

@@ -1,4 +1,4 @@
-"""A backup is put back: it proves itself, its head says that it is older, and finishing what it left does nothing twice."""
+"""A backup is put back: it proves itself, its head says that it is older, and its rest is done once."""
 
 from __future__ import annotations
 

@@ -9,14 +9,14 @@ help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install everything a developer needs
-	@.ci/setup full node browser postgres
+	@.ci/setup full node browser postgres oathtool
 
 demo: ## Set everything up and start the demonstration (PORT=8080)
 	@.ci/setup demo
 	@exec env $(if $(PORT),DOORWARD_PORT=$(PORT)) $(BIN)/doorward demo
 
 test: ## Set everything up and run the tests (ARGS=… goes to pytest)
-	@.ci/setup full node browser postgres
+	@.ci/setup full node browser postgres oathtool
 	@$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile --durations=15 --durations-min=1 $(ARGS)
 
 check: ## Style, types, import contracts, links of the documents
@@ -37,7 +37,7 @@ links:
 	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture/test_links.py
 
 chaos: ## The crash and fault campaigns at full counts
-	@.ci/setup full node browser postgres
+	@.ci/setup full node browser postgres oathtool
 	@DOORWARD_TEST_PROFILE=chaos $(BIN)/python -m pytest -m chaos --timeout=3600 --durations=15 $(ARGS)
 
 bench: ## The measurements

@@ -20,8 +20,9 @@ from enum import StrEnum
 from bot.domain.audit import EventType
 from bot.domain.identity import Issuer, LinkedIdentity, Person, Role, Subject, principal_of
 from bot.ports.database import Transaction
-from bot.services import changes, throttling
+from bot.services import changes, factors, throttling
 from bot.services.audit_trail import Scribe
+from bot.services.factors import Told
 from bot.services.people import identity_from_key
 
 HALF_BYTES = 10
@@ -52,8 +53,13 @@ def give_alone(tx: Transaction, identity: LinkedIdentity, *, now: datetime) -> s
 
 
 def spend(tx: Transaction, identity: LinkedIdentity, said: tuple[str, str], scribe: Scribe) -> EnrolmentRefusal | None:
-    """Check conditions (1) to (4) of this module; why not, where the code does not count."""
+    """Check conditions (1) to (4) of this module; why not, where the code does not count.
+
+    The person is told when wrong ones have closed the path.
+    """
     refusal = _check(tx, identity, said, scribe)
+    if refusal is EnrolmentRefusal.WRONG:
+        factors.tell_if_closed(tx, identity, PATH, Told.ENROLMENT_FAILED, scribe.time)
     kind = EventType.ENROLMENT_CODE_USED if refusal is None else EventType.PROOF_REFUSED
     tx.audit.append(
         scribe.event(

@@ -25,6 +25,7 @@ from bot.domain.totp import STEP_SECONDS
 from bot.errors import IntegrityAlarm
 from bot.ports.database import Transaction
 from bot.ports.mail import Letter
+from bot.services import throttling
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import direct_place, put_at_once
 from bot.texts.formats import moment
@@ -40,9 +41,11 @@ class Told(StrEnum):
     """What the owner is told of."""
 
     BOUND = "bound"
+    ENROLMENT_FAILED = "enrolment_failed"
     FAILED = "failed"
     OFF = "off"
     RECOVERED = "recovered"
+    RECOVERY_FAILED = "recovery_failed"
     REMOVED = "removed"
 
 
@@ -188,6 +191,13 @@ def letter(owner: Person, method: ProofMethod, counts_from: datetime | None = No
     if counts_from is not None:
         told.insert(1, reader.say("factors.told.from", at=moment(counts_from, owner.timezone, reader.language)))
     return Letter(to=owner.email, subject=subject, text="\n\n".join(told) + "\n")
+
+
+def tell_if_closed(tx: Transaction, identity: LinkedIdentity, path: str, what: Told, now: datetime) -> None:
+    """Tell the owner once wrong codes have closed a path for them."""
+    owner = tx.persons.find(identity)
+    if owner is not None and throttling.codes_left(tx, identity.key, path, now) == 0:
+        tell(tx, owner, what, None, now)
 
 
 def tell(tx: Transaction, owner: Person, what: Told, method: ProofMethod | None, now: datetime) -> None:

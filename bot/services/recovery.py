@@ -10,8 +10,9 @@ from enum import StrEnum
 from bot.domain.audit import EventType
 from bot.domain.identity import LinkedIdentity
 from bot.ports.database import Transaction
-from bot.services import throttling
+from bot.services import factors, throttling
 from bot.services.audit_trail import Scribe
+from bot.services.factors import Told
 
 CODES = 10
 CODE_BYTES = 10
@@ -36,13 +37,16 @@ def renew(tx: Transaction, identity: LinkedIdentity, scribe: Scribe) -> tuple[st
 
 
 def spend(tx: Transaction, identity: LinkedIdentity, said: str, now: datetime) -> RecoveryRefusal | None:
-    """Use a code up; why not, where it does not count. The try is counted before anything is compared."""
+    """Use a code up; why not, where it does not count. The try is counted before anything is compared.
+
+    Its owner is told when wrong ones have closed the path.
+    """
     if not throttling.allows_code(tx, identity.key, PATH, now):
         return RecoveryRefusal.THROTTLED
     code = "".join(character for character in said.upper() if character.isalnum())
-    if len(code) != CODE_CHARACTERS or not code.isascii():
-        return RecoveryRefusal.WRONG
-    if not tx.recovery_codes.spend(identity, code, now=now):
+    formed = len(code) == CODE_CHARACTERS and code.isascii()
+    if not formed or not tx.recovery_codes.spend(identity, code, now=now):
+        factors.tell_if_closed(tx, identity, PATH, Told.RECOVERY_FAILED, now)
         return RecoveryRefusal.WRONG
     throttling.code_counted(tx, identity.key, PATH, now)
     return None

@@ -127,6 +127,7 @@ def check_code(
         return CodeRefusal.CHAT_CLOSED
     authenticator = tx.authenticators.count_attempt(authenticator.id, from_chat=path is CodePath.CHAT)
     if authenticator.disabled:
+        _warn(tx, authenticator, path, now)
         return CodeRefusal.DISABLED
     # Condition 3 of the list above.
     step = accepted_step(tx.authenticators.seed(authenticator.id), code, now, last_step=authenticator.last_step)

@@ -25,9 +25,9 @@ Sources: A = OWASP ASVS 5.0.0; N = NIST SP 800-63B-4; T = RFC 6238; H = RFC 4226
 I = RFC 7662; L = OWASP LLM Top 10 2025; AG = OWASP Agentic Top 10; AIA, CS-… = OWASP cheat sheets;
 S = Slack's request verification; B = Bot Connector authentication; M = measured; E = engineering rule.
 
-A thief with every chat token and an open session gets what the policy lets a session read without a proof, and no more:
-one's own leave balance and requests, for managers those of their reports, customers and tickets of one's region, and
-the names of one's sessions. Nothing confidential is among it.
+A thief with every chat token and an open session gets what the policy lets a session do without a proof, and no more:
+[that list](chat-session.md) is made from the policies, and a test does all of it with a stolen session. Nothing
+confidential is among it.
 """
 
 

@@ -24,6 +24,11 @@ class FixedClock:
         self._now += step
         return self._now
 
+    def set_back(self, delta: timedelta) -> datetime:
+        """What happens to a machine whose clock was ahead: it is set right."""
+        self._now -= delta
+        return self._now
+
 
 def _refuse_naive(moment: datetime) -> datetime:
     raise ValueError(f"{moment} has no time zone")

@@ -167,6 +167,16 @@ class TestEnrolmentCode:
         assert wrong.status_code == 422
         assert "vouch" in (await browser.press(await browser.get("/enrol"))).text
 
+    async def test_whose_code_is_guessed_is_told_when_the_path_closes(self, stage: Stage) -> None:
+        browser = await signed_in(stage, "john", amr=["pwd"])
+        page = await browser.press(await browser.get("/enrol"))
+        for status in (422, 422, 422, 422, 422, 429):
+            guessed = await browser.press(page, first_half="A" * 16, second_half="B" * 16)
+            assert guessed.status_code == status
+        await stage.core.delivery.take_over()
+        told = [card.headline for card in stage.cards("john")]
+        assert told.count("Wrong enrolment codes were tried for you, too many in a row") == 1
+
     async def test_an_administrator_who_was_locked_since_no_longer_counts(self, stage: Stage) -> None:
         for name in ("raj", "mia"):
             await signed_in(stage, name)

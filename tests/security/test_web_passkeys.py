@@ -364,6 +364,9 @@ async def test_guessing_recovery_codes_ends_after_five(
         assert (await john.press(page, recovery_code="AAAA-AAAA-AAAA-AAAA")).status_code == 422
     assert (await john.press(page, recovery_code=codes[0])).status_code == 429
     assert [item.id for item in await passkeys(stage, "john")] == [device.id]
+    await stage.core.delivery.take_over()
+    told = [card.headline for card in stage.cards("john")]
+    assert told.count("Wrong recovery codes were tried for you, too many in a row") == 1
 
 
 @pytest.mark.requirement("39")

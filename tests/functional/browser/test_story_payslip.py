@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.async_api import Page, expect
@@ -12,7 +13,8 @@ from tests.functional.browser.story import Story
 
 pytestmark = pytest.mark.browser
 
-MOST_PRESSES = 12
+FIRST_PRESSES, TENTH_PRESSES = 8, 3
+"""In chat and on our pages, the demo phone's two included; what the provider asks for is its own."""
 AMOUNT = re.compile(r"\d{1,3}(?:,\d{3})*\.\d{2}")
 
 
@@ -52,7 +54,7 @@ async def _open_from_the_first_screen(story: Story, accessible: Accessible) -> s
     await expect(page.get_by_test_id("chat-account")).to_have_text("john")
     await accessible(page)
     await story.press(page.get_by_test_id("sign-in-submit"))
-    await story.press(page.get_by_role("button", name="Sign in"))
+    await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_test_id("chat-account")).to_have_text("john")
     await expect(page.get_by_test_id("accounts")).to_contain_text("John Carver, the demo company")
     await accessible(page)
@@ -67,7 +69,7 @@ async def _open_from_the_first_screen(story: Story, accessible: Accessible) -> s
     await story.press(page.get_by_test_id("phone-use"))
     await story.press(page.get_by_test_id("confirm"))
     await expect(page.get_by_test_id("view")).to_contain_text("Payslip of John Carver")
-    assert story.presses <= MOST_PRESSES
+    assert story.presses <= FIRST_PRESSES
     await accessible(page)
     assert await fits(page)
     assert await fits(story.page)
@@ -80,6 +82,40 @@ async def _open_from_the_first_screen(story: Story, accessible: Accessible) -> s
     await expect(page.locator("main")).to_contain_text("no longer waits")
     await page.close()
     return amounts
+
+
+async def test_the_tenth_payslip_takes_three_presses_and_one_code_and_one_press_more_after_the_session(
+    story: Story,
+) -> None:
+    await story.first_sign_in("john")
+    page = await story.context.new_page()
+    await page.goto(f"{story.origin}/enrol")
+    await story.enrol(page)
+    await page.close()
+
+    await story.much_later(timedelta(minutes=11))
+    await story.say("my payslip", "Open your payslip")
+    story.presses = 0
+    await _type_the_code(story, await story.press_open(story.link("Open the page")))
+    assert story.presses <= TENTH_PRESSES
+
+    await story.much_later(timedelta(minutes=61))
+    await story.say("my payslip", "Sign in")
+    story.presses = 0
+    page = await story.press_open(story.link("Sign in"))
+    await story.press(page.get_by_test_id("sign-in-submit"))
+    await page.get_by_role("button", name="Sign in").click()
+    await _type_the_code(story, page)
+    assert story.presses <= TENTH_PRESSES + 1
+
+
+async def _type_the_code(story: Story, page: Page) -> None:
+    """One code, one press: the payslip is open."""
+    await expect(page.get_by_test_id("headline")).to_contain_text("payslip")
+    await page.get_by_test_id("code").fill(story.code("john"))
+    await story.press(page.get_by_test_id("confirm"))
+    await expect(page.get_by_test_id("values")).to_be_visible()
+    await page.close()
 
 
 async def test_a_payslip_again_takes_one_code_and_closes_for_good(story: Story, accessible: Accessible) -> None:

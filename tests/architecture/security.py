@@ -1,6 +1,6 @@
 """`docs/security.md`, made from the requirements and the tests that are marked with them.
 
-`python -m tests.architecture.security` writes it; a test compares.
+`python -m tests.architecture.security` writes it, and `docs/chat-session.md` with it; a test compares.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.architecture import chat_session
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "security.md"
@@ -63,3 +65,4 @@ def page() -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    chat_session.PAGE.write_text(chat_session.page(), encoding="utf-8")

@@ -66,7 +66,10 @@ TRIES = {
     "explain_policy": "policy explain john ViewPayslip",
     "sign_out": "sign-out",
 }
-"""One way to ask for each thing there is."""
+"""One way to ask for each thing there is, where its bare command does not."""
+NOT_HERE = {"CancelLeave", "SendFeedback"}
+"""Given without a proof too, and not reached by these words: one wants an approved request, one a message."""
+COMMANDS = {entry.name: entry.command for entry in CATALOGUE}
 
 
 @dataclass
@@ -122,7 +125,7 @@ class Thief:
 
     async def everything(self, names: Collection[str], **ids: str) -> None:
         for name in names:
-            text = TRIES[name]
+            text = TRIES.get(name, COMMANDS[name])
             if name != "sign_out":
                 # The thief can end sessions; their owner comes back.
                 await self.door.here.sign_in(VICTIM)
@@ -140,10 +143,6 @@ async def door(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Doorward]:
             yield running
 
 
-def test_every_capability_is_tried() -> None:
-    assert set(TRIES) == {entry.name for entry in CATALOGUE}
-
-
 @pytest.mark.requirement("92", "47", "53")
 async def test_a_stolen_chat_session_gets_what_the_policy_gives_without_a_proof_and_nothing_confidential(
     door: Doorward,
@@ -154,7 +153,7 @@ async def test_a_stolen_chat_session_gets_what_the_policy_gives_without_a_proof_
     await door.here.enrol(VICTIM)
     ids = {"of_report": await asked(door, "john", "21 to 23"), "of_victim": await asked(door, VICTIM, "14 to 15")}
 
-    await thief.everything(TRIES, **ids)
+    await thief.everything(COMMANDS, **ids)
     await door.here.sign_in(VICTIM)
     sheets = []
     for text, name in (("my payslip", "view_payslip"), ("my benefits", "view_benefits")):
@@ -178,7 +177,8 @@ async def test_a_stolen_chat_session_gets_what_the_policy_gives_without_a_proof_
     done = await effects(door)
     # The victim opened each once; whoever holds the chat opened none.
     assert (done.pop("ViewPayslip"), done.pop("ViewBenefits")) == (1, 1)
-    assert set(done) - {"PreviewLeave"} == low
+    assert set(done) - {"PreviewLeave"} <= low, "nothing beyond the list"
+    assert low - set(done) <= NOT_HERE, "and the list says nothing that cannot be done"
 
 
 async def asked(door: Doorward, name: str, days: str) -> str:

@@ -136,14 +136,14 @@ def checked(settings: Settings, now: datetime) -> list[Finding]:
 
 
 def _administrators(settings: Settings, keys: Keyring | None, now: datetime) -> list[Finding]:
-    """Whether there is one administrator alone; nothing where the database cannot be read, which is told already."""
+    """Told where there is one administrator alone; nothing where the database cannot be read, which is told already."""
     if keys is None:
         return []
     try:
         single = looked_up(settings, keys, lambda tx: is_single(tx, now))
     except DoorwardError:
         return []
-    return [Finding(part="administrators", note=SINGLE_MODE if single else "")]
+    return [Finding(part="administrators", note=SINGLE_MODE)] if single else []
 
 
 def _database(settings: Settings, keys: Keyring | None) -> Iterator[str]:

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from bot.domain.change import Wanted
+from bot.domain.identity import Role
 from bot.ports.database import Transaction
 from tests.contract.stores import a_person
 from tests.fakes.shell import JOHN, NOON, Shell, link
@@ -59,3 +60,10 @@ def test_two_are_the_same_change_whatever_the_order_of_their_arguments() -> None
     one = Wanted(capability="grant_role", target=JOHN.key, arguments={"role": "auditor", "scope": "*"})
     other = Wanted(capability="grant_role", target=JOHN.key, arguments={"scope": "*", "role": "auditor"})
     assert one.key == other.key
+
+
+def test_the_check_says_that_there_is_one_administrator_alone(staffed: Shell) -> None:
+    assert "single-administrator" not in staffed("check").stdout
+    alone = dataclasses.replace(a_person(NOON), identity=JOHN, username="john", roles=frozenset({Role.ADMINISTRATOR}))
+    staffed.write(lambda tx: tx.persons.save(dataclasses.replace(alone, version=1)))
+    assert "single-administrator" in staffed("check", "--json").stdout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from storage.tables.metadata import metadata, moment, text
 
@@ -24,7 +24,7 @@ audit = Table(
     text("code"),
     text("previous"),
     text("hash"),
-    text("state"),
+    Column("state", Text, nullable=False, server_default=""),
 )
 Index("ix_audit_principal", audit.c.principal)
 Index("ix_audit_resource", audit.c.resource)

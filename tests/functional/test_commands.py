@@ -125,7 +125,16 @@ def test_every_command_of_an_account_or_of_administration_stands_in_the_table() 
     own = known[: known.index("balance")]
     left = {words for words in own if not any(line == words or line.startswith(f"{words} ") for line in tried)}
     # The rest of these has journeys of its own.
-    assert left <= {"home", "accounts remove", "notices set", "roles", "audit", "config", "enrolment code", "changes cancel"}
+    assert left <= {
+        "home",
+        "accounts remove",
+        "notices set",
+        "roles",
+        "audit",
+        "config",
+        "enrolment code",
+        "changes cancel",
+    }
 
 
 @pytest.mark.parametrize("chat", ["playground"], indirect=True)

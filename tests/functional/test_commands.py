@@ -57,6 +57,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ("raj", "sessions revoke john", PROOF),
     ("raj", "sessions end-company john", PROOF),
     ("raj", "links revoke mia playground:demo:mia", PROOF),
+    ("raj", "sessions revoke-tenant T1", PROOF),
     ("raj", "lock john", PROOF),
     ("raj", "unlock john", PROOF),
     ("raj", "audit search decision:deny", "newest first"),

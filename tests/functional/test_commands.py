@@ -134,6 +134,7 @@ def test_every_command_of_an_account_or_of_administration_stands_in_the_table() 
         "audit",
         "config",
         "enrolment code",
+        "changes",
         "changes cancel",
     }
 

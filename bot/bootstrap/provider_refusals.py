@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from bot.settings.directories import Attributes, GraphSettings, Idp, IdpKind
+from bot.settings.people import GROUPS
 from bot.settings.tree import Environment, Settings, variable
 
 GRAPH_HOSTS = frozenset(
@@ -26,14 +27,28 @@ def provider_problems(settings: Settings) -> Iterator[str]:
 
     1. Graph is asked for Entra's people only, with a credential of one kind, and in production at Microsoft;
     2. roles have one source: with Graph, its groups; an attribute's source is there;
-    3. what a step-up at a provider is to prove is something it can be asked for.
+    3. what a step-up at a provider is to prove is something it can be asked for;
+    4. a group that makes administrators is one provider's.
     """
     production = settings.environment is Environment.PRODUCTION
+    yield from _administrators(settings)
     for name, idp in settings.idps.items():
         if idp.graph is not None:
             yield from _graph(name, idp, idp.graph, production=production)
         yield from _attributes(name, idp, settings)
         yield from _step_up(name, idp)
+
+
+def _administrators(settings: Settings) -> Iterator[str]:
+    """(4)"""
+    setting = variable(("bootstrap", "administrators"))
+    for name in settings.bootstrap.administrators:
+        if name.startswith(GROUPS):
+            provider = name.partition(":")[0].partition("@")[2]
+            if provider and provider not in settings.idps:
+                yield f"{setting}: there is no provider {provider!r} (DOORWARD_IDPS__{provider.upper()}__…)"
+            elif not provider and len(settings.idps) > 1:
+                yield f"{setting}: say whose group it is, since there are several providers: group@NAME:{name[6:]}"
 
 
 def _graph(name: str, idp: Idp, graph: GraphSettings, *, production: bool) -> Iterator[str]:

@@ -13,16 +13,21 @@ from bot.ports.database import Database
 from bot.services import first_administrator
 from bot.services.audit_trail import Scribe
 from bot.services.first_administrator import Administrators
-from bot.settings.people import WEEKDAYS
+from bot.settings.people import GROUPS, WEEKDAYS
 from bot.settings.tree import Settings
 
 
 def administrators(settings: Settings) -> Administrators:
     """Whom the settings name."""
     named = settings.bootstrap.administrators
-    groups = [name.removeprefix("group:") for name in named if name.startswith("group:")]
-    people = frozenset(name for name in named if not name.startswith("group:"))
-    return Administrators(people=people, group=groups[0] if groups else "")
+    people = frozenset(name for name in named if not name.startswith(GROUPS))
+    for name in named:
+        if name.startswith(GROUPS):
+            before, _, group = name.partition(":")
+            # The only provider's, where none is named; the refusals see to it that there is one.
+            provider = before.partition("@")[2] or next(iter(settings.idps), "")
+            return Administrators(people=people, group=group, provider=provider)
+    return Administrators(people=people)
 
 
 def rollout(settings: Settings) -> Rollout:

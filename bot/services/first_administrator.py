@@ -39,17 +39,20 @@ class Administrators:
     """`LinkedIdentity.key` each."""
     group: str = ""
     """A value of the provider's role claims."""
+    provider: str = ""
+    """Whose group: another provider may have one of the same name, and does not make administrators with it."""
 
-    def by(self, identity: LinkedIdentity, groups: frozenset[str]) -> str:
+    def by(self, person: Person, groups: frozenset[str]) -> str:
         """Under what somebody is named; empty where they are not."""
-        if identity.key in self.people:
+        if person.identity.key in self.people:
             return BY_SETTINGS
-        return f"{BY_GROUP}{self.group}" if self.group and self.group in groups else ""
+        in_group = bool(self.group) and person.provider == self.provider and self.group in groups
+        return f"{BY_GROUP}{self.group}" if in_group else ""
 
 
 def appoint(tx: Transaction, named: Administrators, person: Person, groups: frozenset[str], scribe: Scribe) -> None:
     """Bring one person's role in line with the settings, at a sign-in or when their provider was asked again."""
-    by = named.by(person.identity, groups)
+    by = named.by(person, groups)
     held = [grant for grant in tx.roles.of_identity(person.identity) if _from_settings(grant)]
     for grant in held:
         if grant.granted_by != by:

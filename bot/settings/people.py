@@ -45,18 +45,24 @@ class Factors(Group):
     """Values of `acr` by which the provider says that the sign-in resists phishing."""
 
 
+GROUPS = ("group:", "group@")
+
+
 def _named(value: object) -> object:
-    """Pairs `issuer#subject`, and at most one `group:name`."""
+    """Pairs `issuer#subject`, and at most one `group:value`, or `group@provider:value` where there are several."""
     names = listed(value)
     if not isinstance(names, list | tuple):
         return names
-    groups = [name for name in names if str(name).startswith("group:")]
+    groups = [name for name in names if str(name).startswith(GROUPS)]
     if len(groups) > 1:
         raise ValueError("name one group at the most")
     for name in names:
         before, _, after = str(name).partition(":" if name in groups else "#")
         if not before or not after:
-            raise ValueError("each is `issuer#subject`, or `group:` and a value of the provider's role claims")
+            raise ValueError(
+                "each is `issuer#subject`, or `group:` and a value of the provider's role claims "
+                "(`group@NAME:` and the value, where there are several providers)"
+            )
     return names
 
 

@@ -24,7 +24,7 @@ audit = Table(
     text("code"),
     text("previous"),
     text("hash"),
-    Column("state", Text, nullable=False, server_default=""),
+    Column("state", Text, nullable=False, server_default="{}"),
 )
 Index("ix_audit_principal", audit.c.principal)
 Index("ix_audit_resource", audit.c.resource)

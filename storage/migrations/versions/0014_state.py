@@ -10,7 +10,7 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    op.add_column("audit", sa.Column("state", sa.Text(), nullable=False, server_default=""))
+    op.add_column("audit", sa.Column("state", sa.Text(), nullable=False, server_default="{}"))
 
 
 def downgrade() -> None:

@@ -218,17 +218,26 @@ async def test_whoever_is_named_is_administrator_and_only_while_named(replicas: 
 
 async def test_a_named_group_counts_while_the_provider_says_so(replicas: tuple[World, World]) -> None:
     here, _ = replicas
-    named = Administrators(group="it-admins")
+    named = Administrators(group="it-admins", provider="test")
     assert await seen(here, "john", named, frozenset({"it-admins", "sales"})) == ["john"]
     assert await seen(here, "john", named, frozenset({"sales"})) == []
 
 
+@pytest.mark.requirement("22")
+async def test_a_group_of_the_same_name_at_another_provider_makes_nobody_an_administrator(
+    replicas: tuple[World, World],
+) -> None:
+    here, _ = replicas
+    named = Administrators(group="it-admins", provider="company")
+    assert await seen(here, "john", named, frozenset({"it-admins"})) == []
+
+
 async def test_a_start_takes_the_role_from_whom_the_settings_no_longer_name(replicas: tuple[World, World]) -> None:
     here, _ = replicas
-    named = Administrators(people=frozenset({here.identity("john").key}), group="it-admins")
+    named = Administrators(people=frozenset({here.identity("john").key}), group="it-admins", provider="test")
     await seen(here, "john", named)
     await seen(here, "mia", named, frozenset({"it-admins"}))
-    left = Administrators(group="it-admins")
+    left = Administrators(group="it-admins", provider="test")
     assert await here.database.write(lambda tx: retire(tx, left, shell(here.clock))) == 1
     assert await administrators(here.database, here.clock) == ["mia"]
     assert await here.database.write(lambda tx: retire(tx, Administrators(), shell(here.clock))) == 1

@@ -59,6 +59,7 @@ CHANGED = [
     ("DOORWARD_IDPS__COMPANY__ATTRIBUTES__MANAGER", "scim"),
     ("DOORWARD_IDPS__COMPANY__STEP_UP_ACR_VALUES", "mfa"),
     ("DOORWARD_IDPS__COMPANY__PHISHING_RESISTANT_ACR_VALUES", "c2"),
+    ("DOORWARD_BOOTSTRAP__ADMINISTRATORS", "group@partner:it-admins"),
     ("DOORWARD_PUBLIC_URL", "http://doorward.company.test"),
     ("DOORWARD_FACTORS__FIRST_ON_PASSWORD", "true"),
     ("DOORWARD_HR__KIND", "demo"),
@@ -140,6 +141,16 @@ def test_production_refuses_by_name(setting: str, value: str) -> None:
 )
 def test_production_takes_the_government_hosts(setting: str, value: str) -> None:
     assert refused({**READY, setting: value}) == []
+
+
+def test_a_group_that_makes_administrators_is_one_providers() -> None:
+    partner = {name.replace("COMPANY", "PARTNER"): value for name, value in READY.items() if "IDPS" in name}
+    both = {**READY, **partner}
+    named = "DOORWARD_BOOTSTRAP__ADMINISTRATORS"
+    told = refused({**both, named: "group:it-admins"})
+    assert any(named in line and "group@NAME:it-admins" in line for line in told)
+    assert not any(named in line for line in refused({**both, named: "group@company:it-admins"}))
+    assert not any(named in line for line in refused({**READY, named: "group:it-admins"}))
 
 
 def test_development_takes_stand_ins() -> None:

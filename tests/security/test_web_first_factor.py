@@ -137,6 +137,8 @@ class TestEnrolmentCode:
 
     async def test_each_half_is_shown_on_a_page_and_never_in_the_chat(self, stage: Stage) -> None:
         await signed_in(stage, "john")
+        await signed_in(stage, "mia")
+        await make_administrator(stage, "mia")
         raj = await signed_in(stage, "raj")
         await give_passkey(stage, "raj")
         await stage.say("raj", "/doorward enrolment code john")

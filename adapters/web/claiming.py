@@ -1,4 +1,4 @@
-"""The page behind the link that `doorward setup` prints: a company sign-in and a code make the first administrator."""
+"""The page behind the link that `doorward setup` prints: a company sign-in and a factor make an administrator."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import structlog
 from starlette.responses import Response
 
 from adapters.web.pages import Pages, go
-from adapters.web.proving import Wrong
+from adapters.web.passkey_options import passkey_options
+from adapters.web.proving import Signing, Wrong, take_factor
 from adapters.web.scribes import scribe_of
 from adapters.web.signing_in import SigningIn
 from adapters.web.visitors import Visit
+from bot.domain.audit import EventType
 from bot.domain.cards import Status
 from bot.domain.proof import ProofMethod
 from bot.ports.database import Transaction
-from bot.services import factors, first_administrator, further_accounts
+from bot.services import factors, first_administrator, step_up
+from bot.services.factors import Factor
 
 log = structlog.get_logger("doorward.web")
 
@@ -27,13 +30,32 @@ class Claiming:
         self._signing_in = signing_in
 
     async def show(self, visit: Visit) -> Response:
-        """Sign in first, then codes, then the claim. Raises `HandleSpent`."""
+        """Sign in first, then a factor, then the claim. Raises `HandleSpent`."""
         handle = visit.handle()
         await self._web.database.read(lambda tx: first_administrator.look(tx, handle, visit.now))
         if visit.known is None:
             return self._signing_in.ask(visit, _path(visit))
-        ready = await self._web.database.read(lambda tx: _has_codes(tx, visit))
-        return self._page(visit) if ready else self._first_codes(visit)
+        own = await self._own(visit)
+        return self._page(visit, own) if self._methods(visit, own) else self._first_factor(visit)
+
+    async def options(self, visit: Visit, form: dict[str, str]) -> Response:
+        """A challenge over exactly this claim. Raises `HandleSpent`, `NotAllowed`."""
+        handle = visit.handle()
+
+        def work(tx: Transaction) -> str:
+            first_administrator.look(tx, handle, visit.now)
+            signs = first_administrator.digest(handle, visit.identity)
+            return passkey_options(tx, visit, self._web.webauthn, signs=signs)
+
+        return Response(await self._web.database.write(work), media_type="application/json")
+
+    async def _own(self, visit: Visit) -> tuple[Factor, ...]:
+        return await self._web.database.read(lambda tx: factors.of_person(tx, visit.identity))
+
+    def _methods(self, visit: Visit, own: tuple[Factor, ...]) -> frozenset[ProofMethod]:
+        """The kinds that may sign: one that does not count yet only where none does."""
+        methods = frozenset(factor.method for factor in factors.that_change(own, visit.now))
+        return methods if self._web.webauthn is not None else methods - {ProofMethod.PASSKEY}
 
     async def decide(self, visit: Visit, form: dict[str, str]) -> Response:
         """The button."""
@@ -41,43 +63,51 @@ class Claiming:
             return go(_path(visit))
         if not visit.is_fresh:
             return go(await self._signing_in.again(visit, _path(visit), afresh=True))
-        if not await self._web.database.read(lambda tx: _has_codes(tx, visit)):
+        own = await self._own(visit)
+        if not self._methods(visit, own):
             return go("/enrol")
-        kind, wrong = await self._web.database.write(lambda tx: self._claim(tx, visit, form.get("code", "")))
+        kind, wrong = await self._web.database.write(lambda tx: self._claim(tx, visit, form))
         if wrong is not None:
-            return self._page(visit, wrong)
+            return self._page(visit, own, wrong)
         if kind == first_administrator.RECOVERY:
             log.critical("administrator_recovered", principal=visit.identity.key)
         return self._pages.message("setup_done", status=Status.ALLOWED)
 
-    def _claim(self, tx: Transaction, visit: Visit, code: str) -> tuple[str, Wrong | None]:
+    def _claim(self, tx: Transaction, visit: Visit, form: dict[str, str]) -> tuple[str, Wrong | None]:
         scribe, handle = scribe_of(visit.owner, visit.now), visit.handle()
         first_administrator.take_turn(tx, visit.now)
         first_administrator.look(tx, handle, visit.now)
-        refused = further_accounts.check_code(
-            tx, visit.identity, f"Person::{visit.identity.key}", code, scribe, too_new_as_well=True
+        own, about = factors.of_person(tx, visit.identity), f"Person::{visit.identity.key}"
+        signing = Signing(
+            digest=first_administrator.digest(handle, visit.identity),
+            methods=self._methods(visit, own),
+            resource=about,
+            too_new_as_well=not step_up.counting(own, visit.now),
         )
-        if refused is not None:
-            return "", Wrong(refusal=refused.refusal, tries_left=refused.tries_left)
+        given = take_factor(tx, visit, form, signing=signing, webauthn=self._web.webauthn)
+        if isinstance(given, Wrong):
+            return "", given
+        tx.audit.append(scribe.event(EventType.PROOF_GIVEN, resource=about, decision="allow", code=given.value))
         return first_administrator.claim(tx, handle, visit.identity, scribe), None
 
-    def _page(self, visit: Visit, wrong: Wrong | None = None) -> Response:
-        say = self._pages.voice.say
+    def _page(self, visit: Visit, own: tuple[Factor, ...], wrong: Wrong | None = None) -> Response:
+        say, methods = self._pages.voice.say, self._methods(visit, own)
         return self._pages.form(
             visit,
-            "step.html",
+            "change.html",
             status_code=200 if wrong is None else wrong.status_code,
             who=visit.owner.username,
             heading=say("web.setup.title"),
             sentence=say("web.setup.sentence"),
             button=say("web.setup.button"),
-            with_code=True,
+            passkey_options=f"{_path(visit)}/options" if ProofMethod.PASSKEY in methods else "",
+            with_code=ProofMethod.TOTP in methods,
             error="" if wrong is None else wrong.sentence(self._pages.voice),
             form_action=_path(visit),
-            step="setup",
+            hidden_fields={},
         )
 
-    def _first_codes(self, visit: Visit) -> Response:
+    def _first_factor(self, visit: Visit) -> Response:
         say = self._pages.voice.say
         return self._pages.form(
             visit,
@@ -93,8 +123,3 @@ class Claiming:
 
 def _path(visit: Visit) -> str:
     return f"/setup/{visit.handle()}"
-
-
-def _has_codes(tx: Transaction, visit: Visit) -> bool:
-    own = factors.of_person(tx, visit.identity)
-    return any(item.method is ProofMethod.TOTP and not item.disabled for item in own)

@@ -110,6 +110,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         SIGN_OUT: signing_in.sign_out,
         f"{OWN_RECORDS}/end": own_page.end,
         "/setup/{handle}": claiming.decide,
+        "/setup/{handle}/options": claiming.options,
         "/consent/{handle}": consenting.decide,
         "/consent/{handle}/dismiss": consenting.dismiss,
         "/consent/{handle}/provider": at_provider.begin,

@@ -4,13 +4,14 @@ A claim makes an administrator when all of this holds:
 
 (1) the link was printed on the host less than fifteen minutes ago, and was not claimed;
 (2) the administrators are exactly those of that moment: none at all for the first one;
-(3) a company sign-in of the claimant stands behind the request, and a code of their authenticator came with it.
+(3) a company sign-in of the claimant stands behind the request, and a factor of theirs signed this very claim.
 
 Claims take turns, on every replica: the first of two in parallel makes an administrator, the second finds one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -150,6 +151,11 @@ def look(tx: Transaction, handle: str, now: datetime) -> str:
     if found.payload["known"] != _keys(present(tx, now)):
         raise HandleSpent(code="setup.taken")
     return str(found.payload["kind"])
+
+
+def digest(handle: str, identity: LinkedIdentity) -> str:
+    """What a passkey signs for this claim: this link, by this person."""
+    return hashlib.sha256(f"claim|{handle}|{identity.key}".encode()).hexdigest()
 
 
 def take_turn(tx: Transaction, now: datetime) -> None:

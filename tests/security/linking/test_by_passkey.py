@@ -1,0 +1,99 @@
+"""A passkey claims the administrator's link like a code does: over exactly that, once, and nobody else's."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bot.services import first_administrator
+from bot.services.audit_trail import Scribe
+from bot.services.first_administrator import SETUP
+from tests.fakes.clock import FixedClock
+from tests.fakes.soft_authenticator import SoftAuthenticator
+from tests.fakes.web_stage import HTTPS, Browser, Stage, fields_of, web_stage
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Stage]:
+    async with web_stage(tmp_path, clock) as everything:
+        yield everything
+
+
+@pytest.fixture
+def device() -> SoftAuthenticator:
+    return SoftAuthenticator(HTTPS, HTTPS.removeprefix("https://"))
+
+
+async def signature(browser: Browser, device: SoftAuthenticator, path: str, page: httpx2.Response) -> dict[str, str]:
+    """What the page's script adds to its form."""
+    answer = await browser.post(path, fields_of(page), accept="application/json")
+    assert answer.status_code == 200, answer.text
+    asked = json.loads(answer.text)
+    return {"credential": device.get(asked["options"]), "ceremony": asked["ceremony"]}
+
+
+async def bind(browser: Browser, device: SoftAuthenticator) -> None:
+    """A first factor: a passkey and nothing else."""
+    page = await browser.post("/enrol/passkey/begin", fields_of(await browser.get("/enrol")))
+    answer = await browser.post("/enrol/passkey/options", fields_of(page), accept="application/json")
+    asked = json.loads(answer.text)
+    made = {"credential": device.create(asked["options"]), "ceremony": asked["ceremony"], "name": "laptop"}
+    assert (await browser.press(page, **made)).status_code == 200
+
+
+async def claimant(stage: Stage, device: SoftAuthenticator, person: str = "john") -> Browser:
+    browser = stage.browser()
+    await stage.sign_in(browser, person)
+    await bind(browser, device)
+    return browser
+
+
+async def link(stage: Stage) -> str:
+    scribe = Scribe(time=stage.clock.now(), channel="shell", correlation=secrets.token_hex(8))
+    return f"/setup/{await stage.database.write(lambda tx: first_administrator.offer(tx, SETUP, scribe))}"
+
+
+async def administrators(stage: Stage) -> list[str]:
+    found = await stage.database.read(lambda tx: first_administrator.present(tx, stage.clock.now()))
+    return [person.username for person in found]
+
+
+async def test_a_passkey_makes_the_first_administrator(stage: Stage, device: SoftAuthenticator) -> None:
+    path, browser = await link(stage), await claimant(stage, device)
+    page = await browser.get(path)
+    assert f'data-options="{path}/options"' in page.text
+    assert 'name="code"' not in page.text, "there is no app to give one"
+    done = await browser.press(page, **await signature(browser, device, f"{path}/options", page))
+    assert "You are administrator" in done.text
+    assert await administrators(stage) == ["john"]
+    assert [record.event.code for record in await stage.audit("proof.given")] == ["passkey"]
+
+
+async def test_without_the_passkey_nothing_is_claimed(stage: Stage, device: SoftAuthenticator) -> None:
+    path, browser = await link(stage), await claimant(stage, device)
+    page = await browser.get(path)
+    for given in ({}, {"code": "123456"}, {"credential": "{}", "ceremony": "x"}):
+        assert (await browser.press(page, **given)).status_code in {403, 422}
+    assert await administrators(stage) == []
+
+
+async def test_what_the_passkey_signed_for_another_link_claims_nothing(stage: Stage, device: SoftAuthenticator) -> None:
+    this, other = await link(stage), await link(stage)
+    browser = await claimant(stage, device)
+    page = await browser.get(this)
+    for_the_other = await signature(browser, device, f"{other}/options", await browser.get(other))
+    assert (await browser.press(page, **for_the_other)).status_code == 422
+    assert await administrators(stage) == []
+
+
+async def test_another_persons_signature_claims_nothing(stage: Stage, device: SoftAuthenticator) -> None:
+    path, john = await link(stage), await claimant(stage, device)
+    signed = await signature(john, device, f"{path}/options", await john.get(path))
+    mia = await claimant(stage, SoftAuthenticator(device.origin, device.rp_id), "mia")
+    assert (await mia.press(await mia.get(path), **signed)).status_code == 422
+    assert await administrators(stage) == []

@@ -6,10 +6,11 @@ import subprocess
 from collections.abc import AsyncIterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import playwright
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, async_playwright
 
 from tests import prerequisites
 
@@ -19,6 +20,7 @@ ARGUMENTS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 WAIT_MILLISECONDS = 15_000
+TELEPHONE = "Pixel 7"
 
 
 @cache
@@ -28,16 +30,28 @@ def _driver_runs() -> bool:
 
 
 @pytest.fixture
-async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
-    """A Chromium of this test's own; take it, rather than `page`, for several people at once."""
-    chromium = shutil.which("chromium")
-    if chromium is None or not _driver_runs():
+async def driver() -> AsyncIterator[Playwright]:
+    """What drives browsers, and knows the devices."""
+    if shutil.which("chromium") is None or not _driver_runs():
         prerequisites.missing("Chromium, or the libatomic its driver wants,", "chromium libatomic1")
-    environment: dict[str, str | float | bool] = {**os.environ, "HOME": str(tmp_path)}  # its crash handler wants one
     async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=chromium, args=list(ARGUMENTS), env=environment)
-        yield browser
-        await browser.close()
+        yield driver
+
+
+@pytest.fixture
+async def browser(driver: Playwright, tmp_path: Path) -> AsyncIterator[Browser]:
+    """A Chromium of this test's own; take it, rather than `page`, for several people at once."""
+    environment: dict[str, str | float | bool] = {**os.environ, "HOME": str(tmp_path)}  # its crash handler wants one
+    chromium = shutil.which("chromium")
+    browser = await driver.chromium.launch(executable_path=chromium, args=list(ARGUMENTS), env=environment)
+    yield browser
+    await browser.close()
+
+
+@pytest.fixture
+def telephone(driver: Playwright) -> dict[str, Any]:
+    """A phone's profile, for `Browser.new_context`: its screen, fingers and user agent."""
+    return {**driver.devices[TELEPHONE]}
 
 
 @pytest.fixture

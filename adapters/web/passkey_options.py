@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 from adapters.web.visitors import Visit
+from bot.domain.identity import LinkedIdentity
 from bot.errors import NotAllowed
 from bot.ports.database import Transaction
 from bot.ports.webauthn import WebAuthn
@@ -12,11 +14,18 @@ from bot.services import passkeys
 
 
 def passkey_options(tx: Transaction, visit: Visit, webauthn: WebAuthn | None, *, signs: str) -> str:
-    """JSON to sign `signs` with one of this person's passkeys. Raises `NotAllowed` where there is none."""
-    own = tx.passkeys.of_identity(visit.identity)
+    """JSON to sign `signs` with one of this visitor's passkeys. Raises `NotAllowed` where there is none."""
+    return options_for(tx, visit.identity, webauthn, signs=signs, now=visit.now)
+
+
+def options_for(
+    tx: Transaction, identity: LinkedIdentity, webauthn: WebAuthn | None, *, signs: str, now: datetime
+) -> str:
+    """The same for whom a sign-in that waits has proven. Raises `NotAllowed` where they have none."""
+    own = tx.passkeys.of_identity(identity)
     if webauthn is None or not own:
         raise NotAllowed("there is no passkey to use here", code="passkey.none")
-    ceremony = passkeys.begin(tx, visit.identity, signs=signs, now=visit.now)
+    ceremony = passkeys.begin(tx, identity, signs=signs, now=now)
     options = webauthn.request_options(challenge=ceremony.challenge, allowed=own)
     return json.dumps({"ceremony": ceremony.handle, "options": json.loads(options)})
 

@@ -106,6 +106,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
     taken = {
         START: signing_in.start,
         ACCOUNTS: signing_in.decide,
+        f"{ACCOUNTS}/options": signing_in.options,
         CONTINUE: signing_in.go_on,
         SIGN_OUT: signing_in.sign_out,
         f"{OWN_RECORDS}/end": own_page.end,

@@ -12,16 +12,19 @@ from starlette.responses import Response
 from adapters.web.elsewhere import CODES, Elsewhere
 from adapters.web.forms import read_query
 from adapters.web.pages import Pages, go
-from adapters.web.proving import Wrong
+from adapters.web.passkey_options import options_for
+from adapters.web.proving import CEREMONY, CREDENTIAL, Wrong
 from adapters.web.site import ChatName
 from adapters.web.visitors import Visit
 from bot.domain.answer import Answer
 from bot.domain.cards import Status
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import IncomingMessage
+from bot.domain.proof import ProofMethod
 from bot.domain.session import SessionState
 from bot.errors import DoorwardError, HandleSpent, Malformed, NotProven
 from bot.ports.database import Transaction
+from bot.services.further_accounts import Given
 from bot.services.legs import Named, SignedIn
 
 log = structlog.get_logger("doorward.web")
@@ -101,7 +104,9 @@ class SigningIn:
             visit,
             "accounts.html",
             status_code=HTTPStatus.OK if wrong is None else wrong.status_code,
-            with_code=named.with_code,
+            further=bool(named.methods),
+            passkey_options=f"{ACCOUNTS}/options" if ProofMethod.PASSKEY in named.methods else "",
+            with_code=ProofMethod.TOTP in named.methods,
             error="" if wrong is None else wrong.sentence(self._pages.voice),
             chat_account=chat.account,
             chat_place=chat.place,
@@ -114,8 +119,11 @@ class SigningIn:
     async def decide(self, visit: Visit, form: dict[str, str]) -> Response:
         """The naming page's two buttons."""
         leg, decision = form.get("leg", ""), form.get("decision")
-        if decision == "link":
-            reached = await self._linking.confirm(leg, visit.browser_id, form.get("code", ""))
+        if decision in {"link", "yes"}:  # the page's script says yes for whoever used a passkey
+            given = Given(
+                code=form.get("code", ""), credential=form.get(CREDENTIAL, ""), ceremony=form.get(CEREMONY, "")
+            )
+            reached = await self._linking.confirm(leg, visit.browser_id, given)
             if isinstance(reached, Named):
                 return await self._name_both(visit, reached)
             return await self._signed_in(visit, reached)
@@ -123,6 +131,15 @@ class SigningIn:
             raise Malformed("neither yes nor no", code="form.malformed")
         await self._linking.decline(leg, visit.browser_id)
         return self._pages.message("not_linked", status=Status.DENIED)
+
+    async def options(self, visit: Visit, form: dict[str, str]) -> Response:
+        """A challenge over exactly the link of the naming page. Raises `HandleSpent`, `NotAllowed`."""
+        identity, signs = await self._linking.signed_by(form.get("leg", ""), visit.browser_id)
+        webauthn = self._web.webauthn
+        answer = await self._web.database.write(
+            lambda tx: options_for(tx, identity, webauthn, signs=signs, now=visit.now)
+        )
+        return Response(answer, media_type="application/json")
 
     async def go_on(self, visit: Visit, form: dict[str, str]) -> Response:
         """A company sign-in alone, for one of our pages."""

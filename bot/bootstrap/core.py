@@ -169,6 +169,7 @@ def compose(outside: Outside) -> Core:
         letters=letterbox,
         administrators=outside.administrators,
         step_ups=outside.step_ups,
+        webauthn=outside.webauthn,
     )
     reconciling = Reconciling(
         database=database,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
 from bot.domain.answer import Button, Draft, Posting
 from bot.domain.cards import ActionStyle, Card, Fact, Status
-from bot.domain.identity import Link
+from bot.domain.identity import ChannelIdentity, Link
 from bot.domain.intent import Intent, Origin
 from bot.domain.notice import Notice
 from bot.errors import MailUnavailable
 from bot.ports.database import Transaction
 from bot.ports.identity_provider import VerifiedClaims
 from bot.ports.mail import Letter, Mail
+from bot.services import refusals
 from bot.services.buttons import DISOWN
-from bot.services.delivery import direct_place
+from bot.services.delivery import direct_place, edit_of
 from bot.texts.formats import moment
 from bot.texts.sentences import Voice, voice
 
@@ -29,6 +32,17 @@ def cards(tx: Transaction, link: Link, claims: VerifiedClaims) -> list[Posting]:
         Posting(draft=draft, to=one.channel, place=direct_place(one.channel), notice=Notice.ACCOUNT_LINKED)
         for one in earlier
     ]
+
+
+def signed_in(tx: Transaction, channel: ChannelIdentity, claims: VerifiedClaims) -> list[Posting]:
+    """The sign-in card says from now on who is signed in; where the offer was none, a card of its own says so."""
+    about = refusals.session_card(channel)
+    draft = refusals.signed_in(voice(claims.locale), claims.display_name)
+    copies = tx.posted.about(about)[-1:]
+    if not copies:
+        return [Posting(draft=replace(draft, about=about), to=channel, place=direct_place(channel))]
+    edits = [edit_of(tx, posted, draft) for posted in copies]
+    return [edit for edit in edits if edit is not None]
 
 
 def _draft(link: Link, claims: VerifiedClaims) -> Draft:

@@ -1,26 +1,40 @@
-"""A second chat account of one person takes what the first did not: a code of an authenticator bound before."""
+"""A second chat account of one person takes what the first did not: a factor bound before signs that very link."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.audit import EventType
 from bot.domain.identity import ChannelIdentity, LinkedIdentity
+from bot.domain.passkey import Passkey
 from bot.domain.proof import ProofMethod
 from bot.errors import NotAllowed
 from bot.ports.database import Transaction
-from bot.services import step_up, throttling
+from bot.ports.webauthn import WebAuthn
+from bot.services import passkeys, step_up, throttling
 from bot.services.audit_trail import Scribe
+from bot.services.passkeys import PasskeyRefusal
 from bot.services.step_up import CodePath, CodeRefusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrongCode:
-    """A code that did not count."""
+class Given:
+    """What came with the button: a code, or a passkey's response and the handle of its challenge."""
 
-    refusal: CodeRefusal
-    tries_left: int
+    code: str = ""
+    credential: str = ""
+    ceremony: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongFactor:
+    """A factor that did not count."""
+
+    refusal: CodeRefusal | PasskeyRefusal
+    tries_left: int = 0
 
 
 def is_further(tx: Transaction, identity: LinkedIdentity, channel: ChannelIdentity) -> bool:
@@ -28,44 +42,66 @@ def is_further(tx: Transaction, identity: LinkedIdentity, channel: ChannelIdenti
     return any(link.channel != channel for link in tx.links.of_identity(identity))
 
 
-def asks_for_code(tx: Transaction, identity: LinkedIdentity, channel: ChannelIdentity, now: datetime) -> bool:
-    """Whether linking this chat account takes a code.
+def methods(
+    tx: Transaction, identity: LinkedIdentity, channel: ChannelIdentity, now: datetime, webauthn: WebAuthn | None
+) -> frozenset[ProofMethod]:
+    """The kinds of factor that may sign the linking of this chat account; none where it takes none.
 
-    Raises `NotAllowed` where it takes one and nothing gives any: a company password alone links no second account.
+    Raises `NotAllowed` where it takes one and there is none: a company password alone links no second account.
     """
     if not is_further(tx, identity, channel):
-        return False
-    if not any(item.method is ProofMethod.TOTP for item in step_up.usable(tx, identity, now)):
-        raise NotAllowed("no authenticator for a further chat account", code="link.factor_missing")
-    return True
+        return frozenset()
+    usable = frozenset(item.method for item in step_up.usable(tx, identity, now))
+    able = usable if webauthn is not None else usable - {ProofMethod.PASSKEY}
+    if not able:
+        raise NotAllowed("no factor for a further chat account", code="link.factor_missing")
+    return able
 
 
-def check_code(
+def digest(leg: str, identity: LinkedIdentity, channel: ChannelIdentity) -> str:
+    """What a passkey signs: this sign-in, and both accounts it would link."""
+    return hashlib.sha256(f"link|{leg}|{identity.key}|{channel.key}".encode()).hexdigest()
+
+
+def check(
     tx: Transaction,
     identity: LinkedIdentity,
     resource: str,
-    code: str,
+    given: Given,
     scribe: Scribe,
     *,
-    too_new_as_well: bool = False,
-) -> WrongCode | None:
-    """Check a code typed on a page of ours about `resource`; why not, where it does not count.
+    signs: str,
+    able: AbstractSet[ProofMethod],
+    webauthn: WebAuthn | None,
+) -> WrongFactor | None:
+    """Check what was given on our page about `resource`; why not, where it does not count.
 
     A refusal is a value, so that the attempt that was counted stays counted.
     """
-    result = step_up.check_code(
-        tx, identity, code, path=CodePath.PAGE, now=scribe.time, too_new_as_well=too_new_as_well
-    )
-    refused = isinstance(result, CodeRefusal)
+    result: object
+    if given.credential and webauthn is not None and ProofMethod.PASSKEY in able:
+        result, method = _passkey(tx, webauthn, identity, given, signs, scribe.time), ProofMethod.PASSKEY
+    else:
+        result = step_up.check_code(tx, identity, given.code, path=CodePath.PAGE, now=scribe.time)
+        method = ProofMethod.TOTP
+    refusal = result if isinstance(result, CodeRefusal | PasskeyRefusal) else None
     tx.audit.append(
         scribe.event(
-            EventType.PROOF_REFUSED if refused else EventType.PROOF_GIVEN,
+            EventType.PROOF_GIVEN if refusal is None else EventType.PROOF_REFUSED,
             resource=resource,
-            decision="deny" if refused else "allow",
-            code=result.value if isinstance(result, CodeRefusal) else ProofMethod.TOTP.value,
+            decision="allow" if refusal is None else "deny",
+            code=method.value if refusal is None else refusal.value,
         )
     )
-    if not isinstance(result, CodeRefusal):
+    if refusal is None:
         return None
     left = throttling.codes_left(tx, identity.key, CodePath.PAGE.value, scribe.time)
-    return WrongCode(refusal=result, tries_left=left)
+    return WrongFactor(refusal=refusal, tries_left=left)
+
+
+def _passkey(
+    tx: Transaction, webauthn: WebAuthn, identity: LinkedIdentity, given: Given, signs: str, now: datetime
+) -> Passkey | PasskeyRefusal:
+    return passkeys.check(
+        tx, webauthn, identity, handle=given.ceremony, response=given.credential, signs=signs, now=now
+    )

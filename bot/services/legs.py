@@ -9,9 +9,11 @@ from pydantic import ConfigDict, TypeAdapter
 
 from bot.domain.identity import ChannelIdentity, LinkedIdentity
 from bot.domain.messages import Place
+from bot.domain.proof import ProofMethod
 from bot.domain.session import BrowserSession
+from bot.errors import HandleSpent
 from bot.ports.identity_provider import SignIn
-from bot.services.further_accounts import WrongCode
+from bot.services.further_accounts import WrongFactor
 from bot.services.provider_step_up import Waiting
 
 TICKET_SECONDS = 600
@@ -45,7 +47,7 @@ class Leg:
     login_hint: str | None = None
     """Whose account it is, where the link says so: the provider need not ask for the name."""
     proven: bool = False
-    """A code came with the confirmation; never stored so."""
+    """A factor came with the confirmation; never stored so."""
     nonce: str = ""
     flow: bytes = b""
     sign_in: SignIn | None = None
@@ -57,6 +59,12 @@ class Leg:
     signed_in_at: datetime | None = None
     """When the provider was asked who it is: what it said of them since then counts for more."""
 
+    def both(self) -> tuple[SignIn, ChannelIdentity]:
+        """The two accounts of the naming page. Raises `HandleSpent`."""
+        if self.sign_in is None or self.channel is None:
+            raise HandleSpent(code="leg.spent")
+        return self.sign_in, self.channel
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
@@ -66,10 +74,10 @@ class Named:
     channel: ChannelIdentity
     provider: str
     sign_in: SignIn
-    with_code: bool = False
-    """The person has another chat account: the page asks for a code too."""
-    wrong: WrongCode | None = None
-    """Why the code that was given did not count."""
+    methods: frozenset[ProofMethod] = frozenset()
+    """The person has another chat account: one of these signs the link."""
+    wrong: WrongFactor | None = None
+    """Why the factor that was given did not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ A link is made only when all of this holds (invariant 2: a forwarded link never 
 (4) the company sign-in, in that browser, passed every check of the provider's adapter;
 (5) the person confirmed the page that names both accounts, by a POST;
 (6) the chat account is not linked, and the person is not locked;
-(7) where the person has another chat account already, a code of their authenticator came with that POST;
+(7) where the person has another chat account already, a factor of theirs signed this very link with that POST;
 (8) since the browser was sent to the provider, nobody ended everything of this person (`signals.ended_since`).
 
 Renewing a session needs (1), (2), (4), (8) and that the identity is the linked one: no chat leg, no naming page.
@@ -19,16 +19,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from bot.domain.answer import Posting
 from bot.domain.audit import EventType
 from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Person, Platform
 from bot.domain.interaction import Interaction
 from bot.domain.outbound import OutboxItem
+from bot.domain.proof import ProofMethod
 from bot.domain.session import SessionLimits
 from bot.errors import AlreadyLinked, HandleSpent, NotAllowed, SignInRefused
 from bot.ports.chat_sign_in import ChatSignIn
@@ -36,16 +36,19 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, SignIn
 from bot.ports.mail import WaitingLetter
-from bot.services import announcing, further_accounts, provider_step_up, refusals, tickets
+from bot.ports.webauthn import WebAuthn
+from bot.services import announcing, further_accounts, provider_step_up, tickets
 from bot.services.audit_trail import Scribe
-from bot.services.delivery import Delivery, direct_place, edit_of
+from bot.services.delivery import Delivery
 from bot.services.first_administrator import Administrators, appoint
+from bot.services.further_accounts import Given
 from bot.services.legs import LEG, LEG_SECONDS, TICKET, Leg, Named, SignedIn, Ticket
 from bot.services.letters import Letterbox
 from bot.services.provider_step_up import StepUps, Waiting
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
 from bot.services.signals import NEVER_CHECKED, ended_since, good_as_of
-from bot.texts.sentences import voice
+
+Able = frozenset[ProofMethod]
 
 
 def _hash(browser_id: str) -> str:
@@ -68,6 +71,7 @@ class Linking:
         letters: Letterbox,
         administrators: Administrators,
         step_ups: StepUps | None = None,
+        webauthn: WebAuthn | None = None,
     ) -> None:
         self._database = database
         self._providers = providers
@@ -78,6 +82,7 @@ class Linking:
         self._delivery = delivery
         self._letters = letters
         self._administrators = administrators
+        self._webauthn = webauthn
         self._prove = partial(provider_step_up.take, step_ups=step_ups or {}, limits=limits)
 
     async def look(self, ticket: str) -> Ticket:
@@ -239,36 +244,44 @@ class Linking:
     async def _name(self, state: str, leg: Leg, channel: ChannelIdentity, sign_in: SignIn) -> Named:
         identity = identity_of(sign_in.claims)
         try:
-            with_code = await self._database.read(
-                lambda tx: further_accounts.asks_for_code(tx, identity, channel, self._clock.now())
-            )
+            able = await self._database.read(self._able(identity, channel))
         except NotAllowed as error:
             await self._refused(leg, error.code)
             raise
         named = replace(leg, stage="named", sign_in=sign_in, flow=b"")
         await self._database.write(lambda tx: self._move(tx, state, named))
-        return Named(leg=state, channel=channel, provider=leg.provider, sign_in=sign_in, with_code=with_code)
+        return Named(leg=state, channel=channel, provider=leg.provider, sign_in=sign_in, methods=able)
 
-    async def confirm(self, state: str, browser_id: str, code: str = "") -> Named | SignedIn:
-        """(5) and (7): the page naming both accounts was confirmed; that page again where the code did not count.
+    def _able(self, identity: LinkedIdentity, channel: ChannelIdentity) -> Callable[[Transaction], Able]:
+        return lambda tx: further_accounts.methods(tx, identity, channel, self._clock.now(), self._webauthn)
+
+    async def signed_by(self, state: str, browser_id: str) -> tuple[LinkedIdentity, str]:
+        """Whose passkey may sign the link of the naming page, and what it signs. Raises `HandleSpent`."""
+        leg, _ = await self._find(state, browser_id, stage="named")
+        sign_in, channel = leg.both()
+        identity = identity_of(sign_in.claims)
+        return identity, further_accounts.digest(state, identity, channel)
+
+    async def confirm(self, state: str, browser_id: str, given: Given) -> Named | SignedIn:
+        """(5) and (7): the page naming both accounts was confirmed; that page again where the factor did not count.
 
         Raises `HandleSpent`, `AlreadyLinked`, `SignInRefused`, `NotAllowed`.
         """
         leg, _ = await self._find(state, browser_id, stage="named")
-        sign_in, channel = leg.sign_in, leg.channel
-        if sign_in is None or channel is None:
-            raise HandleSpent(code="leg.spent")
+        sign_in, channel = leg.both()
         identity = identity_of(sign_in.claims)
-        if await self._database.read(
-            lambda tx: further_accounts.asks_for_code(tx, identity, channel, self._clock.now())
-        ):
-            scribe = self._scribe(leg, identity)
-            wrong = await self._database.write(
-                lambda tx: further_accounts.check_code(tx, identity, channel.key, code, scribe)
+        if able := await self._database.read(self._able(identity, channel)):
+            check = partial(
+                further_accounts.check,
+                signs=further_accounts.digest(state, identity, channel),
+                able=able,
+                webauthn=self._webauthn,
             )
+            scribe = self._scribe(leg, identity)
+            wrong = await self._database.write(lambda tx: check(tx, identity, channel.key, given, scribe))
             if wrong is not None:
                 return Named(
-                    leg=state, channel=channel, provider=leg.provider, sign_in=sign_in, with_code=True, wrong=wrong
+                    leg=state, channel=channel, provider=leg.provider, sign_in=sign_in, methods=able, wrong=wrong
                 )
             leg = replace(leg, proven=True)
         return await self._done(state, leg, sign_in)
@@ -281,7 +294,8 @@ class Linking:
             shown.clear()
             written.clear()
             signed_in = self._finish(tx, state, leg, sign_in, src_ip)
-            shown.extend(self._show(tx, leg, sign_in))
+            if leg.channel is not None:
+                shown.extend(self._delivery.put_all(tx, announcing.signed_in(tx, leg.channel, sign_in.claims), ""))
             for link in self._made(tx, signed_in):
                 shown.extend(self._delivery.put_all(tx, announcing.cards(tx, link, sign_in.claims), ""))
                 written.extend(self._letters.put(tx, announcing.letter(link, sign_in.claims)))
@@ -301,19 +315,6 @@ class Linking:
         """The link this sign-in made; none where it was a renewal."""
         link = tx.links.find(signed_in.channel) if signed_in.linked and signed_in.channel else None
         return [] if link is None else [link]
-
-    def _show(self, tx: Transaction, leg: Leg, sign_in: SignIn) -> list[OutboxItem]:
-        """The sign-in card says from now on who is signed in; where the offer was none, a card of its own says so."""
-        if leg.channel is None:
-            return []
-        about = refusals.session_card(leg.channel)
-        draft = refusals.signed_in(voice(sign_in.claims.locale), sign_in.claims.display_name)
-        copies = tx.posted.about(about)[-1:]
-        if not copies:
-            told = Posting(draft=replace(draft, about=about), to=leg.channel, place=direct_place(leg.channel))
-            return self._delivery.put_all(tx, [told], "")
-        edits = [edit_of(tx, posted, draft) for posted in copies]
-        return self._delivery.put_all(tx, [edit for edit in edits if edit is not None], "")
 
     async def decline(self, state: str, browser_id: str) -> None:
         """Somebody said that one of the accounts is not theirs: the leg is gone, and it is written down."""

@@ -122,6 +122,25 @@ class Proofs:
             self._store(stored, ProofState.SPENT)
         return True
 
+    def rebind(self, identity: LinkedIdentity, before: str, after: str) -> int:
+        """An altered row is left as it is: it opens nothing under either binding."""
+        rows = self._connection.rows(_ALL_UNSPENT, identity=identity.key)
+        return sum(self._rebind(row, before, after) for row in rows)
+
+    def _rebind(self, row: Row, before: str, after: str) -> bool:
+        if not self._rows.unverified(row).proof.binding.startswith(before):
+            return False
+        try:
+            stored = self._rows.load(row)
+        except IntegrityAlarm as alarm:
+            _log.error("integrity.alarm", table="proofs", row=row[0], detail=alarm.detail)
+            return False
+        if stored.proof.kind is not ConsentKind.OWN_READING:
+            return False
+        proof = replace(stored.proof, binding=after + stored.proof.binding.removeprefix(before))
+        self._store(replace(stored, proof=proof), stored.state)
+        return True
+
     def void_all(self, identity: LinkedIdentity) -> int:
         rows = self._connection.rows(_ALL_UNSPENT, identity=identity.key)
         return sum(self._void(row) for row in rows)

@@ -11,7 +11,7 @@ from sqlalchemy import Integer, bindparam, delete, exists, func, or_, select, te
 
 from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, Platform, RoleGrant
 from bot.domain.session import TOUCH_AFTER_SECONDS, Session, SessionLimits, SessionState, Standing
-from bot.errors import IntegrityAlarm
+from bot.errors import IntegrityAlarm, Stale
 from storage.authority import AuthorityRows, Values
 from storage.codec import (
     channel_key,
@@ -28,7 +28,7 @@ from storage.codec import (
 from storage.crypto import Keyring, Purpose
 from storage.links import StoredLink
 from storage.roles import Roles
-from storage.statement import Connection, Row, Statement, deleting, replacing, upserting
+from storage.statement import Connection, Row, Statement, deleting, locking, replacing, upserting
 from storage.tables.identity import links, persons, role_grants, sessions
 
 TOUCH_AFTER = timedelta(seconds=TOUCH_AFTER_SECONDS)
@@ -89,6 +89,8 @@ _LINKED = Statement(
 )
 _OPEN = upserting(sessions)
 _TOUCH = replacing(sessions, journaled=False)
+_LOCK = locking(sessions)
+_RENEW = replacing(sessions)
 _OF_IDENTITY = Statement(
     select(sessions).where(sessions.c.identity == bindparam("identity")).order_by(sessions.c.last_used_at.desc())
 )
@@ -153,6 +155,16 @@ class Sessions:
         return Standing(
             state=SessionState.ALIVE, person=person, session=session, grants=tuple(grants), link_version=stored.version
         )
+
+    def renew(self, session: Session, new_id: str) -> Session:
+        row = self._connection.row(_LOCK, row=session.channel.key)
+        if row is None or (known := self._rows.load(row)).id != session.id:
+            raise Stale("session")
+        renewed = replace(known, id=self._keys.hashed(Purpose.PEPPER, new_id))
+        version = row[-3] + 1  # the columns end in version, mac_key, mac
+        values = self._rows.signed(_to_values(renewed, stored_id=renewed.id, version=version))
+        self._connection.change(_RENEW, row=session.channel.key, **values)
+        return renewed
 
     def of_identity(self, identity: LinkedIdentity) -> Sequence[Session]:
         return [self._rows.load(row) for row in self._connection.rows(_OF_IDENTITY, identity=identity.key)]

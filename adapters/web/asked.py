@@ -74,7 +74,7 @@ def asked(tx: Transaction, handle: str, identity: LinkedIdentity, *, limits: Ses
     waits = proposal is not None and proposal.state is ProposalState.WAITING and now < proposal.until
     if proposal is None or not waits or proposal.identity != identity:
         raise HandleSpent(code="consent.spent")
-    session = _chat_session(tx, proposal, limits, now)
+    session = step_up.session_of(tx, proposal, limits, now)
     needs_code = proposal.method is not None or _reading_closed(tx, proposal, session, now)
     own = tuple(factor for factor in factors.of_person(tx, identity) if factor.method in accepted(proposal))
     needs_code = needs_code and not _proven(tx, proposal, session, now)
@@ -107,13 +107,6 @@ def accepted(proposal: Proposal) -> frozenset[ProofMethod]:
     if proposal.methods and ProofMethod.TOTP not in proposal.methods:
         return frozenset(proposal.methods)
     return frozenset({*proposal.methods, ProofMethod.TOTP, ProofMethod.PASSKEY})
-
-
-def _chat_session(tx: Transaction, proposal: Proposal, limits: SessionLimits, now: datetime) -> Session | None:
-    for session in tx.sessions.of_identity(proposal.identity):
-        if session.channel == proposal.channel and session.alive(now, limits):
-            return session
-    return None
 
 
 def _reading_closed(tx: Transaction, proposal: Proposal, session: Session | None, now: datetime) -> bool:

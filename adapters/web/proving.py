@@ -168,6 +168,7 @@ def _give(tx: Transaction, visit: Visit, asked: Asked, method: ProofMethod) -> N
         kind=asked.proposal.consent,
         binding=asked.binding,
         now=visit.now,
+        session=asked.session,
         src_ip=visit.src_ip,
     )
     action = asked.proposal.action

@@ -93,6 +93,10 @@ class ProofStore(Protocol):
         """Spend, exactly once in parallel too. An `own_reading` proof is not spent, only checked for time."""
         ...
 
+    def rebind(self, identity: LinkedIdentity, before: str, after: str) -> int:
+        """Bind a person's unspent `own_reading` proofs whose binding starts with `before` to `after`; how many."""
+        ...
+
     def about(self, identity: LinkedIdentity, binding: str) -> Sequence[Proof]:
         """Every proof of this binding, spent or not, the oldest first. Raises `IntegrityAlarm`."""
         ...

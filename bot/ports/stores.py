@@ -123,6 +123,10 @@ class SessionStore(Protocol):
         """
         ...
 
+    def renew(self, session: Session, new_id: str) -> Session:
+        """Put an open session under a new id, and return it so; raises `Stale` where it is no longer as it was read."""
+        ...
+
     def of_identity(self, identity: LinkedIdentity) -> Sequence[Session]:
         """The sessions of a person that are open."""
         ...

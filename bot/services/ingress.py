@@ -275,6 +275,7 @@ class InboxIngress:
             kind=ConsentKind.PER_ACTION,
             binding=proposal.digest,
             now=now,
+            session=standing.session,
         )
         return proposal, proof
 

@@ -20,7 +20,7 @@ from bot.domain.audit import EventType
 from bot.domain.identity import LinkedIdentity
 from bot.domain.proof import ConsentKind, ProofMethod
 from bot.domain.proposal import Proposal, ProposalState
-from bot.domain.session import SessionLimits
+from bot.domain.session import Session, SessionLimits
 from bot.errors import SignInRefused
 from bot.ports.database import Transaction
 from bot.ports.identity_provider import VerifiedClaims
@@ -102,13 +102,15 @@ def take(
     if waiting.acr_values and not claims.contexts & set(waiting.acr_values):
         raise SignInRefused("the context is not one asked for", code="step_up.weak")
     strong = bool(claims.contexts & at_provider.phishing_resistant)
+    session = step_up.session_of(tx, proposal, limits, now)
     step_up.prove(
         tx,
         identity,
         method=ProofMethod.PROVIDER,
         kind=proposal.consent,
-        binding=_binding(tx, proposal, limits, now),
+        binding=_binding(proposal, session),
         now=now,
+        session=session,
         src_ip=src_ip,
         phishing_resistant=strong,
     )
@@ -124,10 +126,9 @@ def take(
     )
 
 
-def _binding(tx: Transaction, proposal: Proposal, limits: SessionLimits, now: datetime) -> str:
+def _binding(proposal: Proposal, session: Session | None) -> str:
     if proposal.consent is ConsentKind.PER_ACTION:
         return proposal.digest
-    for session in tx.sessions.of_identity(proposal.identity):
-        if session.channel == proposal.channel and session.alive(now, limits):
-            return step_up.reading_binding(session.id, proposal.reading_set)
-    raise SignInRefused("the chat session this was asked in has ended", code="step_up.gone")
+    if session is None:
+        raise SignInRefused("the chat session this was asked in has ended", code="step_up.gone")
+    return step_up.reading_binding(session.id, proposal.reading_set)

@@ -22,10 +22,13 @@ from enum import StrEnum
 from bot.domain.assurance import counts
 from bot.domain.identity import LinkedIdentity
 from bot.domain.proof import OWN_READING_SECONDS, PROOF_SECONDS, Authenticator, ConsentKind, Proof, ProofMethod
+from bot.domain.proposal import Proposal
+from bot.domain.session import Session, SessionLimits
 from bot.domain.totp import MAX_CHAT_FAILURES, accepted_step, new_seed
 from bot.ports.database import Transaction
 from bot.services import factors, throttling
 from bot.services.factors import Factor, Told
+from bot.services.sessions import SESSION_ID_BYTES
 
 
 class CodePath(StrEnum):
@@ -157,12 +160,14 @@ def prove(
     kind: ConsentKind,
     binding: str,
     now: datetime,
+    session: Session | None = None,
     src_ip: str | None = None,
     phishing_resistant: bool = False,
 ) -> Proof:
     """Write the proof that a checked second factor gives, bound to one digest or one named set.
 
-    A passkey always is phishing-resistant; of a provider's sign-in the caller knows.
+    A passkey always is phishing-resistant; of a provider's sign-in the caller knows. The chat `session` it was asked
+    in, where there is one, gets a new id (ASVS 7.2.4), and what a proof has opened for it stays open under that one.
     """
     seconds = PROOF_SECONDS if kind is ConsentKind.PER_ACTION else OWN_READING_SECONDS
     proof = Proof(
@@ -177,7 +182,18 @@ def prove(
         src_ip=src_ip,
     )
     tx.proofs.insert(proof)
+    if session is not None:
+        renewed = tx.sessions.renew(session, secrets.token_urlsafe(SESSION_ID_BYTES))
+        tx.proofs.rebind(identity, reading_binding(session.id, ""), reading_binding(renewed.id, ""))
     return proof
+
+
+def session_of(tx: Transaction, proposal: Proposal, limits: SessionLimits, now: datetime) -> Session | None:
+    """The chat session something was proposed in, where that is alive."""
+    for session in tx.sessions.of_identity(proposal.identity):
+        if session.channel == proposal.channel and session.alive(now, limits):
+            return session
+    return None
 
 
 def reading_binding(session_id: str, reading_set: str) -> str:

@@ -174,6 +174,23 @@ async def test_a_proof_for_own_reading_opens_again_until_its_time(database: Open
     assert not await database.write(lambda tx: tx.proofs.spend("proof-1", now=reading.until))
 
 
+async def test_what_is_open_for_reading_follows_its_session_and_nothing_else_does(
+    database: OpenDatabase, now: datetime
+) -> None:
+    reading = a_proof(now, "reading", kind=ConsentKind.OWN_READING, binding="one|payslips")
+    others = [
+        a_proof(now, "act", binding="one|payslips"),
+        a_proof(now, "elsewhere", kind=ConsentKind.OWN_READING, binding="another|payslips"),
+        a_proof(now, "of-mia", MIA, kind=ConsentKind.OWN_READING, binding="one|payslips"),
+    ]
+    await each(database, lambda tx, proof: tx.proofs.insert(proof), [reading, *others])
+    assert await database.write(lambda tx: tx.proofs.rebind(JOHN, "one|", "two|")) == 1
+    moved = await database.read(lambda tx: tx.proofs.unspent(JOHN, "two|payslips", now=now))
+    assert moved == replace(reading, binding="two|payslips")
+    left = await database.read(lambda tx: [tx.proofs.unspent(one.identity, one.binding, now=now) for one in others])
+    assert left == others
+
+
 async def test_voided_proofs_count_no_more(database: OpenDatabase, now: datetime) -> None:
     reading = a_proof(now, "reading", kind=ConsentKind.OWN_READING)
     of_mia = a_proof(now, "of-mia", MIA)

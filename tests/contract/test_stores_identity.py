@@ -291,6 +291,23 @@ async def test_a_session_of_somebody_else_does_not_count(database: OpenDatabase,
     assert (await use(database, now)).state is SessionState.NO_SESSION
 
 
+async def test_a_session_goes_on_under_a_new_id_from_where_it_was_read_and_from_nowhere_else(
+    database: OpenDatabase, now: datetime
+) -> None:
+    await database.write(lambda tx: sign_in(tx, now))
+    (before,) = await database.read(lambda tx: tx.sessions.of_identity(JOHN))
+    renewed = await database.write(lambda tx: tx.sessions.renew(before, "another-random-id"))
+    assert renewed.id not in {before.id, "another-random-id"}
+    assert replace(renewed, id=before.id) == before
+    standing = await use(database, now)
+    assert standing.session == renewed
+    with pytest.raises(Stale):
+        await database.write(lambda tx: tx.sessions.renew(before, "a-third"))
+    await database.write(lambda tx: tx.sessions.end(JOHNS_CHAT))
+    with pytest.raises(Stale):
+        await database.write(lambda tx: tx.sessions.renew(renewed, "a-fourth"))
+
+
 @pytest.mark.requirement("91")
 async def test_deleting_a_linked_persons_row_is_an_alarm(
     database: OpenDatabase, database_url: str, now: datetime

@@ -194,6 +194,7 @@ class World:
                 kind=proposal.consent,
                 binding=step_up.reading_binding(session.id, proposal.reading_set) if reading else proposal.digest,
                 now=now,
+                session=session,
             )
             return self.message(name, EventKind.RESUME, place=proposal.place, fields={"proposal": proposal.id})
 

@@ -108,9 +108,9 @@ class Proposals:
         row = self._connection.row(_LOCK, row=proposal_id)
         return row is not None and self._finish(row, state)
 
-    def void_all(self, identity: LinkedIdentity) -> int:
+    def void_all(self, identity: LinkedIdentity, *, but: str = "") -> int:
         rows = self._connection.rows(_WAITING_OF, identity=identity.key)
-        return sum(self._void(row) for row in rows)
+        return sum(self._void(row) for row in rows if row[0] != but)
 
     def _void(self, row: Row) -> bool:
         """An altered row is denied wherever it is used, and must not keep the others alive."""

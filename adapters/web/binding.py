@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from adapters.web.consenting import Consenting
 from adapters.web.pages import Pages, go
 from adapters.web.passkey_options import creation_options
 from adapters.web.proving import CEREMONY, CREDENTIAL, Wrong
@@ -27,7 +28,8 @@ PERMIT = "permit"
 class Binding:
     """Makes a passkey this person's; the browser's part is in `passkey.js`."""
 
-    def __init__(self, pages: Pages, signing_in: SigningIn) -> None:
+    def __init__(self, pages: Pages, signing_in: SigningIn, consenting: Consenting) -> None:
+        self._consenting = consenting
         self._pages = pages
         self._web = pages.web
         self._signing_in = signing_in
@@ -110,9 +112,8 @@ class Binding:
         factors.forget_unconfirmed(tx, visit.identity)
         visit.use_voucher(tx)
         tx.audit.append(scribe.event(EventType.AUTHENTICATOR_BOUND, decision="allow", code=ProofMethod.PASSKEY.value))
-        if visit.has_action:
-            return ()
-        if first:
-            return recovery.renew(tx, visit.identity, scribe)
-        factors.end_others(tx, visit.identity, visit.session, scribe)
-        return ()
+        if not first:
+            found = self._consenting.look(tx, visit) if visit.has_action else None
+            waiting = None if found is None else found.proposal
+            factors.end_others(tx, visit.identity, visit.session, scribe, waiting=waiting)
+        return recovery.renew(tx, visit.identity, scribe) if first and not visit.has_action else ()

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from adapters.web.asked import Asked
 from adapters.web.consenting import Consenting, grouped, seconds_left
 from adapters.web.pages import Pages, go
-from adapters.web.proving import Wrong, take_first_code
+from adapters.web.proving import Wrong, give_first, take_first_code
 from adapters.web.recovering import shown_once
 from adapters.web.scribes import scribe_of
 from adapters.web.signing_in import SigningIn
@@ -104,14 +104,14 @@ class Enrolling:
         if wrong is not None:
             return found, wrong
         visit.use_voucher(tx)
+        scribe = scribe_of(visit.owner, visit.now)
         if not first:
             factors.tell(tx, visit.owner, Told.BOUND, ProofMethod.TOTP, visit.now)
-        if found is not None:
-            return found, ()
-        if not first:
-            factors.end_others(tx, visit.identity, visit.session, scribe_of(visit.owner, visit.now))
-            return found, ()
-        return found, recovery.renew(tx, visit.identity, scribe_of(visit.owner, visit.now))
+            waiting = None if found is None else found.proposal
+            factors.end_others(tx, visit.identity, visit.session, scribe, waiting=waiting)
+        if signs is not None:
+            give_first(tx, visit, signs, counts_from)
+        return found, recovery.renew(tx, visit.identity, scribe) if first and found is None else ()
 
     async def _not_now(self, visit: Visit, form: dict[str, str]) -> Response:
         if visit.has_action:

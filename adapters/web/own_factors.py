@@ -185,6 +185,7 @@ class OwnFactors:
     ) -> Enrolment | tuple[str, ...] | str:
         scribe = scribe_of(visit.owner, visit.now)
         if change.verb == "recovery":
+            factors.end_others(tx, visit.identity, visit.session, scribe)
             return recovery.renew(tx, visit.identity, scribe)
         if change.verb == "passkey":
             return factors.permit(tx, visit.identity, visit.now)

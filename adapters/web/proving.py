@@ -102,16 +102,20 @@ def take_factor(
 def take_first_code(
     tx: Transaction, visit: Visit, code: str, *, asked: Asked | None, counts_from: datetime
 ) -> Wrong | None:
-    """Confirm a new authenticator app by its first code, which signs what waits, too, where it counts at once."""
+    """Confirm a new authenticator app by its first code; `give_first` has it sign what waits."""
     signing = Signing(digest="", methods=frozenset()) if asked is None else signing_of(asked)
     wrong = _code(tx, visit, code, signing, counts_from=counts_from)
     if wrong is not None:
         return wrong
     scribe = scribe_of(visit.owner, visit.now)
     tx.audit.append(scribe.event(EventType.AUTHENTICATOR_BOUND, decision="allow", code=ProofMethod.TOTP.value))
-    if asked is not None and counts(counts_from, visit.now):
-        _give(tx, visit, asked, ProofMethod.TOTP)
     return None
+
+
+def give_first(tx: Transaction, visit: Visit, asked: Asked, counts_from: datetime) -> None:
+    """The proof that the first code of a new app is, where the app counts at once."""
+    if counts(counts_from, visit.now):
+        _give(tx, visit, asked, ProofMethod.TOTP)
 
 
 def _code(

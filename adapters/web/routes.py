@@ -71,7 +71,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
     consenting = Consenting(pages, signing_in, viewing)
     vouching = Vouching(pages, signing_in)
     enrolling = Enrolling(pages, signing_in, consenting, vouching)
-    binding = Binding(pages, signing_in)
+    binding = Binding(pages, signing_in, consenting)
     at_provider = ProvingProvider(pages, consenting)
     own_factors = OwnFactors(pages, signing_in, enrolling, binding, vouching)
     recovering = Recovering(pages, signing_in)

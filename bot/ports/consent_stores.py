@@ -73,8 +73,8 @@ class ProposalStore(Protocol):
         """WAITING -> `state`, exactly once in parallel too; whether it was waiting."""
         ...
 
-    def void_all(self, identity: LinkedIdentity) -> int:
-        """Void what waits for a person."""
+    def void_all(self, identity: LinkedIdentity, *, but: str = "") -> int:
+        """Void what waits for a person, but for one proposal."""
         ...
 
 

@@ -20,6 +20,7 @@ from bot.domain.interaction import Interaction
 from bot.domain.notice import Notice
 from bot.domain.passkey import Passkey
 from bot.domain.proof import Authenticator, ProofMethod
+from bot.domain.proposal import Proposal
 from bot.domain.session import BrowserSession
 from bot.domain.totp import STEP_SECONDS
 from bot.errors import IntegrityAlarm
@@ -168,13 +169,24 @@ def forget_unconfirmed(tx: Transaction, identity: LinkedIdentity) -> None:
             tx.authenticators.remove(item.id)
 
 
-def end_others(tx: Transaction, identity: LinkedIdentity, kept: BrowserSession | None, scribe: Scribe) -> None:
-    """End this person's sessions everywhere but in the browser they are changing this in, and what is pending."""
-    ended = tx.sessions.end_all(identity)
+def end_others(
+    tx: Transaction,
+    identity: LinkedIdentity,
+    kept: BrowserSession | None,
+    scribe: Scribe,
+    *,
+    waiting: Proposal | None = None,
+) -> None:
+    """End this person's sessions everywhere but in the browser they are changing this in, and what is pending.
+
+    Where this is done for a request that waits, that request and the chat session it was made in stay, and no other.
+    """
+    others = [one for one in tx.sessions.of_identity(identity) if waiting is None or one.channel != waiting.channel]
+    ended = sum(tx.sessions.end(one.channel) for one in others)
     browsers = tx.browsers.end_all(identity)
     if kept is not None and kept.identity == identity:
         tx.browsers.open(kept)
-    tx.proposals.void_all(identity)
+    tx.proposals.void_all(identity, but="" if waiting is None else waiting.id)
     tx.proofs.void_all(identity)
     if ended or browsers > 1:
         tx.audit.append(scribe.event(EventType.SESSION_ENDED, code="factor.changed"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from bot.services.first_administrator import SETUP
 from tests.fakes.clock import FixedClock
 from tests.fakes.soft_authenticator import SoftAuthenticator
 from tests.fakes.web_stage import HTTPS, Browser, Stage, fields_of, web_stage
+from tests.security.passkey_hand import bind, signature
 
 
 @pytest.fixture
@@ -27,23 +27,6 @@ async def stage(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Stage]:
 @pytest.fixture
 def device() -> SoftAuthenticator:
     return SoftAuthenticator(HTTPS, HTTPS.removeprefix("https://"))
-
-
-async def signature(browser: Browser, device: SoftAuthenticator, path: str, page: httpx2.Response) -> dict[str, str]:
-    """What the page's script adds to its form."""
-    answer = await browser.post(path, fields_of(page), accept="application/json")
-    assert answer.status_code == 200, answer.text
-    asked = json.loads(answer.text)
-    return {"credential": device.get(asked["options"]), "ceremony": asked["ceremony"]}
-
-
-async def bind(browser: Browser, device: SoftAuthenticator) -> None:
-    """A first factor: a passkey and nothing else."""
-    page = await browser.post("/enrol/passkey/begin", fields_of(await browser.get("/enrol")))
-    answer = await browser.post("/enrol/passkey/options", fields_of(page), accept="application/json")
-    asked = json.loads(answer.text)
-    made = {"credential": device.create(asked["options"]), "ceremony": asked["ceremony"], "name": "laptop"}
-    assert (await browser.press(page, **made)).status_code == 200
 
 
 async def claimant(stage: Stage, device: SoftAuthenticator, person: str = "john") -> Browser:

@@ -119,12 +119,16 @@ class Jobs:
                 return ended
 
     def _sweep_sessions(self, tx: Transaction) -> list[OutboxItem | None]:
-        now = self._clock.now()
-        sessions = tx.sessions.sweep(now=now, limits=self._limits, limit=SWEEP_BATCH)
-        return [self._end(tx, session, now) for session in sessions]
+        """By everybody's limits, then by those of each role and platform."""
+        now, items = self._clock.now(), list[OutboxItem | None]()
+        for limits, whose in self._limits.parts():
+            left = SWEEP_BATCH - len(items)
+            sessions = tx.sessions.sweep(now=now, limits=limits, limit=left, whose=whose) if left else ()
+            items += [self._end(tx, session, now, limits) for session in sessions]
+        return items
 
-    def _end(self, tx: Transaction, session: Session, now: datetime) -> OutboxItem | None:
-        reason = "absolute" if session.absolute_until <= now else "idle"
+    def _end(self, tx: Transaction, session: Session, now: datetime, limits: SessionLimits) -> OutboxItem | None:
+        reason = "absolute" if session.over(now, limits) else "idle"
         if not tx.sessions.of_identity(session.identity):
             retire(tx, session.identity)
             tx.proposals.void_all(session.identity)

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Integer, bindparam, delete, exists, func, or_, select, text
 
-from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, Platform, RoleGrant
-from bot.domain.session import TOUCH_AFTER_SECONDS, Session, SessionLimits, SessionState, Standing
+from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, Platform, Role, RoleGrant
+from bot.domain.session import TOUCH_AFTER_SECONDS, Session, SessionLimits, SessionState, Standing, Whose
 from bot.errors import IntegrityAlarm, Stale
 from storage.authority import AuthorityRows, Values
 from storage.codec import (
@@ -109,6 +109,24 @@ _late = (
     .with_for_update(skip_locked=True)
 )
 _SWEEP = Statement(delete(sessions).where(sessions.c.channel.in_(_late)).returning(*sessions.c))
+# Limits of a role or a platform may be shorter than those the session was opened under, so its opening counts.
+_late_of_some = (
+    select(sessions.c.channel)
+    .where(or_(sessions.c.last_used_at <= bindparam("idle_since"), sessions.c.opened_at <= bindparam("opened_until")))
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_late_on_platform = _late_of_some.where(
+    func.substr(sessions.c.channel, 1, bindparam("size", type_=Integer)) == bindparam("starts")
+)
+_SWEEP_PLATFORM = Statement(delete(sessions).where(sessions.c.channel.in_(_late_on_platform)).returning(*sessions.c))
+_holders = select(role_grants.c.identity).where(
+    role_grants.c.role == bindparam("role"),
+    or_(role_grants.c.until.is_(None), role_grants.c.until > bindparam("now")),
+)
+_from_provider = select(persons.c.identity).where(persons.c.roles.contains(bindparam("quoted")))
+_late_in_role = _late_of_some.where(or_(sessions.c.identity.in_(_holders), sessions.c.identity.in_(_from_provider)))
+_SWEEP_ROLE = Statement(delete(sessions).where(sessions.c.channel.in_(_late_in_role)).returning(*sessions.c))
 
 
 class Sessions:
@@ -186,9 +204,33 @@ class Sessions:
     def end_all(self, identity: LinkedIdentity) -> int:
         return len(self._connection.rows(_END_ALL, identity=identity.key))
 
-    def sweep(self, *, now: datetime, limits: SessionLimits, limit: int) -> Sequence[Session]:
+    def sweep(self, *, now: datetime, limits: SessionLimits, limit: int, whose: Whose = None) -> Sequence[Session]:
         """End late sessions. A forged one is ended like any other: it must not hold up the sweep."""
-        rows = self._connection.rows(_SWEEP, idle_since=to_micros(now - limits.idle), now=to_micros(now), limit=limit)
+        idle_since, late = to_micros(now - limits.idle), to_micros(now)
+        opened_until = to_micros(now - limits.absolute)
+        run = self._connection.rows
+        if isinstance(whose, Platform):
+            starts = f"{whose}:"
+            rows = run(
+                _SWEEP_PLATFORM,
+                idle_since=idle_since,
+                opened_until=opened_until,
+                starts=starts,
+                size=len(starts),
+                limit=limit,
+            )
+        elif isinstance(whose, Role):
+            rows = run(
+                _SWEEP_ROLE,
+                idle_since=idle_since,
+                opened_until=opened_until,
+                role=whose,
+                quoted=f'"{whose}"',
+                now=late,
+                limit=limit,
+            )
+        else:
+            rows = run(_SWEEP, idle_since=idle_since, now=late, limit=limit)
         return [self._rows.unverified(row) for row in rows]
 
     def _without_session(self, channel: ChannelIdentity) -> Standing:

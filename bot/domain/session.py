@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, Platform, Role, RoleGrant
 
+Whose = Role | Platform | None
+"""Of whom limits are: of everybody, of those in a role, of the sessions on a platform."""
 TOUCH_AFTER_SECONDS = 60
 """A session is touched when its last use is this old, so that most messages cost no write."""
 
@@ -23,6 +25,14 @@ class SessionLimits:
     """Shorter ones for some roles."""
     platforms: Mapping[Platform, SessionLimits] = field(default_factory=dict)
     """Shorter ones on some platforms."""
+
+    def parts(self) -> Iterator[tuple[SessionLimits, Whose]]:
+        """Every limit with whose it is: everybody's first, then each role's and each platform's."""
+        yield self, None
+        for role, limits in self.roles.items():
+            yield limits, role
+        for platform, limits in self.platforms.items():
+            yield limits, platform
 
     def of(
         self, person: Person, grants: Sequence[RoleGrant], now: datetime, platform: Platform | None = None

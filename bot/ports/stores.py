@@ -11,7 +11,7 @@ from bot.domain.effect import Effect, EffectState
 from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Person, RoleGrant
 from bot.domain.messages import IncomingMessage
 from bot.domain.outbound import OutboxItem, PostedMessage
-from bot.domain.session import BrowserSession, Session, SessionLimits, Standing
+from bot.domain.session import BrowserSession, Session, SessionLimits, Standing, Whose
 
 
 class InboxStore(Protocol):
@@ -147,8 +147,8 @@ class SessionStore(Protocol):
         """End every session of a person; how many."""
         ...
 
-    def sweep(self, *, now: datetime, limits: SessionLimits, limit: int) -> Sequence[Session]:
-        """End up to `limit` sessions past a limit, and return them."""
+    def sweep(self, *, now: datetime, limits: SessionLimits, limit: int, whose: Whose = None) -> Sequence[Session]:
+        """End up to `limit` sessions past a limit, and return them; `whose` names a role or a platform they are of."""
         ...
 
 

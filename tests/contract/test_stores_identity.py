@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.domain.audit import EventType
-from bot.domain.identity import Issuer, Role
-from bot.domain.session import BrowserSession, SessionLimits, SessionState, Standing
+from bot.domain.identity import Issuer, Platform, Role
+from bot.domain.session import BrowserSession, SessionLimits, SessionState, Standing, Whose
 from bot.errors import AlreadyLinked, IntegrityAlarm, Stale
 from bot.ports.database import Transaction
 from tests.contract.stores import (
@@ -327,6 +327,26 @@ async def test_the_sweep_ends_late_sessions_and_no_others(database: OpenDatabase
     assert [session.identity for session in swept] == [JOHN]
     everyone = await database.read(lambda tx: tx.sessions.everyone(9))
     assert [session.identity for session in everyone] == [MIA]
+
+
+async def test_the_sweep_ends_those_in_a_role_or_on_a_platform_alone(database: OpenDatabase, now: datetime) -> None:
+    await database.write(lambda tx: sign_in(tx, now))
+    await database.write(lambda tx: sign_in(tx, now, MIAS_CHAT, MIA))
+    await database.write(lambda tx: tx.roles.insert(a_role(now)))
+
+    async def swept(whose: Whose, limits: SessionLimits, after: timedelta) -> list[str]:
+        found = await database.write(lambda tx: tx.sessions.sweep(now=now + after, limits=limits, limit=9, whose=whose))
+        return [session.identity.subject for session in found]
+
+    short = SessionLimits(idle=timedelta(minutes=5), absolute=timedelta(hours=1))
+    others = set(Platform) - {JOHNS_CHAT.platform, MIAS_CHAT.platform}
+    assert await swept(Role.AUDITOR, short, timedelta(minutes=5)) == []
+    for platform in others:
+        assert await swept(platform, short, timedelta(minutes=5)) == []
+    assert await swept(Role.HR_MANAGER, short, timedelta(minutes=5) - SECOND) == []
+    assert await swept(Role.HR_MANAGER, short, timedelta(minutes=5)) == [JOHN.subject]
+    active = SessionLimits(idle=timedelta(days=1), absolute=timedelta(minutes=5))
+    assert await swept(MIAS_CHAT.platform, active, timedelta(minutes=5)) == [MIA.subject]
 
 
 async def test_the_sweep_goes_in_steps(database: OpenDatabase, now: datetime) -> None:

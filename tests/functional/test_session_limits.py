@@ -9,6 +9,9 @@ from bot.bootstrap.limits import session_limits
 from bot.domain.identity import ChannelIdentity, Platform, Role, RoleGrant
 from bot.domain.session import SessionLimits, SessionState
 from bot.errors import Misconfigured
+from bot.jobs import Jobs
+from bot.ports.database import Transaction
+from bot.services.token_revocation import TokenRevocation
 from bot.settings.people import SessionSettings
 from bot.settings.tree import load
 from tests.fakes.world import LIMITS, World
@@ -106,6 +109,69 @@ async def test_a_platforms_limit_ends_a_session_at_use(here: World) -> None:
     now = here.clock.now()
     standing = await here.database.write(lambda tx: tx.sessions.use(here.channel("john"), now=now, limits=limits))
     assert standing.state is SessionState.IDLE
+
+
+def jobs(here: World, limits: SessionLimits) -> Jobs:
+    return Jobs(
+        database=here.database,
+        clock=here.clock,
+        limits=limits,
+        delivery=here.core.delivery,
+        ingress=here.core.ingress,
+        reconciling=here.core.reconciling,
+        letterbox=here.core.letterbox,
+        watching=here.core.watching,
+        carrying_out=here.core.carrying_out,
+        revocation=TokenRevocation(database=here.database, providers={}, clock=here.clock),
+    )
+
+
+async def open_of(here: World, *names: str) -> list[str]:
+    def work(tx: Transaction) -> list[str]:
+        return [name for name in names if tx.sessions.of_identity(here.identity(name))]
+
+    return await here.database.read(work)
+
+
+async def test_the_sweep_ends_administrators_sessions_by_their_own_limits(here: World) -> None:
+    for name in ("john", "raj", "mia"):
+        await here.sign_in(name)
+    now = here.clock.now()
+    lasting, over = (
+        RoleGrant(
+            id=f"r-{name}",
+            identity=here.identity(name),
+            role=Role.ADMINISTRATOR,
+            scope="*",
+            granted_by="raj",
+            granted_at=now,
+            until=until,
+        )
+        for name, until in (("john", None), ("mia", now + timedelta(minutes=1)))
+    )
+    await here.database.write(lambda tx: tx.roles.insert(lasting))
+    await here.database.write(lambda tx: tx.roles.insert(over))
+    here.clock.advance(timedelta(minutes=14, seconds=59))
+    assert await jobs(here, SHORTER).end_idle_sessions() == 0
+    here.clock.advance(timedelta(seconds=1))
+    assert await jobs(here, SHORTER).end_idle_sessions() == 2
+    assert await open_of(here, "john", "raj", "mia") == ["mia"]
+    ended = await here.audit(type_prefix="session.ended")
+    assert {item.event.code for item in ended} == {"session.idle"}
+
+
+async def test_the_sweep_counts_a_shorter_overall_limit_from_the_opening(here: World) -> None:
+    limits = replace(LIMITS, platforms={Platform.PLAYGROUND: replace(LIMITS, absolute=timedelta(minutes=50))})
+    await here.sign_in("john")
+    for _ in range(5):
+        here.clock.advance(timedelta(minutes=10))
+        assert await open_of(here, "john")
+        await here.say("john", "balance")
+    elsewhere = replace(LIMITS, platforms={Platform.TEAMS: replace(LIMITS, absolute=timedelta(minutes=1))})
+    assert await jobs(here, elsewhere).end_idle_sessions() == 0
+    assert await jobs(here, limits).end_idle_sessions() == 1
+    (ended,) = await here.audit(type_prefix="session.ended")
+    assert ended.event.code == "session.absolute"
 
 
 def test_a_limit_beyond_what_is_allowed_is_refused() -> None:

@@ -37,12 +37,20 @@ class OwnPage:
         if visit.known is None:
             return self._signing_in.ask(visit, OWN_RECORDS)
         await self._allowed(visit, *SEEN)
-        return self._pages.form(visit, "own.html", **await self._web.database.read(lambda tx: self._shown(tx, visit)))
+        return self._pages.form(visit, "own.html", **await self._web.database.write(lambda tx: self._opened(tx, visit)))
 
     async def _allowed(self, visit: Visit, *actions: str) -> None:
         for action in actions:
             if not await self._web.may(visit.owner, action):
                 raise NotAllowed(action, code="page.not_allowed")
+
+    def _opened(self, tx: Transaction, visit: Visit) -> dict[str, Any]:
+        """What is shown, and the record that it was: the one is not without the other."""
+        shown = self._shown(tx, visit)
+        about = f"Person::{visit.identity.key}"
+        scribe = scribe_of(visit.owner, visit.now)
+        tx.audit.append(scribe.event(EventType.VIEW_OPENED, resource=about, decision="allow", code="view.own_page"))
+        return shown
 
     def _shown(self, tx: Transaction, visit: Visit) -> dict[str, Any]:
         owner, say = visit.owner, self._pages.voice.say

@@ -14,9 +14,11 @@ from adapters.web.forms import read_query
 from adapters.web.pages import Pages, go
 from adapters.web.passkey_options import options_for
 from adapters.web.proving import CEREMONY, CREDENTIAL, Wrong
+from adapters.web.scribes import scribe_of
 from adapters.web.site import ChatName
 from adapters.web.visitors import Visit
 from bot.domain.answer import Answer
+from bot.domain.audit import EventType
 from bot.domain.cards import Status
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import IncomingMessage
@@ -195,8 +197,8 @@ class SigningIn:
         )
 
     async def sign_out(self, visit: Visit, form: dict[str, str]) -> Response:
-        """End this browser's session."""
-        await self._web.database.write(lambda tx: tx.browsers.end(visit.browser_id))
+        """End this browser's session, and write down whose it was."""
+        await self._web.database.write(lambda tx: _end_browser(tx, visit))
         response = self._pages.message("signed_out")
         self._pages.cookie.clear(response)
         return response
@@ -250,6 +252,15 @@ class SigningIn:
             return await self._web.chat_name(channel)
         platform = self._pages.voice.say(f"platforms.{channel.platform}")
         return ChatName(account=channel.account, place=f"{channel.tenant}, {platform}")
+
+
+def _end_browser(tx: Transaction, visit: Visit) -> None:
+    tx.browsers.end(visit.browser_id)
+    if visit.person is not None:
+        scribe = scribe_of(visit.person, visit.now)
+        tx.audit.append(
+            scribe.event(EventType.SESSION_ENDED, resource=visit.person.identity.key, code="session.browser")
+        )
 
 
 def _ticket(fields: dict[str, str]) -> str:

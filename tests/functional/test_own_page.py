@@ -47,6 +47,22 @@ async def test_it_shows_sessions_accounts_and_what_is_kept(stage: Stage, john: B
         assert page.text.count(f'data-testid="{testid}"') == count, testid
 
 
+async def test_each_showing_is_written_down_and_asking_to_sign_in_is_not(stage: Stage, john: Browser) -> None:
+    await stage.browser().get("/me")
+    assert (await john.get("/me")).status_code == 200
+    shown = await stage.database.read(lambda tx: list(tx.audit.search(type_prefix="view.opened", limit=9)))
+    key = stage.identity("john").key
+    assert [(one.event.principal, one.event.resource, one.event.code) for one in shown] == [
+        (key, f"Person::{key}", "view.own_page")
+    ]
+
+
+async def test_nobodys_sign_out_is_no_record(stage: Stage) -> None:
+    browser = stage.browser()
+    await browser.press(await browser.get("/signout"))
+    assert not await stage.database.read(lambda tx: list(tx.audit.search(type_prefix="session.ended", limit=9)))
+
+
 async def test_whoever_looked_is_named(stage: Stage, john: Browser) -> None:
     await stage.link(stage.browser(), "mia")
     looked = Scribe(time=stage.clock.now(), channel="web", correlation="c", principal=stage.identity("mia").key).event(

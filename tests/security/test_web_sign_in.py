@@ -388,6 +388,8 @@ async def test_signing_out_ends_the_session_and_takes_the_cookie(stage: Stage) -
     before = browser.cookie
     done = await browser.press(await browser.get("/signout"))
     assert "signed out of this browser" in done.text
+    ended = await stage.database.read(lambda tx: list(tx.audit.search(type_prefix="session.ended", limit=9)))
+    assert [(one.event.principal, one.event.code) for one in ended] == [(stage.identity("john").key, "session.browser")]
     assert "max-age=0" in done.headers["set-cookie"].lower()
     assert browser.cookie is None
     assert "Sign in to open this page" in (await (await holding(stage, before)).get("/enrol")).text

@@ -16,6 +16,7 @@ from bot.domain.identity import ChannelIdentity, Link, Platform
 from bot.domain.session import Session, SessionState
 from bot.ports.database import Transaction
 from bot.services.sessions import remember_person
+from storage.tables.identity import sessions
 from tests.fakes.clock import FixedClock
 from tests.fakes.world import LIMITS, World, world
 from tests.security.core.attack import other_replica
@@ -152,13 +153,20 @@ async def _fill(here: World, file: Path, expired: int, everyone: int) -> None:
 
 
 def _copies(file: Path, count: int, used: int) -> None:
+    own = {
+        "channel": "'playground:demo:u' || i",
+        "id": "'h' || i",
+        "identity": "'https://else.example#u' || i",
+        "last_used_at": ":used",
+        "absolute_until": ":used + i",
+    }
+    names = [column.name for column in sessions.columns]
+    values = ", ".join(own.get(name, name) for name in names)
     with closing(sqlite3.connect(file, timeout=60)) as raw, raw:
         raw.execute(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
-            " INSERT INTO sessions SELECT 'playground:demo:u' || i, 'h' || i, 'https://else.example#u' || i, opened_at,"
-            " ?, ? + i, auth_time, acr, amr, version, mac_key, mac"
-            " FROM n, (SELECT * FROM sessions LIMIT 1)",
-            (count, used, used),
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"  # noqa: S608 - our columns
+            f" INSERT INTO sessions ({', '.join(names)}) SELECT {values} FROM n, (SELECT * FROM sessions LIMIT 1)",
+            {"count": count, "used": used},
         )
 
 

@@ -73,8 +73,8 @@ class Binding:
         if visit.has_action:
             return go(visit.page_before)  # the new passkey signs it there
         if result:
-            return shown_once(self._pages, "passkey_bound", result)
-        return self._pages.message("passkey_bound", status=Status.ALLOWED)
+            return await shown_once(self._pages, visit, "passkey_bound", result)
+        return await self._pages.ends(visit, "passkey_bound", status=Status.ALLOWED)
 
     def _may_bind(self, tx: Transaction, visit: Visit, form: dict[str, str]) -> bool:
         first = visit.may_bind_first(self._web.factor_rules)

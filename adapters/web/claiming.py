@@ -71,7 +71,7 @@ class Claiming:
             return self._page(visit, own, wrong)
         if kind == first_administrator.RECOVERY:
             log.critical("administrator_recovered", principal=visit.identity.key)
-        return self._pages.message("setup_done", status=Status.ALLOWED)
+        return await self._pages.ends(visit, "setup_done", status=Status.ALLOWED)
 
     def _claim(self, tx: Transaction, visit: Visit, form: dict[str, str]) -> tuple[str, Wrong | None]:
         scribe, handle = scribe_of(visit.owner, visit.now), visit.handle()

@@ -11,9 +11,10 @@ from adapters.web.pages import Pages, go
 from adapters.web.passkey_options import passkey_options
 from adapters.web.proving import Wrong, take_proof
 from adapters.web.scribes import scribe_of
-from adapters.web.signing_in import SigningIn, chat_link
+from adapters.web.signing_in import SigningIn
 from adapters.web.viewing import Viewing
 from adapters.web.visitors import Visit
+from adapters.web.way_back import chat_link
 from bot.domain.answer import Answer
 from bot.domain.audit import EventType
 from bot.domain.cards import Status

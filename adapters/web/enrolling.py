@@ -84,8 +84,8 @@ class Enrolling:
         if found is not None:
             return await self._consenting.run(visit, found.proposal)
         if result:
-            return shown_once(self._pages, "enrolled", result)
-        return self._pages.message("enrolled", status=Status.ALLOWED)
+            return await shown_once(self._pages, visit, "enrolled", result)
+        return await self._pages.ends(visit, "enrolled", status=Status.ALLOWED)
 
     def _late(self, visit: Visit) -> datetime | None:
         """From when what is bound now counts; None where that is at once."""
@@ -116,7 +116,7 @@ class Enrolling:
     async def _not_now(self, visit: Visit, form: dict[str, str]) -> Response:
         if visit.has_action:
             return await self._consenting.dismiss(visit, form)
-        return self._pages.message("enrol_later")
+        return await self._pages.ends(visit, "enrol_later")
 
     def _asked(self, tx: Transaction, visit: Visit) -> Asked | None:
         return self._consenting.look(tx, visit) if visit.has_action else None

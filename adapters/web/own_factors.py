@@ -156,10 +156,10 @@ class OwnFactors:
         if isinstance(result, Enrolment):
             return self._enrolling.new_key(visit, None, result)
         if isinstance(result, tuple):
-            return shown_once(self._pages, "recovery_made", result)
+            return await shown_once(self._pages, visit, "recovery_made", result)
         if change.verb == "passkey":
             return self._binding.page(visit, result)
-        return self._pages.message("factor_removed", status=Status.ALLOWED)
+        return await self._pages.ends(visit, "factor_removed", status=Status.ALLOWED)
 
     def _confirm(
         self, tx: Transaction, visit: Visit, change: Change, form: dict[str, str]

@@ -96,7 +96,7 @@ class OwnPage:
         which, _, target = form.get("end", "").partition(":")
         if which == "all":
             await self._web.database.write(lambda tx: self._end_all(tx, visit))
-            response = self._pages.message("ended_everywhere", status=Status.ALLOWED)
+            response = await self._pages.ends(visit, "ended_everywhere", status=Status.ALLOWED)
             self._pages.cookie.clear(response)
             return response
         if which != "one":

@@ -19,6 +19,7 @@ from adapters.web.scribes import scribe_of
 from adapters.web.site import Web
 from adapters.web.templating import page_environment
 from adapters.web.visitors import Visit, Visitors
+from adapters.web.way_back import chat_link, own_chat
 from bot.domain.audit import EventType
 from bot.domain.cards import Status
 from bot.errors import DoorwardError, IntegrityAlarm, NotAllowed, Refusal, Unavailable
@@ -111,6 +112,22 @@ class Pages:
             status=status.value,
         )
 
+    async def ends(self, visit: Visit, key: str, *, status: Status = Status.PLAIN) -> HTMLResponse:
+        """A page that something ends with: `message`, with the way back into the chat."""
+        return self.message(key, status=status, back_url=await self.way_back(visit))
+
+    async def way_back(self, visit: Visit | None) -> str:
+        """The link to the chat that this browser came from, or its person's own; empty where none is known."""
+        if visit is None:
+            return ""
+        channel, person = visit.came_from, visit.person
+        if channel is None and person is not None:
+            try:
+                channel = await self.web.database.read(lambda tx: own_chat(tx, person.identity))
+            except DoorwardError as error:
+                log.warning("no_way_back", code=error.code)
+        return "" if channel is None else chat_link(self.web.teams_bot, channel)
+
     async def note_denied(self, visit: Visit, error: DoorwardError) -> None:
         """Write down that somebody who is signed in was refused a page."""
         event = scribe_of(visit.person, visit.now).event(EventType.ACCESS_DECIDED, decision="deny", code=error.code)
@@ -127,14 +144,14 @@ class Pages:
                 await self.note_denied(visit, error)
             else:
                 await self.web.rejected(error.code)
-            return self.error(request, error.status, error.code)
+            return self.error(request, error.status, error.code, back_url=await self.way_back(visit))
         reference = secrets.token_hex(8)
         if isinstance(error, IntegrityAlarm):
             await self._alarm(error, reference)
             return self.error(request, HTTPStatus.FORBIDDEN, error.code, reference)
         log.warning("page_failed", code=error.code, correlation=reference)
         if isinstance(error, Unavailable):
-            return self.error(request, error.status, error.code, reference)
+            return self.error(request, error.status, error.code, reference, back_url=await self.way_back(visit))
         return self.error(request, HTTPStatus.FORBIDDEN, error.code, reference)
 
     async def _alarm(self, error: IntegrityAlarm, reference: str) -> None:
@@ -146,7 +163,7 @@ class Pages:
         except DoorwardError:
             log.critical("integrity_alarm_not_written", correlation=reference)
 
-    def error(self, request: Request, status: int, code: str, reference: str = "") -> Response:
+    def error(self, request: Request, status: int, code: str, reference: str = "", *, back_url: str = "") -> Response:
         """The page of a refusal, or a line of text for what is no browser."""
         keys = (f"web.error.{code}", f"web.error.{status}", "web.error.any")
         key = next(key for key in keys if self.voice.has(f"{key}.title"))
@@ -161,6 +178,7 @@ class Pages:
             sentence=self.voice.say(f"{key}.sentence"),
             next_step=self.voice.say(f"{key}.next"),
             reference=reference,
+            back_url=back_url,
             status=(Status.DENIED if denied else Status.BROKEN).value,
         )
 

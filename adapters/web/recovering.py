@@ -18,9 +18,10 @@ RECOVER = "/enrol/recover"
 STATUS = {RecoveryRefusal.WRONG: 422, RecoveryRefusal.THROTTLED: 429}
 
 
-def shown_once(pages: Pages, key: str, codes: tuple[str, ...]) -> Response:
+async def shown_once(pages: Pages, visit: Visit, key: str, codes: tuple[str, ...]) -> Response:
     """The page that shows new recovery codes, under `web.<key>.title` of the texts."""
-    return pages.render("recovery.html", title=pages.voice.say(f"web.{key}.title"), codes=codes)
+    back_url = await pages.way_back(visit)
+    return pages.render("recovery.html", title=pages.voice.say(f"web.{key}.title"), codes=codes, back_url=back_url)
 
 
 class Recovering:

@@ -17,6 +17,7 @@ from adapters.web.proving import CEREMONY, CREDENTIAL, Wrong
 from adapters.web.scribes import scribe_of
 from adapters.web.site import ChatName
 from adapters.web.visitors import Visit
+from adapters.web.way_back import chat_link
 from bot.domain.answer import Answer
 from bot.domain.audit import EventType
 from bot.domain.cards import Status
@@ -26,6 +27,7 @@ from bot.domain.proof import ProofMethod
 from bot.domain.session import SessionState
 from bot.errors import DoorwardError, HandleSpent, Malformed, NotProven
 from bot.ports.database import Transaction
+from bot.services import tickets
 from bot.services.further_accounts import Given
 from bot.services.legs import Named, SignedIn
 
@@ -71,6 +73,7 @@ class SigningIn:
     async def chat_back(self, visit: Visit) -> Response:
         """The chat platform sends the browser back."""
         query, platform = read_query(visit.request), _platform(visit.handle("platform"))
+        await self._walks(visit, query.get("state", ""))
         try:
             return await self._chat_back(visit, query, platform)
         except NotProven as error:
@@ -87,6 +90,7 @@ class SigningIn:
     async def company_back(self, visit: Visit) -> Response:
         """The company's provider sends the browser back."""
         query = read_query(visit.request)
+        await self._walks(visit, query.get("state", ""))
         try:
             browser_id = _same_browser(visit)
             reached = await self._linking.company_back(visit.handle("provider"), query, browser_id, visit.src_ip)
@@ -97,6 +101,13 @@ class SigningIn:
         if isinstance(reached, SignedIn):
             return await self._signed_in(visit, reached)
         return await self._name_both(visit, reached)
+
+    async def _walks(self, visit: Visit, state: str) -> None:
+        """Know the chat that this very browser came from, before the leg is used up: any ending leads back to it."""
+        if visit.is_new:
+            return
+        now, browser_id = visit.now, visit.browser_id
+        visit.walks(await self._web.database.read(lambda tx: tickets.chat_of(tx, state, browser_id, now)))
 
     async def _name_both(self, visit: Visit, named: Named) -> Response:
         chat = await self._name(named.channel)
@@ -121,6 +132,7 @@ class SigningIn:
     async def decide(self, visit: Visit, form: dict[str, str]) -> Response:
         """The naming page's two buttons."""
         leg, decision = form.get("leg", ""), form.get("decision")
+        await self._walks(visit, leg)
         if decision in {"link", "yes"}:  # the page's script says yes for whoever used a passkey
             given = Given(
                 code=form.get("code", ""), credential=form.get(CREDENTIAL, ""), ceremony=form.get(CEREMONY, "")
@@ -132,7 +144,7 @@ class SigningIn:
         if decision != "not_me":
             raise Malformed("neither yes nor no", code="form.malformed")
         await self._linking.decline(leg, visit.browser_id)
-        return self._pages.message("not_linked", status=Status.DENIED)
+        return await self._pages.ends(visit, "not_linked", status=Status.DENIED)
 
     async def options(self, visit: Visit, form: dict[str, str]) -> Response:
         """A challenge over exactly the link of the naming page. Raises `HandleSpent`, `NotAllowed`."""
@@ -199,7 +211,7 @@ class SigningIn:
     async def sign_out(self, visit: Visit, form: dict[str, str]) -> Response:
         """End this browser's session, and write down whose it was."""
         await self._web.database.write(lambda tx: _end_browser(tx, visit))
-        response = self._pages.message("signed_out")
+        response = await self._pages.ends(visit, "signed_out")
         self._pages.cookie.clear(response)
         return response
 
@@ -282,16 +294,3 @@ def _same_browser(visit: Visit) -> str:
     if visit.is_new:
         raise NotProven("the browser has no cookie of ours", code="web.other_browser")
     return visit.browser_id
-
-
-def chat_link(teams_bot: str, channel: ChannelIdentity) -> str:
-    """The way back to the chat (Slack's and Teams' documented deep links)."""
-    if channel.platform is Platform.SLACK:
-        return f"slack://open?team={channel.tenant.rpartition('/')[2]}"
-    if channel.platform is Platform.TEAMS:
-        return (
-            f"https://teams.microsoft.com/l/chat/0/0?users=28:{teams_bot}"
-            if teams_bot
-            else "https://teams.microsoft.com/"
-        )
-    return "/"

@@ -79,7 +79,7 @@ class Viewing:
 
     async def close(self, visit: Visit, form: dict[str, str]) -> Response:
         """The values are gone with their page; this one takes its place."""
-        return self._pages.message("closed")
+        return await self._pages.ends(visit, "closed")
 
     async def download(self, visit: Visit, form: dict[str, str]) -> Response:
         """The file, once. Raises `HandleSpent`, `OtherPerson`."""

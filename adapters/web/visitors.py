@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from adapters.web.cookies import BrowserCookie, new_browser_id
 from bot.domain.assurance import FactorRules
-from bot.domain.identity import LinkedIdentity, Person
+from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person
 from bot.domain.session import BrowserSession
 from bot.errors import NotAllowed, TooMany
 from bot.ports.clock import Clock
@@ -69,6 +69,16 @@ class Visit:
         """What stood in for a second factor at sign-in was used up by one binding."""
         if self.session is not None and self.session.vouched:
             factors.vouch(tx, self.session, yes=False)
+
+    @property
+    def came_from(self) -> ChannelIdentity | None:
+        """The chat account whose leg this browser walks, once `walks` was told."""
+        found = getattr(self.request.state, "chat", None)
+        return found if isinstance(found, ChannelIdentity) else None
+
+    def walks(self, channel: ChannelIdentity | None) -> None:
+        """Remember for this request the chat account whose leg this browser walks."""
+        self.request.state.chat = channel
 
     @property
     def has_action(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -94,3 +95,8 @@ class SignedIn:
 
 LEG: TypeAdapter[Leg] = TypeAdapter(Leg)
 TICKET: TypeAdapter[Ticket] = TypeAdapter(Ticket)
+
+
+def browser_hash(browser_id: str) -> str:
+    """How a leg names the browser that walks it."""
+    return hashlib.sha256(browser_id.encode()).hexdigest()

@@ -16,7 +16,6 @@ Renewing a session needs (1), (2), (4), (8) and that the identity is the linked 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Mapping
@@ -42,17 +41,13 @@ from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery
 from bot.services.first_administrator import Administrators, appoint
 from bot.services.further_accounts import Given
-from bot.services.legs import LEG, LEG_SECONDS, TICKET, Leg, Named, SignedIn, Ticket
+from bot.services.legs import LEG, LEG_SECONDS, TICKET, Leg, Named, SignedIn, Ticket, browser_hash
 from bot.services.letters import Letterbox
 from bot.services.provider_step_up import StepUps, Waiting
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
 from bot.services.signals import NEVER_CHECKED, ended_since, good_as_of
 
 Able = frozenset[ProofMethod]
-
-
-def _hash(browser_id: str) -> str:
-    return hashlib.sha256(browser_id.encode()).hexdigest()
 
 
 class Linking:
@@ -123,7 +118,7 @@ class Linking:
         person = None if link is None else tx.persons.find(link.identity)
         leg = Leg(
             stage="company" if renewal else "chat",
-            browser=_hash(browser_id),
+            browser=browser_hash(browser_id),
             provider=link.provider if link is not None and link.provider in self._providers else provider,
             channel=offered.channel,
             place=offered.place,
@@ -147,7 +142,7 @@ class Linking:
     ) -> str:
         """A company sign-in alone, for our own pages; where the browser goes next."""
         name = provider or next(iter(self._providers))
-        leg = Leg(stage="company", browser=_hash(browser_id), provider=name, next_path=next_path)
+        leg = Leg(stage="company", browser=browser_hash(browser_id), provider=name, next_path=next_path)
         state = await self._database.write(lambda tx: self._keep(tx, leg))
         return await self._company(state, leg, max_age=max_age)
 
@@ -163,7 +158,7 @@ class Linking:
         """A sign-in past the provider's own session, that is to prove what waits; where the browser goes next."""
         leg = Leg(
             stage="company",
-            browser=_hash(browser_id),
+            browser=browser_hash(browser_id),
             provider=person.provider,
             login_hint=person.username,
             next_path=f"/consent/{waiting.handle}",
@@ -214,7 +209,7 @@ class Linking:
             raise HandleSpent(code="leg.spent")
         leg = LEG.validate_python(found.payload)
         # Condition 2 of the list above.
-        if not hmac.compare_digest(leg.browser, _hash(browser_id)):
+        if not hmac.compare_digest(leg.browser, browser_hash(browser_id)):
             raise await self._refusal(leg, SignInRefused(code="link.other_browser"))
         if leg.stage != stage or (stage == "company" and not leg.flow):
             raise HandleSpent(code="leg.stage")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from bot.domain.identity import ChannelIdentity
 from bot.domain.interaction import Interaction
 from bot.domain.messages import Place
 from bot.ports.database import Transaction
-from bot.services.legs import LEG, TICKET, TICKET_SECONDS, Ticket
+from bot.services.legs import LEG, TICKET, TICKET_SECONDS, Ticket, browser_hash
 
 
 def offer(tx: Transaction, channel: ChannelIdentity, place: Place, *, now: datetime, afresh: bool = False) -> str:
@@ -30,3 +31,12 @@ def elsewhere(tx: Transaction, state: str, now: datetime) -> str:
     if leg.channel is None or leg.place is None:
         return leg.next_path
     return offer(tx, leg.channel, leg.place, now=now, afresh=leg.afresh)
+
+
+def chat_of(tx: Transaction, state: str, browser_id: str, now: datetime) -> ChannelIdentity | None:
+    """The chat account that a sign-in is for; told to the browser that walks it alone."""
+    found = tx.interactions.find(state, now=now)
+    if found is None or found.kind != "leg":
+        return None
+    leg = LEG.validate_python(found.payload)
+    return leg.channel if hmac.compare_digest(leg.browser, browser_hash(browser_id)) else None

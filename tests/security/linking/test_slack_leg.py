@@ -444,3 +444,12 @@ async def test_nothing_of_a_sign_in_is_written_down_or_kept_readable(
     for secret in (link.partition("=")[2], code, asked["state"], asked["nonce"], token, CLIENT_SECRET):
         assert secret not in written
         assert secret.encode() not in kept
+
+
+async def test_every_end_of_a_sign_in_leads_back_into_that_workspace(site: Site) -> None:
+    browser = site.doorward.browser()
+    page = await site.naming_page(browser, await site.doorward.ask(ATTACKER), ATTACKER)
+    assert 'href="slack://open?team=' in (await browser.press(page, decision="not_me")).text
+    other = await site.slack_leg(browser, await site.doorward.ask(ATTACKER), VICTIM)
+    assert_refused(other)
+    assert 'href="slack://open?team=' in other.text

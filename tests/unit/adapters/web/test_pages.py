@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from adapters.web.proving import STATUS
-from adapters.web.signing_in import NEXT, chat_link
+from adapters.web.signing_in import NEXT
+from adapters.web.way_back import chat_link
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.services.step_up import CodeRefusal
 from bot.texts.sentences import voice

@@ -101,6 +101,5 @@ async def test_an_error_and_the_end_of_every_session(stage: Stage, john: Browser
     assert_leads_back(await john.get("/consent/" + "a" * 32), 403)
     assert_leads_back(await john.post("/me/end", {}), 400)
     assert_leads_back(await john.press(await john.get("/signout")))
-    again = stage.browser()
-    await stage.link(again, "john")
-    assert_leads_back(await again.press(await again.get("/me"), end="all:"))
+    await stage.sign_in(john, "john", "/me")
+    assert_leads_back(await john.press(await john.get("/me"), end="all:"))

@@ -79,12 +79,6 @@ async def _same_code(replicas: Both, times: int) -> None:
 
 
 @pytest.mark.requirement("32")
-async def test_one_code_in_parallel_over_two_replicas_counts_once(replicas: Both) -> None:
-    await _same_code(replicas, 16)
-
-
-@pytest.mark.chaos
-@pytest.mark.requirement("32")
 async def test_one_code_a_hundred_times_in_parallel_over_two_replicas_counts_once(replicas: Both) -> None:
     await _same_code(replicas, 100)
 

@@ -14,11 +14,21 @@ from cedarpy import pst
 
 from policy.entities import context_json, entities_json, network_address, uid
 from policy.model import DecisionRequest, Deny, Permit, Reason
-from policy.rules import PolicyRefused, Rule, annotation_problems, default_reason, obligations_of, strictest
+from policy.rules import (
+    PolicyRefused,
+    Rule,
+    annotation_problems,
+    decision_problems,
+    default_reason,
+    obligations_of,
+    strictest,
+)
 from policy.sources import POLICIES, Sources, line_of, read_sources
 
 _ACTION = re.compile(r'^action "([^"]+)"(?: in \[([^\]]*)\])?(?: appliesTo \{(.*?)\})?;', re.MULTILINE | re.DOTALL)
 _CONTEXT = pst.Var("context")
+_DECISIONS = frozenset({"ApproveLeave", "RefuseLeave"})
+"""What Doorward keeps an approval of, with the proof that was given for it."""
 _EACH_ACTION = re.compile(r' for Action::"[^"]*"$')
 _QUOTED = re.compile(r'"([^"]+)"')
 _RESOURCES = re.compile(r"resource: \[([^\]]*)\]")
@@ -26,7 +36,10 @@ _RESOURCES = re.compile(r"resource: \[([^\]]*)\]")
 
 def load(directory: Path = POLICIES) -> CedarEngine:
     """The engine for a directory of policies. Raises `PolicyRefused` with every problem found."""
-    return CedarEngine(read_sources(directory))
+    engine = CedarEngine(read_sources(directory))
+    if problems := decision_problems(engine.rules, _DECISIONS):
+        raise PolicyRefused(problems)
+    return engine
 
 
 class CedarEngine:

@@ -113,6 +113,22 @@ def annotation_problems(annotations: Mapping[str, str], *, permits: bool, looks_
     return problems + _effect_problems(annotations, permits=permits, looks_at_proof=looks_at_proof)
 
 
+def decision_problems(rules: Iterable[Rule], decisions: frozenset[str]) -> list[str]:
+    """Permits that would let somebody decide on a request without a proof for exactly that, in words for their author.
+
+    An approval is kept with its proof, by which it is counted, told from others, and asked about again: a press alone
+    ends in a card that nobody can go on from.
+    """
+    why = (
+        'an approval is kept with its proof: ask for context.proof, with @consent("per_action"); @confirm is not enough'
+    )
+    return [
+        f"{rule.source}: {rule.id}: permits {', '.join(sorted(rule.actions & decisions))} without a proof; {why}"
+        for rule in rules
+        if rule.permits and rule.actions & decisions and rule.obligations.consent is not Consent.PER_ACTION
+    ]
+
+
 def _effect_problems(annotations: Mapping[str, str], *, permits: bool, looks_at_proof: bool) -> list[str]:
     if not permits:
         told = [f"a forbid obliges nobody: @{name}" for name in _OBLIGATIONS if name in annotations]

@@ -100,10 +100,32 @@ def test_the_shipped_policies_are_in_order() -> None:
 
 
 def test_a_directory_may_bring_its_own_schema(tmp_path: Path) -> None:
-    (tmp_path / "x.cedar").write_text(GOOD)
+    (tmp_path / "x.cedar").write_text(GOOD.replace("ApproveLeave", "ViewLeave"))
     assert validate(tmp_path) == ()
     (tmp_path / SCHEMA.name).write_text("entity Principal; entity Leave;")
     assert "unrecognized action" in "".join(validate(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '@id("press") @confirm("true") permit (principal, action == Action::"ApproveLeave", resource);',
+        '@id("press") @confirm("true") permit (principal, action in Action::"Decision", resource);',
+        '@id("press") permit (principal, action == Action::"RefuseLeave", resource);',
+        '@id("press") @confirm("true") permit (principal, action, resource);',
+        (
+            '@id("press") @consent("own_reading") @set("s") permit (principal, action in Action::"Decision", resource)'
+            " when { context has proof && context.proof.age < 9 };"
+        ),
+    ],
+)
+def test_a_decision_on_a_request_by_press_alone_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.cedar").write_text(text)
+    (told,) = validate(tmp_path)
+    assert told.startswith("x.cedar:1: press: permits ")
+    assert "an approval is kept with its proof" in told
+    with pytest.raises(PolicyRefused):
+        load(tmp_path)
 
 
 def test_the_hash_changes_with_any_text_name_or_schema() -> None:

@@ -13,6 +13,9 @@ from storage.statement import Connection, Statement, inserting_once, upserting
 from storage.tables.provisioning import provider_sessions, signals
 
 _REMEMBER = inserting_once(signals)
+_REMEMBERED = Statement(
+    select(signals.c.id).where(signals.c.id == bindparam("row"), signals.c.until > bindparam("now"))
+)
 _NOTE = upserting(provider_sessions)
 _WHOSE = Statement(
     select(provider_sessions.c.identity).where(
@@ -31,6 +34,9 @@ class Signals:
 
     def remember(self, source: str, signal_id: str, *, until: datetime) -> bool:
         return self._connection.change(_REMEMBER, id=_hashed(source, signal_id), until=to_micros(until)) == 1
+
+    def remembered(self, source: str, signal_id: str, *, now: datetime) -> bool:
+        return self._connection.row(_REMEMBERED, row=_hashed(source, signal_id), now=to_micros(now)) is not None
 
     def note_session(self, issuer: str, session: str, identity: LinkedIdentity, *, until: datetime) -> None:
         row = _hashed(issuer, session)

@@ -54,7 +54,7 @@ class BackchannelLogout:
         source = SignalSource(channel=f"logout:{token.provider}", issuer=token.issuer)
         subject = None if token.subject is None else source.identity(token.subject)
         if subject is None and token.session is not None:
-            subject = await self._signals.whose_session(token.issuer, token.session)
+            subject = await self._signals.whose_over(token.issuer, token.session)
         happening = Happening(kind=SignalKind.LOGOUT, subject=subject)
         if not await self._signals.receive(Signal(source=source, id=token.id, happenings=(happening,))):
             raise Malformed("this token was received before", code="signal.replayed")

@@ -48,6 +48,10 @@ class SignalStore(Protocol):
         """Count this id; False when it was counted before, in parallel too."""
         ...
 
+    def remembered(self, source: str, signal_id: str, *, now: datetime) -> bool:
+        """Whether an id is remembered, and for longer than now."""
+        ...
+
     def note_session(self, issuer: str, session: str, identity: LinkedIdentity, *, until: datetime) -> None:
         """Remember whose the provider's session (`sid`) is."""
         ...

@@ -9,7 +9,8 @@ A link is made only when all of this holds (invariant 2: a forwarded link never 
 (5) the person confirmed the page that names both accounts, by a POST;
 (6) the chat account is not linked, and the person is not locked;
 (7) where the person has another chat account already, a factor of theirs signed this very link with that POST;
-(8) since the browser was sent to the provider, nobody ended everything of this person (`signals.ended_since`).
+(8) since the browser was sent to the provider, nobody ended everything of this person (`signals.ended_since`), nor
+    the provider its session behind this sign-in (`signals.session_over`).
 
 Renewing a session needs (1), (2), (4), (8) and that the identity is the linked one: no chat leg, no naming page.
 """
@@ -45,7 +46,7 @@ from bot.services.legs import LEG, LEG_SECONDS, TICKET, Leg, Named, SignedIn, Ti
 from bot.services.letters import Letterbox
 from bot.services.provider_step_up import StepUps, Waiting
 from bot.services.sessions import identity_of, open_browser, open_session, remember_person
-from bot.services.signals import NEVER_CHECKED, ended_since, good_as_of
+from bot.services.signals import NEVER_CHECKED, ended_since, good_as_of, session_over
 
 Able = frozenset[ProofMethod]
 
@@ -324,7 +325,8 @@ class Linking:
             raise HandleSpent(code="leg.spent")
         identity = identity_of(sign_in.claims)
         # Condition 8 of the list above.
-        if leg.begun_at is None or ended_since(tx, identity, leg.begun_at):
+        over = session_over(tx, sign_in.claims, now)
+        if leg.begun_at is None or over or ended_since(tx, identity, leg.begun_at):
             raise SignInRefused("the directory ended what this began", code="link.ended_meanwhile")
         said_at = good_as_of(tx, identity, leg.signed_in_at)  # the naming page may have waited for minutes
         person = remember_person(tx, leg.provider, sign_in.claims, now, said_at=said_at)

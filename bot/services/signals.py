@@ -34,8 +34,9 @@ from bot.domain.signal import (
 from bot.errors import AccountRevoked, IntegrityAlarm
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
+from bot.ports.identity_provider import VerifiedClaims
 from bot.services.audit_trail import Scribe
-from bot.services.sessions import end_everything
+from bot.services.sessions import PROVIDER_SESSION_SECONDS, end_everything
 
 KEPT = timedelta(days=14)
 """How long an id is remembered: longer than the oldest signal that is taken."""
@@ -67,14 +68,34 @@ class Signals:
         """
         return await self.database.write(lambda tx: receive(tx, signal, self.clock.now()))
 
-    async def whose_session(self, issuer: str, session: str) -> LinkedIdentity | None:
-        """The person of a provider's session. Raises `StorageUnavailable`."""
+    async def whose_over(self, issuer: str, session: str) -> LinkedIdentity | None:
+        """The person of a provider's session that is over; of nobody's yet it is kept that no sign-in may open on it.
+
+        Raises `StorageUnavailable`.
+        """
         now = self.clock.now()
-        return await self.database.read(lambda tx: tx.signals.whose_session(issuer, session, now=now))
+
+        def work(tx: Transaction) -> LinkedIdentity | None:
+            tx.signals.remember(over_mark(issuer), session, until=now + timedelta(seconds=PROVIDER_SESSION_SECONDS))
+            return tx.signals.whose_session(issuer, session, now=now)
+
+        return await self.database.write(work)
 
     async def verified_at(self, source: SignalSource) -> str | None:
         """When this source's last verification event came. Raises `StorageUnavailable`."""
         return await self.database.read(lambda tx: tx.jobs.mark(verified_mark(source.channel)))
+
+
+def over_mark(issuer: str) -> str:
+    """Under which the ended sessions of a provider are remembered, apart from the ids of signals."""
+    return f"session-over:{issuer}"
+
+
+def session_over(tx: Transaction, claims: VerifiedClaims, now: datetime) -> bool:
+    """Whether the provider's session behind this sign-in was ended, be it before anybody here knew of it."""
+    if claims.session is None:
+        return False
+    return tx.signals.remembered(over_mark(claims.issuer), claims.session, now=now)
 
 
 def receive(tx: Transaction, signal: Signal, now: datetime) -> bool:

@@ -165,3 +165,21 @@ async def test_the_last_session_ended_on_ones_own_page_has_its_tokens_revoked(st
     (session,) = await stage.database.read(lambda tx: tx.sessions.of_identity(stage.identity("john")))
     assert (await browser.press(page, end=f"one:{session.id}")).status_code == 303
     assert await stage.database.read(lambda tx: tx.revocations.waiting()) == 1
+
+
+@pytest.mark.requirement("31")
+@pytest.mark.parametrize(("over", "status"), [("their-session", 401), ("another", 200)])
+async def test_a_session_the_provider_ended_before_anybody_knew_of_it_opens_nothing(
+    stage: Stage, over: str, status: int
+) -> None:
+    usual = stage.provider.manners.claims
+    stage.provider.manners.claims = lambda claims: usual(claims) | {"sid": "their-session"}
+    browser = stage.browser()
+    naming = await stage.to_naming_page(browser, "john")
+    signals = Signals(database=stage.database, clock=stage.clock)
+    issuer = stage.identity("john").issuer
+    assert await signals.whose_over(issuer, over) is None
+    assert await signals.whose_over("https://other.example", "their-session") is None
+    assert (await browser.press(naming, decision="link")).status_code == status
+    found = await stage.database.read(lambda tx: tx.sessions.of_identity(stage.identity("john")))
+    assert bool(found) is (status == 200)

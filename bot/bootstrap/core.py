@@ -188,7 +188,9 @@ def compose(outside: Outside) -> Core:
         delivery=delivery,
         routes=outside.routes,
     )
-    carrying_out = CarryingOut(database=database, clock=clock, delivery=delivery, letterbox=letterbox)
+    carrying_out = CarryingOut(
+        database=database, clock=clock, delivery=delivery, letterbox=letterbox, authorizer=Authorizer(outside.engine)
+    )
     jobs = Jobs(
         database=database,
         clock=clock,

@@ -51,6 +51,7 @@ def agree_alone(local: Local, acting: Acting, person: Person) -> Result | None:
     """What is said while the day has not passed in which an only administrator's enrolment code can be cancelled."""
     wanted = Wanted(capability=ENROLMENT, target=person.identity.key, arguments={})
     change = changes.agree(local.tx, wanted, acting.principal.identity, scribe_of(acting))
-    if change is None or changes.ripe(local.tx, change.id, scribe_of(acting)) is not None:
+    # Policy has just permitted this very act, with a proof of its own.
+    if change is None or changes.ripe(local.tx, change.id, scribe_of(acting), lambda *_: True) is not None:
         return None
     return _waiting(acting, change, person.username)

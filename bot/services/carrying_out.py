@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
 from bot.domain.audit import EventType
 from bot.domain.change import Change
-from bot.domain.identity import Role
+from bot.domain.identity import Person, Role, principal_of
 from bot.domain.outbound import OutboxItem
+from bot.domain.proof import ConsentKind, Proof, ProofMethod
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.mail import WaitingLetter
 from bot.services import change_cards, changes, roles
 from bot.services.audit_trail import Scribe
+from bot.services.authorization import Authorizer, Circumstances
 from bot.services.delivery import Delivery
 from bot.services.letters import Letterbox
-from bot.services.people import identity_from_key
-from policy.model import EVERY_DEPARTMENT
+from bot.services.people import identity_from_key, newcomer_facts, person_facts
+from policy.model import EVERY_DEPARTMENT, Permit
 
+ACTIONS = {"grant_role": "GrantRole", "revoke_role": "RevokeRole"}
+"""What policy calls the changes that are done by themselves."""
 log = structlog.get_logger("doorward.changes")
 
 
 class CarryingOut:
     """Composed once; keeps nothing between runs."""
 
-    def __init__(self, *, database: Database, clock: Clock, delivery: Delivery, letterbox: Letterbox) -> None:
+    def __init__(
+        self, *, database: Database, clock: Clock, delivery: Delivery, letterbox: Letterbox, authorizer: Authorizer
+    ) -> None:
         self._database = database
+        self._authorizer = authorizer
         self._clock = clock
         self._delivery = delivery
         self._letterbox = letterbox
@@ -54,7 +62,7 @@ class CarryingOut:
 
     def _do(self, tx: Transaction, change_id: str) -> int:
         scribe = self._scribe()
-        change = changes.ripe(tx, change_id, scribe)
+        change = changes.ripe(tx, change_id, scribe, lambda person, due: self._permitted(tx, person, due, scribe.time))
         if change is None:
             return 0
         identity, role = identity_from_key(change.wanted.target), Role(change.wanted.arguments["role"])
@@ -75,6 +83,30 @@ class CarryingOut:
             )
         )
         return 1
+
+    def _permitted(self, tx: Transaction, person: Person, change: Change, now: datetime) -> bool:
+        """Whether policy would permit it today, with the strongest proof: theirs was checked when they gave it."""
+        target = identity_from_key(change.wanted.target)
+        known = tx.persons.find(target)
+        proof = Proof(
+            id="",
+            identity=person.identity,
+            method=ProofMethod.PASSKEY,
+            phishing_resistant=True,
+            kind=ConsentKind.PER_ACTION,
+            binding=change.id,
+            at=now,
+            until=now,
+        )
+        decision = self._authorizer.decide(
+            principal_of(person, tuple(tx.roles.of_identity(person.identity)), now),
+            ACTIONS[change.wanted.capability],
+            newcomer_facts(target) if known is None else person_facts(known),
+            Circumstances(session=None, idp_checked_at=now, platform="", place=None, authenticators=()),
+            proof=proof,
+            now=now,
+        )
+        return isinstance(decision, Permit)
 
     def _tell(self, tx: Transaction, change_id: str) -> tuple[list[OutboxItem], tuple[WaitingLetter, ...]]:
         change = tx.changes.hold(change_id)

@@ -13,7 +13,7 @@ Somebody who is locked is an administrator all the same, or whoever locks the se
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -103,14 +103,17 @@ def cancel(tx: Transaction, change_id: str, scribe: Scribe) -> Change | None:
     return change
 
 
-def ripe(tx: Transaction, change_id: str, scribe: Scribe) -> Change | None:
-    """Condition 3, checked again and the change closed: to be done by the caller, in this transaction."""
+def ripe(tx: Transaction, change_id: str, scribe: Scribe, permitted: Callable[[Person, Change], bool]) -> Change | None:
+    """Condition 3, checked again and the change closed: to be done by the caller, in this transaction.
+
+    `permitted` asks policy, as it is now, whether whoever said yes may still do this.
+    """
     change = tx.changes.hold(change_id)
     now = scribe.time
     if change is None or not change.open(now) or change.due_at is None or now < change.due_at:
         return None
-    able = [person for person in administrators(tx, now) if person.identity.key in change.agreed]
-    if not able:
+    said = [person for person in administrators(tx, now) if person.identity.key in change.agreed]
+    if not any(permitted(person, change) for person in said):
         _close(tx, change, ChangeState.CANCELLED, scribe)
         return None
     if not is_single(tx, now):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.bootstrap.core import compose
 from bot.domain.audit import EventType
 from bot.domain.change import DELAY
 from bot.domain.identity import Role
+from policy.cedar import load
 from policy.sources import POLICIES
 from tests.fakes.clock import FixedClock
 from tests.fakes.world import World, world
@@ -157,3 +160,15 @@ async def test_alone_both_halves_of_an_enrolment_code_take_a_day(office: World) 
     waits = await office.database.write(lambda tx: changes.agree(tx, wanted, office.identity("raj"), scribe))
     assert waits is not None
     assert waits.due_at == office.clock.now() + DELAY
+
+
+async def test_policy_is_asked_again_when_the_day_has_passed(office: World, tmp_path: Path) -> None:
+    await asks(office, "raj", "roles grant john administrator")
+    file = tmp_path / "policies" / "40-admin.cedar"
+    file.write_text(file.read_text().replace('Action::"GrantRole",', ""))
+    narrower = compose(replace(office.core.outside, engine=load(tmp_path / "policies")))
+    office.clock.advance(DELAY + timedelta(minutes=1))
+    await narrower.carrying_out.run()
+    await office.core.carrying_out.run()
+    assert await roles(office, "john") == set(), "who said yes may no longer, so nothing is done, then or later"
+    assert len(await office.audit(type_prefix=EventType.CHANGE_CANCELLED.value)) == 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import bindparam, delete, select
 
 from bot.domain.identity import LinkedIdentity
 from bot.domain.session import BrowserSession
@@ -49,6 +49,16 @@ _END_ALL = Statement(
     delete(browser_sessions)
     .where(browser_sessions.c.identity == bindparam("identity"))
     .returning(browser_sessions.c.id)
+)
+_END_OWN = Statement(
+    delete(browser_sessions)
+    .where(browser_sessions.c.id == bindparam("row"), browser_sessions.c.identity == bindparam("identity"))
+    .returning(browser_sessions.c.id)
+)
+_OF_IDENTITY = Statement(
+    select(browser_sessions)
+    .where(browser_sessions.c.identity == bindparam("identity"))
+    .order_by(browser_sessions.c.opened_at.desc())
 )
 _LATE = Statement(
     delete(browser_sessions).where(browser_sessions.c.until <= bindparam("now")).returning(browser_sessions.c.id)
@@ -92,6 +102,13 @@ class BrowserSessions:
     def end(self, session_id: str) -> None:
         for stored_id in self._keys.hashes(Purpose.PEPPER, session_id):
             self._connection.change(_END, row=stored_id)
+
+    def of_identity(self, identity: LinkedIdentity, now: datetime) -> Sequence[BrowserSession]:
+        found = [self._rows.load(row) for row in self._connection.rows(_OF_IDENTITY, identity=identity.key)]
+        return [session for session in found if now < session.until]
+
+    def end_own(self, stored_id: str, identity: LinkedIdentity) -> bool:
+        return bool(self._connection.rows(_END_OWN, row=stored_id, identity=identity.key))
 
     def end_all(self, identity: LinkedIdentity) -> int:
         return len(self._connection.rows(_END_ALL, identity=identity.key))

@@ -13,7 +13,7 @@ from adapters.web.signing_in import OWN_RECORDS, SigningIn
 from adapters.web.visitors import Visit
 from bot.domain.audit import EventType
 from bot.domain.cards import Status
-from bot.domain.session import Session
+from bot.domain.session import BrowserSession, Session
 from bot.errors import HandleSpent, Malformed, NotAllowed
 from bot.ports.database import Transaction
 from bot.services import own_records
@@ -56,8 +56,10 @@ class OwnPage:
         owner, say = visit.owner, self._pages.voice.say
         sessions = tx.sessions.of_identity(owner.identity)
         looks = own_records.looks(tx, owner.identity, owner.employee)
+        browsers = tx.browsers.of_identity(owner.identity, visit.now)
         return {
             "who": owner.username,
+            "browsers": [self._browser(visit, session) for session in browsers],
             "form_action": f"{OWN_RECORDS}/end",
             "sessions": [self._session(visit, session) for session in sessions],
             "accounts": [
@@ -72,7 +74,10 @@ class OwnPage:
                 (say(f"web.own.kept.{kept.kind}"), kept.count, say(f"web.own.until.{kept.kind}"))
                 for kept in own_records.kept(tx, owner.identity)
             ],
-            "looks": [(look.who, look.action, self._at(visit, look.at)) for look in looks],
+            "looks": [
+                (look.who, own_records.in_words(look.action, self._pages.voice), self._at(visit, look.at))
+                for look in looks
+            ],
         }
 
     def _session(self, visit: Visit, session: Session) -> dict[str, str]:
@@ -85,11 +90,20 @@ class OwnPage:
             "until": self._at(visit, session.absolute_until),
         }
 
+    def _browser(self, visit: Visit, session: BrowserSession) -> dict[str, str]:
+        here = visit.session is not None and session.opened_at == visit.session.opened_at
+        return {
+            "id": session.id,
+            "name": self._pages.voice.say("web.own.this_browser" if here else "web.own.a_browser"),
+            "since": self._at(visit, session.opened_at),
+            "until": self._at(visit, session.until),
+        }
+
     def _at(self, visit: Visit, when: datetime) -> str:
         return moment(when, visit.owner.timezone, self._pages.voice.language)
 
     async def end(self, visit: Visit, form: dict[str, str]) -> Response:
-        """End one chat session, or everything everywhere. Raises `HandleSpent`, `Malformed`."""
+        """End one session of a chat or a browser, or everything everywhere. Raises `HandleSpent`, `Malformed`."""
         if visit.known is None:
             return go(OWN_RECORDS)
         await self._allowed(visit, "SignOut")
@@ -99,6 +113,9 @@ class OwnPage:
             response = await self._pages.ends(visit, "ended_everywhere", status=Status.ALLOWED)
             self._pages.cookie.clear(response)
             return response
+        if which == "browser":
+            await self._web.database.write(lambda tx: self._end_browser(tx, visit, target))
+            return go(OWN_RECORDS)
         if which != "one":
             raise Malformed("neither one nor all", code="form.malformed")
         await self._web.database.write(lambda tx: self._end_one(tx, visit, target))
@@ -116,6 +133,12 @@ class OwnPage:
             retire(tx, visit.identity)
         scribe = scribe_of(visit.owner, visit.now)
         tx.audit.append(scribe.event(EventType.SESSION_ENDED, resource=found.channel.key, code="session.own"))
+
+    def _end_browser(self, tx: Transaction, visit: Visit, target: str) -> None:
+        if not tx.browsers.end_own(target, visit.identity):
+            raise HandleSpent("the session is gone", code="session.gone")
+        scribe = scribe_of(visit.owner, visit.now)
+        tx.audit.append(scribe.event(EventType.SESSION_ENDED, resource=visit.identity.key, code="session.own_browser"))
 
     def _end_all(self, tx: Transaction, visit: Visit) -> None:
         end_everything(tx, visit.identity)

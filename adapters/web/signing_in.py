@@ -133,7 +133,7 @@ class SigningIn:
         """The naming page's two buttons."""
         leg, decision = form.get("leg", ""), form.get("decision")
         await self._walks(visit, leg)
-        if decision in {"link", "yes"}:  # the page's script says yes for whoever used a passkey
+        if decision == "link" or (decision == "yes" and form.get(CREDENTIAL)):  # a passkey's script says yes
             given = Given(
                 code=form.get("code", ""), credential=form.get(CREDENTIAL, ""), ceremony=form.get(CEREMONY, "")
             )

@@ -70,7 +70,12 @@ def my_data(local: Local, acting: Acting) -> Result:
     facts = [Fact(label=say(f"web.own.kept.{one.kind}"), value=str(one.count)) for one in kept]
     for look in own_records.looks(tx, identity, acting.principal.employee):
         at = moment(look.at, acting.principal.timezone, acting.voice.language)
-        facts.append(Fact(label=say("account.looked", who=look.who), value=f"{look.action} · {at}"))
+        facts.append(
+            Fact(
+                label=say("account.looked", who=look.who),
+                value=f"{own_records.in_words(look.action, acting.voice)} · {at}",
+            )
+        )
     headline = say("account.my_data.headline", name=acting.principal.display_name)
     card = Card(headline=headline, body=say("account.my_data.body"), facts=tuple(facts))
     return Result(draft=Draft(card=card, buttons=own_page(local, say("account.my_data.page"), "/me")))

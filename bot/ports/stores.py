@@ -167,6 +167,14 @@ class BrowserSessionStore(Protocol):
         """End."""
         ...
 
+    def of_identity(self, identity: LinkedIdentity, now: datetime) -> Sequence[BrowserSession]:
+        """A person's that are alive, the latest first; their ids are the stored hashes, which open nothing."""
+        ...
+
+    def end_own(self, stored_id: str, identity: LinkedIdentity) -> bool:
+        """End one that `of_identity` gave; whether that person had it."""
+        ...
+
     def end_all(self, identity: LinkedIdentity) -> int:
         """End every browser session of a person."""
         ...

@@ -11,9 +11,18 @@ from bot.domain.identity import Employee, LinkedIdentity
 from bot.ports.database import Transaction
 from bot.services import factors
 from bot.services.people import identity_from_key
+from bot.texts.sentences import Voice
 
 LOOKED = 10
 READ_BACK = 500
+LOOKS = frozenset(
+    {
+        *("ViewLeaveBalance", "ListLeaves", "ViewLeave", "ListAbsences", "ViewPayslip", "ViewBenefits"),
+        *("GrantRole", "RevokeRole", "LockPerson", "UnlockPerson", "GiveEnrolmentCode"),
+        *("RevokeSessions", "EndCompanySessions", "RevokeLink"),
+    }
+)
+"""The actions on a person's records that have words of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +68,11 @@ def looks(tx: Transaction, identity: LinkedIdentity, employee: Employee | None) 
         Look(who=_name(tx, record.event.principal), action=record.event.action, at=record.event.time)
         for record in latest
     ]
+
+
+def in_words(action: str, voice: Voice) -> str:
+    """What was looked at or done, for the person whose it is."""
+    return voice.say(f"account.looks.{action}" if action in LOOKS else "account.looks.anything")
 
 
 def _name(tx: Transaction, key: str) -> str:

@@ -24,6 +24,7 @@ from bot.ports.connectors import Conflict, ConflictReason, ConnectorError
 from bot.ports.crm import OpportunityStatus, Priority, TicketStatus
 from bot.services.enrolment_codes import EnrolmentRefusal
 from bot.services.factors import Told
+from bot.services.own_records import LOOKS
 from bot.services.passkeys import PasskeyRefusal
 from bot.services.recovery import RecoveryRefusal
 from bot.services.step_up import CodeRefusal
@@ -105,6 +106,7 @@ COMPANY_SESSIONS = ("done", "not_offered", "gone", "waits", "given_up", "no_prov
 HR = {entry for entry in CATALOGUE if entry.group is Group.HR}
 # What stands for `{}` in each key the code puts together. A new one needs a line here.
 REQUIRED: dict[str, set[str]] = {
+    "account.looks.{}": _each("account.looks.{}", LOOKS),
     "admin.{}.shown": _each(
         "admin.{}.shown",
         _names(entry for entry in ASKED_FOR if entry.group is Group.ADMIN),

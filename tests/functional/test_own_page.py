@@ -13,6 +13,7 @@ from bot.services.audit_trail import Scribe
 from tests.fakes.clock import FixedClock
 from tests.fakes.web_stage import Browser, Stage, web_stage
 
+END_BROWSER = re.compile(r'value="(browser:[^"]+)"')
 END_ONE = re.compile(r'value="(one:[^"]+)"')
 
 
@@ -71,7 +72,8 @@ async def test_whoever_looked_is_named(stage: Stage, john: Browser) -> None:
     await stage.database.write(lambda tx: tx.audit.append(looked))
     page = await john.get("/me")
     assert 'data-testid="look"' in page.text
-    assert "ViewLeaveBalance" in page.text
+    assert "Your leave balance" in page.text
+    assert "ViewLeaveBalance" not in page.text
 
 
 async def test_one_session_is_ended(stage: Stage, john: Browser) -> None:
@@ -125,3 +127,31 @@ async def test_looking_ends_nothing(stage: Stage, john: Browser) -> None:
         await john.get("/me")
     assert (await john.client.get("/me/end")).status_code == 405
     assert await sessions(stage) == 1
+
+
+async def test_another_browser_is_ended_alone(stage: Stage, john: Browser) -> None:
+    stage.clock.advance(seconds=60)
+    lost = stage.browser()
+    await stage.sign_in(lost, "john", "/me")
+    page = await john.get("/me")
+    assert page.text.count('data-testid="browser"') == 2
+    assert page.text.count("This browser</strong>") == 1
+    assert page.text.count("Another browser</strong>") == 1
+    for secret in (john.cookie, lost.cookie):
+        assert secret
+        assert secret not in page.text
+    latest = END_BROWSER.findall(page.text)[0]
+    assert (await john.press(page, end=latest)).headers["location"] == "/me"
+    assert 'data-testid="browser"' not in (await lost.get("/me")).text
+    assert (await john.get("/me")).text.count('data-testid="browser"') == 1
+    assert [record.event.code for record in await stage.audit("session.ended")] == ["session.own_browser"]
+    assert (await john.press(page, end=latest)).status_code == 403  # gone already
+    assert await sessions(stage) == 1
+
+
+async def test_nobody_elses_browser_is_ended(stage: Stage, john: Browser) -> None:
+    mia = stage.browser()
+    await stage.link(mia, "mia")
+    theirs = END_BROWSER.findall((await mia.get("/me")).text)
+    assert (await john.press(await john.get("/me"), end=theirs[0])).status_code == 403
+    assert END_BROWSER.findall((await mia.get("/me")).text) == theirs

@@ -42,7 +42,11 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             ],
             "accounts": [{"account": "U1JOHN", "place": "Slack · T1", "since": "Monday, 2 November 2026"}],
             "kept": [("Chat accounts", 1, "until you remove them"), ("Open sessions", 2, "until you end them")],
-            "looks": [("Mia Lang", "ViewLeaveBalance", "Monday, 16 November 2026 at 10:02")],
+            "browsers": [
+                {"id": "b1", "name": "This browser", "since": "09:00", "until": "17:00"},
+                {"id": "b2", "name": "Another browser", "since": "08:10", "until": "16:10"},
+            ],
+            "looks": [("Mia Lang", "Your leave balance", "Monday, 16 November 2026 at 10:02")],
         },
     ),
     "own_empty": (

@@ -61,4 +61,4 @@ async def test_my_data_counts_and_says_who_looked(here: World) -> None:
     assert "Chat accounts: 2" in shown
     assert shown.count("had yours opened") == 1
     assert "Mia" in shown
-    assert "ViewLeaveBalance" in shown
+    assert "Your leave balance" in shown

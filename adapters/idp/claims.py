@@ -29,6 +29,7 @@ class ClaimNames:
     region: str = "region"
     manager: str = "manager"
     employee_number: str = "employee_number"
+    chat_account: str = ""
 
 
 GROUPS = "groups"
@@ -118,6 +119,7 @@ class ClaimMapping:
             timezone=_timezone(claims),
             session=_text(claims, "sid"),
             object_id=_text(claims, "oid"),
+            chat_account=_text(claims, self.names.chat_account) if self.names.chat_account else None,
             contexts=contexts(claims),
             from_directory=self.elsewhere.scim,
         )

@@ -120,6 +120,7 @@ class SigningIn:
             further=bool(named.methods),
             passkey_options=f"{ACCOUNTS}/options" if ProofMethod.PASSKEY in named.methods else "",
             with_code=ProofMethod.TOTP in named.methods,
+            chat_code=named.chat_code,
             error="" if wrong is None else wrong.sentence(self._pages.voice),
             chat_account=chat.account,
             chat_place=chat.place,
@@ -224,14 +225,16 @@ class SigningIn:
 
         waiting = await self._web.database.write(work)
         response = await self._after(visit, signed, waiting)
-        self._pages.cookie.set(response, signed.browser.id)
+        if signed.browser is not None:
+            self._pages.cookie.set(response, signed.browser.id)
         return response
 
     async def _after(self, visit: Visit, signed: SignedIn, waiting: IncomingMessage | None) -> Response:
         if signed.next_path:
             return go(signed.next_path)
         answer = None if waiting is None else await self._resume(visit, waiting)
-        if answer is not None and answer.code == ASKED_AGAIN and answer.continue_path is not None:
+        asked_again = answer is not None and answer.code == ASKED_AGAIN
+        if asked_again and answer is not None and answer.continue_path is not None and signed.browser is not None:
             # The provider let its own session answer, and what waits takes a person: on to it, without another press.
             ticket = answer.continue_path.partition("ticket=")[2]
             return go(await self._linking.begin(ticket, signed.browser.id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import partial
 
 from bot.bootstrap.shell_policy import SHIPPED_CASES
 from bot.bootstrap.upkeep import ThisInstallation
@@ -37,10 +38,12 @@ from bot.ports.start import StartPage
 from bot.ports.trace import Tracer
 from bot.ports.upkeep import SettingShown
 from bot.ports.webauthn import WebAuthn
+from bot.services import provider_step_up
 from bot.services.arrival import Arrival
 from bot.services.asking import Routes
 from bot.services.authorization import Authorizer, GrantMint
 from bot.services.carrying_out import CarryingOut
+from bot.services.correspondence import Correspondence
 from bot.services.deciding import Deciding
 from bot.services.delivery import Delivery
 from bot.services.effects import Effects
@@ -50,6 +53,8 @@ from bot.services.first_administrator import Administrators
 from bot.services.ingress import InboxIngress
 from bot.services.key_keeping import KeyKeeper
 from bot.services.letters import Letterbox
+from bot.services.link_codes import LinkCodes
+from bot.services.link_making import LinkMaking
 from bot.services.linking import Linking
 from bot.services.notices import Notices
 from bot.services.operations import verifier
@@ -117,6 +122,8 @@ class Outside:
     factor_rules: FactorRules = field(default_factory=FactorRules)
     owner: Owner = field(default_factory=Owner)
     """Who hears what could not be helped with; nobody, and nothing is offered."""
+    correspondence: Correspondence = field(default_factory=Correspondence)
+    """What says whose chat account it is, where the chat platform has no sign-in; nothing, and nobody links there."""
     settings_shown: Callable[[], Sequence[SettingShown]] = tuple
     """What is set, for administrators; no secret is in it."""
 
@@ -149,6 +156,21 @@ def compose(outside: Outside) -> Core:
     notices = Notices(hours=outside.hours)
     delivery = Delivery(database=database, platforms=outside.platforms, clock=clock, sift=notices.sift)
     pipeline = compose_pipeline(outside, delivery)
+    letterbox = Letterbox(database=database, mail=outside.mail, clock=clock)
+    making = _making(outside, delivery, letterbox)
+    codes = LinkCodes(
+        database=database, clock=clock, delivery=delivery, making=making, correspondence=outside.correspondence
+    )
+    linking = Linking(
+        database=database,
+        providers=outside.providers,
+        chats=outside.chat_sign_ins,
+        clock=clock,
+        public_url=outside.public_url,
+        making=making,
+        codes=codes,
+        webauthn=outside.webauthn,
+    )
     ingress = InboxIngress(
         database=database,
         clock=clock,
@@ -156,20 +178,7 @@ def compose(outside: Outside) -> Core:
         handle=pipeline.handle,
         at_the_door=pipeline.arrival.at_the_door,
         silent=_silent(outside, delivery),
-    )
-    letterbox = Letterbox(database=database, mail=outside.mail, clock=clock)
-    linking = Linking(
-        database=database,
-        providers=outside.providers,
-        chats=outside.chat_sign_ins,
-        clock=clock,
-        limits=limits,
-        public_url=outside.public_url,
-        delivery=delivery,
-        letters=letterbox,
-        administrators=outside.administrators,
-        step_ups=outside.step_ups,
-        webauthn=outside.webauthn,
+        link_codes=codes,
     )
     reconciling = Reconciling(
         database=database,
@@ -216,6 +225,18 @@ def compose(outside: Outside) -> Core:
         watching=watching,
         carrying_out=carrying_out,
         jobs=jobs,
+    )
+
+
+def _making(outside: Outside, delivery: Delivery, letterbox: Letterbox) -> LinkMaking:
+    return LinkMaking(
+        database=outside.database,
+        clock=outside.clock,
+        limits=outside.limits,
+        delivery=delivery,
+        letters=letterbox,
+        administrators=outside.administrators,
+        prove=partial(provider_step_up.take, step_ups=outside.step_ups, limits=outside.limits),
     )
 
 

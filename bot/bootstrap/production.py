@@ -22,7 +22,7 @@ from bot.bootstrap.directories import directory_routes, polling_jobs
 from bot.bootstrap.keys import keeper, live_keys
 from bot.bootstrap.limits import factor_rules, session_limits
 from bot.bootstrap.pages import pages
-from bot.bootstrap.providers import identity_provider, step_ups
+from bot.bootstrap.providers import correspondence, identity_provider, step_ups
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
 from bot.bootstrap.routing import owner, routes
 from bot.bootstrap.shell_settings import chosen
@@ -148,6 +148,7 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         hours=working_hours(settings),
         factor_rules=factor_rules(settings.factors),
         owner=owner(settings),
+        correspondence=correspondence(settings.idps, () if settings.slack is None else settings.slack.team_ids),
         settings_shown=lambda: chosen(settings),
     )
     return outside, chats

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from adapters.idp.claims import GROUPS, ClaimNames, Elsewhere
 from adapters.idp.credentials import credential_of
@@ -10,6 +10,7 @@ from adapters.idp.graph import Graph
 from adapters.idp.graph_credential import GraphRegistration, login_of
 from adapters.idp.oidc import OidcProvider
 from adapters.idp.transport import Address, Transport
+from bot.services.correspondence import Correspondence
 from bot.services.provider_step_up import ProviderStepUp, StepUps
 from bot.settings.directories import Attributes, GraphSettings, Idp
 
@@ -37,7 +38,8 @@ def identity_provider(name: str, idp: Idp) -> OidcProvider:
 
 def claim_names(attributes: Attributes) -> ClaimNames:
     """Which claims are read; none for what another source answers for."""
-    return ClaimNames(**{place: _named(attributes, place, "claim") for place in PLACES})
+    read = {place: _named(attributes, place, "claim") for place in PLACES}
+    return ClaimNames(**read, chat_account=_named(attributes, "slack_account", "claim"))
 
 
 def elsewhere(attributes: Attributes) -> Elsewhere:
@@ -46,6 +48,12 @@ def elsewhere(attributes: Attributes) -> Elsewhere:
         graph={place: name for place in PLACES if (name := _named(attributes, place, "graph"))},
         scim=frozenset(place for place in PLACES if getattr(attributes, place) == "scim"),
     )
+
+
+def correspondence(idps: Mapping[str, Idp], workspaces: Sequence[str]) -> Correspondence:
+    """Which providers say, and where, whose Slack account somebody's is."""
+    named = {name: idp.attributes.slack_account for name, idp in idps.items() if idp.attributes.slack_account}
+    return Correspondence(sources=named, alone=len(workspaces) == 1)
 
 
 def step_ups(idps: Mapping[str, Idp]) -> StepUps:

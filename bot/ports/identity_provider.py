@@ -46,6 +46,8 @@ class VerifiedClaims:
     """The provider's own session (`sid`), where it names one: what a logout token may mean."""
     object_id: str | None = None
     """Entra's `oid`: the account's id in its tenant, the same for every application, unlike the subject."""
+    chat_account: str | None = None
+    """Whose Slack account this is by the provider's word, where the settings name a claim for it."""
     contexts: frozenset[str] = frozenset()
     """Every authentication context the token asserts: `acr`, and Entra's `acrs`."""
     from_directory: frozenset[str] = frozenset()

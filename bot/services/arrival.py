@@ -19,6 +19,7 @@ from bot.ports.trace import Step, StepOutcome
 from bot.services import refusals, start_card, tickets
 from bot.services.buttons import PRESSED
 from bot.services.delivery import direct_place
+from bot.services.link_codes import comes_to_type, typing
 from bot.services.throttling import allows_message
 from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, end, is_slot
 from bot.services.unlinking import disowning
@@ -78,7 +79,7 @@ class Arrival:
             return self._outside(turn, told=arrived.told)
         standing = turn.standing = arrived.standing
         turn.slot, turn.pressed, turn.proposal = arrived.slot, arrived.pressed, arrived.proposal
-        if ending := disowning(turn):
+        if ending := disowning(turn) or typing(turn):
             return ending
         if standing.state is not SessionState.ALIVE or standing.person is None:
             step = Step.WHO if standing.state is SessionState.NOT_LINKED else Step.SESSION
@@ -121,7 +122,7 @@ class Arrival:
         if self._rollout.admits(who, place, standing, now):
             return True
         if standing.person is None:
-            return _comes_to_sign_in(message)
+            return _comes_to_sign_in(message) or comes_to_type(tx, message, now)
         grants = tuple(tx.roles.of_identity(standing.person.identity))
         return self._rollout.admits(who, place, replace(standing, grants=grants), now)
 

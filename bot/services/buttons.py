@@ -17,6 +17,8 @@ SHARED_SECONDS = 30 * 86_400
 """A shared card's button names only what it is about; each press is decided anew, so it may live long."""
 DISOWN = "disown"
 """The kind of the button "This wasn't me", which `bot.services.unlinking` answers itself."""
+LINK_CODE = "link_code"
+"""The kind of the button behind which a linking code is typed, which `bot.services.link_codes` answers itself."""
 DISOWN_SECONDS = 30 * 86_400
 SAID = "said"
 """The kind of the button that makes a sentence the person's own, which somebody else may have posted."""

@@ -30,6 +30,8 @@ from bot.ports.database import Database, Transaction
 from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed, DialogUpdate, FieldError
 from bot.services import step_up
 from bot.services.audit_trail import Scribe
+from bot.services.link_codes import LinkCodes
+from bot.services.link_making import Told
 from bot.services.silent_sign_in import SilentSignIn
 from bot.services.turns import Arrived
 from bot.texts.sentences import Voice, voice
@@ -82,6 +84,8 @@ class InboxIngress:
     """`Arrival.at_the_door`: one transaction where two would do."""
     silent: SilentSignIn | None = None
     """None where no platform's client signs people in."""
+    link_codes: LinkCodes | None = None
+    """None where nobody links an account by typing a code."""
     _running: set[asyncio.Task[Answer | None]] = field(default_factory=set)
     _rejections: _Rejections = field(default_factory=_Rejections)
 
@@ -189,6 +193,10 @@ class InboxIngress:
         """
         try:
             async with asyncio.timeout(RESPONSE_SECONDS):
+                if self.link_codes is not None:
+                    linked = await self.link_codes.typed(message, code, self._is_new)
+                    if linked is not None:
+                        return linked if isinstance(linked, FieldError) else self._linked(message, linked)
                 going_on = await self.database.write(lambda tx: self._check_and_accept(tx, message, code))
         except IntegrityAlarm as alarm:
             return await self._alarm(message, alarm)
@@ -198,6 +206,30 @@ class InboxIngress:
         if row is not None:
             _ = self._start(resumed, row, arrived)
         return DialogClosed()
+
+    def _linked(self, message: IncomingMessage, told: Told) -> DialogAnswer:
+        """The dialog closes; the link is announced, and what waited goes on."""
+        task = asyncio.create_task(self._go_on(message, told))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return DialogClosed()
+
+    async def _go_on(self, message: IncomingMessage, told: Told) -> Answer | None:
+        assert self.link_codes is not None
+        try:
+            await self.link_codes.tell(told)
+            now = self.clock.now()
+            waiting = await self.database.write(lambda tx: tx.pending.take(message.who, now=now))
+            return None if waiting is None else await self._resume_in_chat(waiting)
+        except DoorwardError as error:
+            log.warning("not_resumed", code=error.code)
+            return None
+
+    async def _resume_in_chat(self, waiting: IncomingMessage) -> Answer | None:
+        """What waited for a sign-in that ended in chat, decided anew. Raises `StorageUnavailable`."""
+        again = f"resume:{secrets.token_hex(4)}:{waiting.event_id}"[:200]
+        await self.accept(replace(waiting, event_id=again, received_at=self.clock.now()))
+        return None
 
     def _check_and_accept(
         self, tx: Transaction, message: IncomingMessage, code: Secret
@@ -224,8 +256,7 @@ class InboxIngress:
         if signed is None:
             return False
         if (waiting := signed.waiting) is not None:
-            again = f"resume:{secrets.token_hex(4)}:{waiting.event_id}"[:200]
-            await self.accept(replace(waiting, event_id=again, received_at=self.clock.now()))
+            await self._resume_in_chat(waiting)
         return True
 
     async def _alarm(self, message: IncomingMessage, alarm: IntegrityAlarm) -> FieldError:

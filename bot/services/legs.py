@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import ConfigDict, TypeAdapter
@@ -19,6 +19,8 @@ from bot.services.provider_step_up import Waiting
 
 TICKET_SECONDS = 600
 LEG_SECONDS = 600
+TYPING = "typing"
+"""The stage of a leg whose code is shown in the browser and waits to be typed in chat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Leg:
     __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     stage: str
-    """`chat`, `company` or `named`."""
+    """`chat`, `company`, `named` or `typing`."""
     browser: str
     provider: str
     channel: ChannelIdentity | None = None
@@ -48,7 +50,13 @@ class Leg:
     login_hint: str | None = None
     """Whose account it is, where the link says so: the provider need not ask for the name."""
     proven: bool = False
-    """A factor came with the confirmation; never stored so."""
+    """A factor came with the confirmation; stored only while a code is to be typed in chat."""
+    by_code: bool = False
+    """There is no chat sign-in: a code from this browser is to be typed in chat (`bot.services.link_codes`)."""
+    code_hash: str = field(default="", repr=False)
+    code_until: datetime | None = None
+    code_tries: int = 0
+    """How many were typed, right or wrong."""
     nonce: str = ""
     flow: bytes = b""
     sign_in: SignIn | None = None
@@ -79,13 +87,16 @@ class Named:
     """The person has another chat account: one of these signs the link."""
     wrong: WrongFactor | None = None
     """Why the factor that was given did not count."""
+    chat_code: str = field(default="", repr=False)
+    """Both were confirmed, and this is to be typed in chat now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
     """A sign-in is through. The browser gets a new session id (session fixation)."""
 
-    browser: BrowserSession
+    browser: BrowserSession | None
+    """None where it ended in chat."""
     identity: LinkedIdentity
     display_name: str
     channel: ChannelIdentity | None

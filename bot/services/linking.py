@@ -4,7 +4,8 @@ A link is made only when all of this holds (invariant 2: a forwarded link never 
 
 (1) the ticket was offered to this chat account, is ten minutes old at the most, and is taken once, by a POST;
 (2) every later step comes from the browser session that took it (its cookie's hash stands in the leg);
-(3) the chat platform's own sign-in, in that browser, is of the ticket's chat account;
+(3) the chat platform's own sign-in, in that browser, is of the ticket's chat account; where there is none, and only
+    where the settings name an authoritative source of whose it is, see `bot.services.link_codes`;
 (4) the company sign-in, in that browser, passed every check of the provider's adapter;
 (5) the person confirmed the page that names both accounts, by a POST;
 (6) the chat account is not linked, and the person is not locked;
@@ -24,29 +25,22 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from bot.domain.audit import EventType
-from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Person, Platform
+from bot.domain.identity import ChannelIdentity, LinkedIdentity, Person, Platform
 from bot.domain.interaction import Interaction
-from bot.domain.outbound import OutboxItem
 from bot.domain.proof import ProofMethod
-from bot.domain.session import SessionLimits
-from bot.errors import AlreadyLinked, HandleSpent, NotAllowed, SignInRefused
+from bot.errors import HandleSpent, NotAllowed, SignInRefused
 from bot.ports.chat_sign_in import ChatSignIn
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, SignIn
-from bot.ports.mail import WaitingLetter
 from bot.ports.webauthn import WebAuthn
-from bot.services import announcing, further_accounts, provider_step_up, tickets
-from bot.services.audit_trail import Scribe
-from bot.services.delivery import Delivery
-from bot.services.first_administrator import Administrators, appoint
+from bot.services import further_accounts, tickets
 from bot.services.further_accounts import Given
-from bot.services.legs import LEG, LEG_SECONDS, TICKET, Leg, Named, SignedIn, Ticket, browser_hash
-from bot.services.letters import Letterbox
-from bot.services.provider_step_up import StepUps, Waiting
-from bot.services.sessions import identity_of, open_browser, open_session, remember_person
-from bot.services.signals import NEVER_CHECKED, ended_since, good_as_of, session_over
+from bot.services.legs import LEG, LEG_SECONDS, TICKET, TYPING, Leg, Named, SignedIn, Ticket, browser_hash
+from bot.services.link_codes import LinkCodes
+from bot.services.link_making import LinkMaking, scribe_of
+from bot.services.provider_step_up import Waiting
+from bot.services.sessions import identity_of
 
 Able = frozenset[ProofMethod]
 
@@ -61,25 +55,19 @@ class Linking:
         providers: Mapping[str, IdentityProvider],
         chats: Mapping[Platform, ChatSignIn],
         clock: Clock,
-        limits: SessionLimits,
         public_url: str,
-        delivery: Delivery,
-        letters: Letterbox,
-        administrators: Administrators,
-        step_ups: StepUps | None = None,
+        making: LinkMaking,
+        codes: LinkCodes,
         webauthn: WebAuthn | None = None,
     ) -> None:
         self._database = database
         self._providers = providers
         self._chats = chats
         self._clock = clock
-        self._limits = limits
         self._public_url = public_url.rstrip("/")
-        self._delivery = delivery
-        self._letters = letters
-        self._administrators = administrators
+        self._making = making
+        self._codes = codes
         self._webauthn = webauthn
-        self._prove = partial(provider_step_up.take, step_ups=step_ups or {}, limits=limits)
 
     async def look(self, ticket: str) -> Ticket:
         """What a ticket is for, without taking it. Raises `HandleSpent`."""
@@ -99,7 +87,7 @@ class Linking:
         if name not in self._providers:
             raise SignInRefused(code="idp.unknown")
         leg, state = await self._database.write(lambda tx: self._take(tx, ticket, browser_id, name))
-        if leg.stage == "chat" and leg.channel is not None and leg.channel.platform not in self._chats:
+        if leg.stage == "chat" and leg.channel is not None and not self._has_chat_sign_in(leg.channel):
             raise await self._refusal(leg, SignInRefused(code="link.no_chat_sign_in"))
         if leg.stage == "company":
             return await self._company(state, leg, max_age=0 if leg.afresh else None)
@@ -116,19 +104,25 @@ class Linking:
         offered = TICKET.validate_python(found.payload)
         link = tx.links.find(offered.channel)
         renewal = link is not None
+        by_chat = renewal or self._has_chat_sign_in(offered.channel)
+        by_code = not by_chat and self._codes.offered(offered.channel, provider)
         person = None if link is None else tx.persons.find(link.identity)
         leg = Leg(
-            stage="company" if renewal else "chat",
+            stage="company" if renewal or by_code else "chat",
             browser=browser_hash(browser_id),
             provider=link.provider if link is not None and link.provider in self._providers else provider,
             channel=offered.channel,
             place=offered.place,
             renewal=renewal,
+            by_code=by_code,
             afresh=offered.afresh,
             login_hint=None if person is None else person.username,
             nonce=secrets.token_urlsafe(24),
         )
         return leg, self._keep(tx, leg)
+
+    def _has_chat_sign_in(self, channel: ChannelIdentity) -> bool:
+        return channel.platform in self._chats
 
     def _keep(self, tx: Transaction, leg: Leg) -> str:
         return tx.interactions.create(self._leg(leg))
@@ -203,7 +197,7 @@ class Linking:
         if found is None or not tx.interactions.replace(state, self._leg(leg, found.version)):
             raise HandleSpent(code="leg.spent")
 
-    async def _find(self, state: str, browser_id: str, *, stage: str) -> tuple[Leg, int]:
+    async def _find(self, state: str, browser_id: str, *, stage: str | tuple[str, ...]) -> tuple[Leg, int]:
         now = self._clock.now()
         found = await self._database.read(lambda tx: tx.interactions.find(state, now=now))
         if found is None or found.kind != "leg":
@@ -212,7 +206,7 @@ class Linking:
         # Condition 2 of the list above.
         if not hmac.compare_digest(leg.browser, browser_hash(browser_id)):
             raise await self._refusal(leg, SignInRefused(code="link.other_browser"))
-        if leg.stage != stage or (stage == "company" and not leg.flow):
+        if leg.stage not in ((stage,) if isinstance(stage, str) else stage) or (stage == "company" and not leg.flow):
             raise HandleSpent(code="leg.stage")
         return leg, found.version
 
@@ -239,6 +233,9 @@ class Linking:
 
     async def _name(self, state: str, leg: Leg, channel: ChannelIdentity, sign_in: SignIn) -> Named:
         identity = identity_of(sign_in.claims)
+        # Condition 3 of the list above, where it takes a code: nothing is shown before.
+        if leg.by_code and not await self._database.read(lambda tx: self._codes.fits(tx, leg, sign_in)):
+            raise await self._refusal(leg, SignInRefused(code="link.no_correspondence"))
         try:
             able = await self._database.read(self._able(identity, channel))
         except NotAllowed as error:
@@ -259,11 +256,11 @@ class Linking:
         return identity, further_accounts.digest(state, identity, channel)
 
     async def confirm(self, state: str, browser_id: str, given: Given) -> Named | SignedIn:
-        """(5) and (7): the page naming both accounts was confirmed; that page again where the factor did not count.
+        """(5) and (7): the page naming both was confirmed; it again where a factor did not count or a code is to type.
 
         Raises `HandleSpent`, `AlreadyLinked`, `SignInRefused`, `NotAllowed`.
         """
-        leg, _ = await self._find(state, browser_id, stage="named")
+        leg, version = await self._find(state, browser_id, stage="named")
         sign_in, channel = leg.both()
         identity = identity_of(sign_in.claims)
         if able := await self._database.read(self._able(identity, channel)):
@@ -273,104 +270,23 @@ class Linking:
                 able=able,
                 webauthn=self._webauthn,
             )
-            scribe = self._scribe(leg, identity)
+            scribe = scribe_of(leg, identity, self._clock.now())
             wrong = await self._database.write(lambda tx: check(tx, identity, channel.key, given, scribe))
             if wrong is not None:
                 return Named(
                     leg=state, channel=channel, provider=leg.provider, sign_in=sign_in, methods=able, wrong=wrong
                 )
             leg = replace(leg, proven=True)
+        if leg.by_code:
+            return await self._codes.show(state, leg, version)
         return await self._done(state, leg, sign_in)
-
-    async def _done(self, state: str, leg: Leg, sign_in: SignIn, src_ip: str | None = None) -> SignedIn:
-        shown: list[OutboxItem] = []
-        written: list[WaitingLetter] = []
-
-        def work(tx: Transaction) -> SignedIn:
-            shown.clear()
-            written.clear()
-            signed_in = self._finish(tx, state, leg, sign_in, src_ip)
-            if leg.channel is not None:
-                shown.extend(self._delivery.put_all(tx, announcing.signed_in(tx, leg.channel, sign_in.claims), ""))
-            for link in self._made(tx, signed_in):
-                shown.extend(self._delivery.put_all(tx, announcing.cards(tx, link, sign_in.claims), ""))
-                written.extend(self._letters.put(tx, announcing.letter(link, sign_in.claims)))
-            return signed_in
-
-        try:
-            signed_in = await self._database.write(work)
-        except (SignInRefused, AlreadyLinked, NotAllowed) as error:
-            # The transaction is undone, and the refusal written down all the same.
-            await self._refused(leg, error.code)
-            raise
-        await self._delivery.send(shown)
-        await self._letters.post(written)
-        return signed_in
-
-    def _made(self, tx: Transaction, signed_in: SignedIn) -> list[Link]:
-        """The link this sign-in made; none where it was a renewal."""
-        link = tx.links.find(signed_in.channel) if signed_in.linked and signed_in.channel else None
-        return [] if link is None else [link]
 
     async def decline(self, state: str, browser_id: str) -> None:
         """Somebody said that one of the accounts is not theirs: the leg is gone, and it is written down."""
-        leg, _ = await self._find(state, browser_id, stage="named")
+        leg, _ = await self._find(state, browser_id, stage=("named", TYPING))
         now = self._clock.now()
         await self._database.write(lambda tx: tx.interactions.take(state, now=now))
         await self._refused(leg, "link.declined")
-
-    def _finish(self, tx: Transaction, state: str, leg: Leg, sign_in: SignIn, src_ip: str | None = None) -> SignedIn:
-        now = self._clock.now()
-        if tx.interactions.take(state, now=now) is None:
-            raise HandleSpent(code="leg.spent")
-        identity = identity_of(sign_in.claims)
-        # Condition 8 of the list above.
-        over = session_over(tx, sign_in.claims, now)
-        if leg.begun_at is None or over or ended_since(tx, identity, leg.begun_at):
-            raise SignInRefused("the directory ended what this began", code="link.ended_meanwhile")
-        said_at = good_as_of(tx, identity, leg.signed_in_at)  # the naming page may have waited for minutes
-        person = remember_person(tx, leg.provider, sign_in.claims, now, said_at=said_at)
-        scribe = self._scribe(leg, identity)
-        if leg.channel is not None:
-            self._link(tx, leg, identity, scribe, locked=person.locked)
-            open_session(tx, leg.channel, sign_in, self._limits, now, begun_at=leg.begun_at)
-        elif person.locked:
-            raise SignInRefused(code="person.locked")
-        if leg.step_up is not None:
-            self._prove(tx, leg.step_up, sign_in.claims, identity, begun_at=leg.begun_at, scribe=scribe, src_ip=src_ip)
-        if person.idp_checked_at == said_at != NEVER_CHECKED:
-            appoint(tx, self._administrators, person, sign_in.claims.groups, scribe)
-        tx.tokens.save(identity, sign_in.token_cache, expected_version=None, now=now)
-        browser = open_browser(tx, sign_in.claims, now)
-        tx.audit.append(scribe.event(EventType.SESSION_OPENED, code="browser" if leg.channel is None else "chat"))
-        return SignedIn(
-            browser=browser,
-            identity=identity,
-            display_name=sign_in.claims.display_name,
-            channel=leg.channel,
-            next_path=leg.next_path,
-            linked=leg.channel is not None and not leg.renewal,
-        )
-
-    def _link(self, tx: Transaction, leg: Leg, identity: LinkedIdentity, scribe: Scribe, *, locked: bool) -> None:
-        assert leg.channel is not None
-        # Condition 6 of the list above.
-        if locked:
-            raise SignInRefused(code="person.locked")
-        link = tx.links.find(leg.channel)
-        if leg.renewal:
-            if link is None or link.identity != identity:
-                raise SignInRefused(code="link.other_identity")
-            return
-        if link is not None:
-            raise AlreadyLinked
-        # Condition 7: asked again, since another account may have been linked meanwhile.
-        if not leg.proven and further_accounts.is_further(tx, identity, leg.channel):
-            raise NotAllowed("linked meanwhile", code="link.factor_missing")
-        tx.links.insert(
-            Link(channel=leg.channel, identity=identity, provider=leg.provider, linked_at=self._clock.now())
-        )
-        tx.audit.append(scribe.event(EventType.LINK_MADE))
 
     async def _refusal(self, leg: Leg, error: SignInRefused) -> SignInRefused:
         """The error to raise, once it is written down."""
@@ -378,16 +294,12 @@ class Linking:
         return error
 
     async def _refused(self, leg: Leg, code: str) -> None:
-        event = self._scribe(leg, None).event(EventType.LINK_REFUSED, decision="deny", code=code)
-        await self._database.write(lambda tx: tx.audit.append(event))
+        await self._making.refused(leg, code)
 
-    def _scribe(self, leg: Leg, identity: LinkedIdentity | None) -> Scribe:
-        return Scribe(
-            time=self._clock.now(),
-            channel=leg.channel.key if leg.channel else "web",
-            correlation=secrets.token_hex(8),
-            principal=identity.key if identity else "",
-        )
+    async def _done(self, state: str, leg: Leg, sign_in: SignIn, src_ip: str | None = None) -> SignedIn:
+        signed_in, told = await self._making.commit(state, leg, sign_in, src_ip)
+        await self._making.tell(told)
+        return signed_in
 
     def _chat_redirect(self, platform: Platform) -> str:
         return f"{self._public_url}/signin/{platform}/callback"

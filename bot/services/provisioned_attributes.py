@@ -38,6 +38,17 @@ def provisioned(tx: Transaction, identity: LinkedIdentity) -> Mapping[str, str]:
     return _read(tx, records[0]) if len(records) == 1 else {}
 
 
+def one_attribute(tx: Transaction, identity: LinkedIdentity, name: str) -> str | None:
+    """A text of the one active record, its own or of the enterprise extension; of two records, none."""
+    records = [one for one in tx.provisioned.about(identity) if one.active and not one.deleted]
+    if len(records) != 1:
+        return None
+    document = json.loads(records[0].document)
+    extension = document.get(ENTERPRISE)
+    found = document.get(name) or (extension.get(name) if isinstance(extension, dict) else None)
+    return found if isinstance(found, str) and found else None
+
+
 def _read(tx: Transaction, record: Provisioned) -> dict[str, str]:
     document = json.loads(record.document)
     extension = document.get(ENTERPRISE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -38,6 +39,13 @@ def _attribute(value: str) -> str:
     raise ValueError("is claim:<its name>, graph:<property of the user>, scim or hr")
 
 
+def _whose(value: str) -> str:
+    """`claim:<name>` or `scim:<attribute>`; empty says nothing."""
+    if not value or re.fullmatch(r"claim:.+|scim:[A-Za-z]+", value):
+        return value
+    raise ValueError("is claim:<its name> or scim:<an attribute of the user>, or empty")
+
+
 Source = Annotated[str, AfterValidator(_attribute)]
 
 
@@ -49,6 +57,11 @@ class Attributes(Group):
     manager: Source = "claim:manager"
     """For `doorward links check` alone: who decides on a request is the HR system's manager, always."""
     employee_number: Source = "claim:employee_number"
+    slack_account: Annotated[str, AfterValidator(_whose)] = ""
+    """Who has which Slack account (`T…:U…`, or `U…` with one workspace alone), as only the company may write it.
+
+    Where Sign in with Slack is not set up, an account is linked by a code then; empty, by none.
+    """
     employed: Source = "hr"
     """Whether somebody works here at all; with scim, what its `active` says."""
 

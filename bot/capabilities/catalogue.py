@@ -8,6 +8,7 @@ from bot.capabilities.changing import CHANGING
 from bot.capabilities.crm import CRM
 from bot.capabilities.did_not_help import DID_NOT_HELP
 from bot.capabilities.leave import LEAVE
+from bot.capabilities.leave_asking import LEAVE_ASKING
 from bot.capabilities.leave_decisions import LEAVE_DECISIONS
 from bot.capabilities.leave_undoing import LEAVE_UNDOING
 from bot.capabilities.model import Capability
@@ -25,6 +26,7 @@ CATALOGUE: tuple[Capability, ...] = (
     *LEAVE,
     *LEAVE_DECISIONS,
     *LEAVE_UNDOING,
+    *LEAVE_ASKING,
     *SUBSTITUTES,
     *PAY,
     *CRM,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 from bot.capabilities.leave import approval_request, day_count, range_of, read_at
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Systems, on_self
 from bot.domain.action import ResourceRef
-from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Result, Ticks
+from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Form, Result, Ticks
 from bot.domain.cards import ActionStyle, Card, Fact, Quote, Status
 from bot.domain.identity import Principal
 from bot.domain.intent import Intent, Origin
@@ -20,6 +23,12 @@ class OneLeave(Arguments):
 
     leave: str
     note: str = ""
+
+
+class ViewedLeave(OneLeave):
+    """One leave request, and what somebody wants to write about it."""
+
+    then: Literal["", "ask", "answer"] = ""
 
 
 def of_leave(arguments: Arguments, principal: Principal) -> ResourceRef:  # noqa: ARG001 - one shape for all targets
@@ -69,7 +78,13 @@ async def view_leave(systems: Systems, acting: Acting) -> Result:
     """One request in detail, for whoever may see it; what is sensitive is not written in chat."""
     shown = await preview_leave(systems, acting)
     card = Card(headline=shown.headline, facts=shown.facts, quotes=shown.quotes, quiet=read_at(acting))
-    return Result(draft=Draft(card=card))
+    then = acting.argument("then")
+    if not then:
+        return Result(draft=Draft(card=card))
+    leave = acting.facts.ref.id
+    body = acting.voice.say(f"talk.type.{then}", leave=leave)
+    form = Form(capability=f"{then}_about_leave", argument="text", arguments=(("leave", leave),))
+    return Result(draft=Draft(card=replace(card, body=body)), form=form)
 
 
 async def withdraw_leave(systems: Systems, acting: Acting) -> Result:
@@ -192,7 +207,8 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         action="ViewLeave",
         group=Group.HR,
         resource_type="Leave",
-        arguments=OneLeave,
+        arguments=ViewedLeave,
+        canonical=("then",),
         effect=Effect.READ,
         target=of_leave,
         perform=view_leave,

@@ -42,10 +42,14 @@ class Group(StrEnum):
     ADMIN = "admin"
 
 
+LONGEST_TEXT = 500
+"""Characters of one argument."""
+
+
 class Arguments(BaseModel):
     """Base of every arguments model: nothing unknown passes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=500, str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=LONGEST_TEXT, str_strip_whitespace=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

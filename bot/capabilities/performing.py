@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from bot.capabilities.approving import Approving
 from bot.capabilities.model import Acting, Capability, Effect, Local, Ours, Systems
 from bot.capabilities.ticking import tick_dialog
+from bot.capabilities.writing import write_dialog
 from bot.domain.action import CanonicalAction
 from bot.domain.answer import Answer, ApprovalRequest, Draft, Posting, Result, Sheet
 from bot.domain.approval import RequestState
@@ -247,6 +248,8 @@ class Performing:
             return refusals.failed(turn.voice, code, turn.scribe.correlation)
         path = None if result.sheet is None else f"/view/{_keep_sheet(tx, turn, result.sheet)}"
         dialog = tick_dialog(tx, turn, result.ticks) if turn.dialog_wanted and result.ticks else None
+        if turn.dialog_wanted and result.form is not None:
+            dialog = write_dialog(tx, turn, result.form, result.draft.card)
         return Answer(draft=result.draft, dialog=dialog, continue_path=path, code="done")
 
     def _follow(self, tx: Transaction, turn: Turn, result: Result) -> _Followed:
@@ -262,8 +265,9 @@ class Performing:
             postings += approvals.show_decision(tx, made, at)
         if result.progress is not None:
             tx.notices.close(result.progress.about, turn.now)
-            asked = tx.approvals.asked(result.progress.about)
+            asked = tx.approvals.hold(result.progress.about)
             if asked is not None:
+                asked = replace(asked, progress=result.progress)
                 postings += approvals.show_progress(tx, asked, result.progress)
                 routes, missing = self._approving.routes, result.progress.missing
                 postings += ask_further(tx, asked, missing, routes=routes, now=turn.now).postings

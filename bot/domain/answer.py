@@ -169,6 +169,17 @@ class Ticks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """A text that is wanted in a dialog, for an action that is decided on once it is there."""
+
+    capability: str
+    argument: str
+    """Which argument the text becomes."""
+    arguments: tuple[tuple[str, str], ...]
+    """Pairs of a name and a value: the other arguments, which are known already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What a capability made of its effect."""
 
@@ -179,6 +190,8 @@ class Result:
     decided: DecisionMade | None = None
     ticks: Ticks | None = None
     """What an open dialog lets the person tick."""
+    form: Form | None = None
+    """What an open dialog lets the person write."""
     progress: Progress | None = None
     postings: tuple[Posting, ...] = ()
     """Cards for others that follow from it."""

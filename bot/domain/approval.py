@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from bot.domain.answer import ApprovalRequest
+from bot.domain.answer import ApprovalRequest, Progress
 from bot.domain.identity import ChannelIdentity, LinkedIdentity
 from bot.domain.messages import Place
 from bot.domain.proof import ProofMethod
@@ -67,6 +67,21 @@ class RequestState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What was asked about a request, or answered, in somebody's own words."""
+
+    asks: bool
+    """A question by whoever may decide; else the answer of whoever made the request."""
+    name: str
+    on_behalf_of: str = ""
+    """The name of whom they stood in for."""
+    text: str
+    channel: ChannelIdentity
+    """Where they wrote it, and hear what became of it."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskedRequest:
     """A request that was put to somebody, with what its cards say. One row for each resource."""
 
@@ -86,6 +101,10 @@ class AskedRequest:
     refused_by: str = ""
     """Employee reference of whoever refused, and when: prompts of that kind pause."""
     closed_at: datetime | None = None
+    talk: tuple[Remark, ...] = ()
+    """Questions about it and their answers, the oldest first."""
+    progress: Progress | None = None
+    """Approvals that do not suffice yet, as the cards show them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

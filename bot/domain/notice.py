@@ -57,6 +57,8 @@ class Notice(StrEnum):
     COPY_CHANGED = "copy_changed"
     SESSION_ENDED = "session_ended"
     DID_NOT_HELP = "did_not_help"
+    MORE_WANTED = "more_wanted"
+    MORE_TOLD = "more_told"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,8 @@ TABLE: Mapping[Notice, Rule] = MappingProxyType(
         Notice.CHANGE_WAITS: Rule(who=Recipient.ADMINISTRATORS, kind=NoticeClass.SECURITY, by_mail=True),
         Notice.COPY_CHANGED: Rule(who=Recipient.CHANNEL, kind=NoticeClass.INFORMATION),
         Notice.SESSION_ENDED: Rule(who=Recipient.OWNER, kind=NoticeClass.INFORMATION),
+        Notice.MORE_WANTED: Rule(who=Recipient.REQUESTER, kind=NoticeClass.ANSWER),
+        Notice.MORE_TOLD: Rule(who=Recipient.APPROVER, kind=NoticeClass.ANSWER),
         Notice.DID_NOT_HELP: Rule(who=Recipient.ADMINISTRATORS, kind=NoticeClass.INFORMATION),
     }
 )

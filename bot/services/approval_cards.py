@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Progress
+from bot.domain.approval import Remark
 from bot.domain.cards import ActionStyle, Audience, Card, Fact, Quote, Status
 from bot.domain.intent import Intent, Origin
 from bot.texts.formats import days
@@ -10,22 +13,40 @@ from bot.texts.sentences import Voice
 
 REQUESTER = "#requester"
 APPROVER = "#approver"
+MOST_REMARKS = 6
+"""The newest stand on the card; a platform's card has an end."""
 
 
-def question(request: ApprovalRequest, reader: Voice, *, detailed: bool, progress: Progress | None = None) -> Draft:
-    """A shared card shows who and when; kind and note only to the approver (DESIGN: confidential values)."""
+def question(
+    request: ApprovalRequest,
+    reader: Voice,
+    *,
+    detailed: bool,
+    progress: Progress | None = None,
+    talk: Sequence[Remark] = (),
+) -> Draft:
+    """A shared card shows who and when; kind and note only to the approver (DESIGN: confidential values).
+
+    Nor does a shared card show what was asked and answered where the kind itself is sensitive.
+    """
     say = reader.say
     facts = [Fact(label=say("hr.working_days"), value=request.amount)]
     if detailed and request.kind:
         facts.append(Fact(label=say("hr.kind"), value=request.kind))
     if progress is not None:
         facts.append(Fact(label=say("approvals.so_far"), value=progress_line(progress, reader)))
-    quotes = (Quote(author=request.subject_name, text=request.note),) if detailed and request.note else ()
+    quotes = [Quote(author=request.subject_name, text=request.note)] if detailed and request.note else []
+    if detailed or request.kind:
+        quotes += [remark_quote(item, reader) for item in talk[-MOST_REMARKS:]]
+    elif talk:
+        answered = sum(not item.asks for item in talk)
+        line = say("talk.line", asked=len(talk) - answered, answered=answered)
+        facts.append(Fact(label=say("talk.label"), value=line))
     card = Card(
         headline=headline(request, reader),
         body=_waits_for(request, reader, progress),
         facts=tuple(facts),
-        quotes=quotes,
+        quotes=tuple(quotes),
         status=Status.WAITING,
         quiet=f"{request.source} · {say('hr.ask.code')}",
     )
@@ -34,9 +55,23 @@ def question(request: ApprovalRequest, reader: Voice, *, detailed: bool, progres
         _press(say("hr.approve"), "approve_leave", leave, ActionStyle.PRIMARY),
         _press(say("hr.refuse"), "refuse_leave", leave, ActionStyle.DANGER),
     ]
+    more = Intent(capability="view_leave", arguments={"leave": leave, "then": "ask"}, origin=Origin.PRESS)
+    buttons.append(Button(label=say("talk.ask"), intent=more, opens_dialog=True))
     if not detailed:
         buttons.append(_details(say("approvals.details"), leave))
     return Draft(card=card, buttons=tuple(buttons), audience=Audience.PLACE, about=request.about + APPROVER)
+
+
+def remark_quote(remark: Remark, reader: Voice) -> Quote:
+    """Somebody's own words, marked as theirs."""
+    return Quote(author=remark_author(remark, reader), text=remark.text)
+
+
+def remark_author(remark: Remark, reader: Voice) -> str:
+    """Who wrote it, and in whose place."""
+    if not remark.on_behalf_of:
+        return remark.name
+    return reader.say("approvals.on_behalf", name=remark.name, of=remark.on_behalf_of)
 
 
 def _waits_for(request: ApprovalRequest, reader: Voice, progress: Progress | None) -> str:

@@ -61,7 +61,8 @@ def show_progress(tx: Transaction, asked: AskedRequest, progress: Progress) -> t
     for posted in tx.posted.about(asked.about + APPROVER):
         direct = posted.place.kind is PlaceKind.DIRECT
         reader = _reader(tx, posted.to) if direct else voice(None)
-        postings += _edit(tx, posted, question(asked.request, reader, detailed=direct, progress=progress))
+        draft = question(asked.request, reader, detailed=direct, progress=progress, talk=asked.talk)
+        postings += _edit(tx, posted, draft)
     for posted in tx.posted.about(asked.about + REQUESTER):
         reader = _reader(tx, posted.to)
         card = Card(
@@ -70,6 +71,17 @@ def show_progress(tx: Transaction, asked: AskedRequest, progress: Progress) -> t
             status=Status.WAITING,
         )
         postings += _edit(tx, posted, Draft(card=card, audience=Audience.PLACE, about=asked.about + REQUESTER))
+    return tuple(postings)
+
+
+def show_talk(tx: Transaction, asked: AskedRequest) -> tuple[Posting, ...]:
+    """Every copy of the question with what was asked about it and answered, still to be pressed."""
+    postings: list[Posting] = []
+    for posted in tx.posted.about(asked.about + APPROVER):
+        direct = posted.place.kind is PlaceKind.DIRECT
+        reader = _reader(tx, posted.to) if direct else voice(None)
+        draft = question(asked.request, reader, detailed=direct, progress=asked.progress, talk=asked.talk)
+        postings += _edit(tx, posted, draft)
     return tuple(postings)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.answer import ApprovalRequest, Draft, Posting
-from bot.domain.approval import EXPIRE_DAYS, Address, AddressKind, AskedRequest, RequestState, Route
+from bot.domain.approval import EXPIRE_DAYS, Address, AddressKind, AskedRequest, Remark, RequestState, Route
 from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Person, Platform, Role
 from bot.domain.messages import Place
 from bot.domain.notice import Notice
@@ -71,6 +71,7 @@ class _Asking:
     postings: list[Posting] = field(default_factory=list)
     told: str = ""
     name: str = ""
+    talk: tuple[Remark, ...] = ()
     seen: set[str] = field(default_factory=set)
 
     def put(self, address: Address) -> None:
@@ -134,7 +135,7 @@ class _Asking:
         if str(place) in self.seen:
             return
         self.seen.add(str(place))
-        draft = question(self.request, voice(None), detailed=False)
+        draft = question(self.request, voice(None), detailed=False, talk=self.talk)
         self.postings.append(Posting(draft=draft, to=self.asked_by, place=place, notice=Notice.APPROVAL_POSTED))
 
     def person(self, person: Person, links: tuple[Link, ...]) -> None:
@@ -145,7 +146,7 @@ class _Asking:
             self.told, self.name = "paused", person.display_name
             return
         for link in links:
-            draft = question(self.request, voice(person.locale), detailed=True)
+            draft = question(self.request, voice(person.locale), detailed=True, talk=self.talk)
             place = direct_place(link.channel)
             self.postings.append(Posting(draft=draft, to=link.channel, place=place, notice=Notice.APPROVAL_WANTED))
 
@@ -178,7 +179,11 @@ def ask(
     now: datetime,
 ) -> Asked:
     """Put a request to its first stage (HR's, where only HR decides), and keep that it was asked."""
-    asking = _Asking(tx=tx, request=request, routes=routes, platform=asked_by.platform, asked_by=asked_by, now=now)
+    before = tx.approvals.hold(request.about)
+    talk = () if before is None else before.talk
+    asking = _Asking(
+        tx=tx, request=request, routes=routes, platform=asked_by.platform, asked_by=asked_by, now=now, talk=talk
+    )
     if request.by_hr:
         asking.hr()
     else:
@@ -193,7 +198,6 @@ def ask(
     if not asking.postings and asking.told != "paused":
         asking.hr()
         asking.told = "hr" if asking.postings else "nobody"
-    before = tx.approvals.hold(request.about)
     tx.approvals.ask(
         AskedRequest(
             about=request.about,
@@ -204,6 +208,7 @@ def ask(
             stage=0,
             asked_at=now,
             until=now + timedelta(days=routes.expire_days),
+            talk=talk,
         )
     )
     return Asked(postings=tuple(asking.postings), told=asking.told, name=asking.name)
@@ -220,6 +225,7 @@ def ask_further(
         platform=asked.asked_by.platform,
         asked_by=asked.asked_by,
         now=now,
+        talk=asked.talk,
     )
     asking.seen |= {str(posted.place) for posted in tx.posted.about(asked.about + APPROVER)}
     stages, stage = routes.stages(asked.request), asked.stage + 1

@@ -24,7 +24,9 @@ SAID = "said"
 """The kind of the button that makes a sentence the person's own, which somebody else may have posted."""
 TICKED = "ticked"
 """The kind of a dialog in which a list is ticked (`bot.capabilities.batching`)."""
-PRESSED = frozenset({"intent", "confirm", "dismiss", "code", TICKED, SAID})
+WRITTEN = "written"
+"""The kind of a dialog in which a text is written (`bot.capabilities.writing`)."""
+PRESSED = frozenset({"intent", "confirm", "dismiss", "code", TICKED, WRITTEN, SAID})
 """The kinds of handles that are buttons or dialogs; those of our pages, tickets and sign-ins are none."""
 
 

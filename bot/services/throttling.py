@@ -28,6 +28,8 @@ CODES = Limit(count=5, window_seconds=900)
 CODES_A_DAY = Limit(count=20, window_seconds=86_400)
 FEEDBACK = Limit(count=5, window_seconds=86_400)
 """Sentences of one person that go to the owner."""
+QUESTIONS = Limit(count=5, window_seconds=86_400)
+"""Questions of one person about one request, and as many answers: each is a message to somebody else."""
 PAGES = Limit(count=60, window_seconds=60)
 """Requests of one browser session or address to our pages that lead to work."""
 

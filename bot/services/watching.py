@@ -95,7 +95,7 @@ class Watching:
         """The record changed in the system: approvals of what it was are void, and HR is asked where it now waits."""
         tx.approvals.close(asked.about, "void")
         if facts.state != LeaveState.SECOND_APPROVAL or asked.request.by_hr:
-            tx.approvals.ask(replace(asked, facts_version=facts.version))
+            tx.approvals.ask(replace(asked, facts_version=facts.version, progress=None))
             return ()
         request = replace(asked.request, by_hr=True, approver=None, line=(), version=facts.version)
         return ask(

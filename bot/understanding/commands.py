@@ -203,6 +203,8 @@ COMMANDS: tuple[Command, ...] = tuple(
         ("substitute", "name_substitute", rf"{_PERSON}\s+{_DATES}(?:\s+{_FOR})?", _substitute),
         ("leaves withdraw", "withdraw_leave", _ID, _one("leave")),
         ("leaves cancel", "cancel_leave", rf"{_ID}(?:\s+.+)?", _first_and_rest("leave", "note")),
+        ("leaves ask", "ask_about_leave", rf"{_ID}\s+.+", _first_and_rest("leave", "text")),
+        ("leaves answer", "answer_about_leave", rf"{_ID}\s+.+", _first_and_rest("leave", "text")),
         ("leaves reopen", "revoke_decision", rf"{_ID}\s+.{{3,}}", _first_and_rest("leave", "note")),
         ("leaves", "my_leaves", rf"(?:{_PERSON})?", _one("person")),
         ("leave", "request_leave", _ISO, _as_sentence("request_leave")),

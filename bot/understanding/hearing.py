@@ -8,10 +8,10 @@ from datetime import date, datetime
 
 from pydantic import ValidationError
 
-from bot.capabilities.model import Arguments, Capability
+from bot.capabilities.model import LONGEST_TEXT, Arguments, Capability
 from bot.domain.intent import Intent, Origin, Question
 from bot.domain.messages import EventKind
-from bot.services.buttons import SAID, intent_of
+from bot.services.buttons import SAID, WRITTEN, intent_of
 from bot.services.turns import Turn, read_slot
 from bot.texts.formats import zone
 from bot.understanding.commands import SENT_ON
@@ -41,6 +41,8 @@ class Hearing:
             return Intent(capability=action.capability, arguments=dict(action.arguments), origin=origin)
         if turn.pressed is not None and turn.pressed.kind == SAID:
             heard = self._sentence(turn, str(turn.pressed.payload.get("text", "")), now)
+        elif turn.pressed is not None and turn.pressed.kind == WRITTEN:
+            heard = self._written(turn)
         elif turn.pressed is not None:
             heard = self._understanding.complete(intent_of(turn.pressed))
         else:
@@ -58,6 +60,16 @@ class Hearing:
         """What somebody else posted and a press has made the person's own: a sentence, never a command."""
         today, locale = now.astimezone(zone(turn.person.timezone)).date(), turn.message.locale or turn.voice.language
         return self._understanding.understand(text, today=today, locale=locale, is_command=False)
+
+    def _written(self, turn: Turn) -> Intent | Question:
+        """A text that was written in a dialog, as the argument the dialog was for."""
+        assert turn.pressed is not None
+        name = str(turn.pressed.payload["argument"])
+        text = turn.message.fields.get(name, "").strip()
+        if not 0 < len(text) <= LONGEST_TEXT:
+            return Question(text_key="talk.length")
+        intent = intent_of(turn.pressed)
+        return self._understanding.complete(replace(intent, arguments={**intent.arguments, name: text}))
 
     def _typed(self, turn: Turn, today: date) -> Intent | Question:
         """A sentence or command; first taken as the answer to the question that waits, if one does."""

@@ -46,6 +46,7 @@ ASKS: Mapping[str, str] = {
     "ticket": "ask.ticket",
     "status": "ask.ticket_status",
     "action": "ask.action",
+    "text": "ask.text",
 }
 """The question for each argument that can be missing."""
 
@@ -56,6 +57,8 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "withdraw_leave": ("leave",),
     "approve_leave": ("leave",),
     "refuse_leave": ("leave",),
+    "ask_about_leave": ("leave", "text"),
+    "answer_about_leave": ("leave", "text"),
     "find_customer": ("customer",),
     "list_tickets": ("customer",),
     "list_opportunities": ("customer",),

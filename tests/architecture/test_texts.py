@@ -15,6 +15,7 @@ from babel import Locale
 from adapters.web.own_factors import VERBS
 from bot import errors
 from bot.capabilities.catalogue import CATALOGUE
+from bot.capabilities.leave_asking import LEAVE_ASKING
 from bot.capabilities.model import Capability, Group
 from bot.domain.identity import Platform, Role
 from bot.domain.leave import LeaveState, Portion
@@ -146,6 +147,8 @@ REQUIRED: dict[str, set[str]] = {
     "hr.{}.opened": _each(
         "hr.{}.opened", _names(e for e in CATALOGUE if e.group is Group.HR and any(s.confidential for s in _rules(e)))
     ),
+    "talk.type.{}": {"talk.type.ask", "talk.type.answer"},
+    **{f"talk.{part}.{{}}": _each(f"talk.{part}.{{}}", _names(LEAVE_ASKING)) for part in ("title", "field", "hint")},
     "platforms.{}": _each("platforms.{}", Platform),
     "roles.{}": _each("roles.{}", Role),
     "web.change.{}.title": _each("web.change.{}.title", VERBS),

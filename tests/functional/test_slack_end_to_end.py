@@ -171,6 +171,24 @@ async def test_leave_is_asked_for_and_approved_with_a_code_in_a_dialog(door: Doo
     assert code not in str(door.slack.calls)
 
 
+async def test_the_approver_asks_for_more_and_the_requester_answers_in_dialogs(door: Doorward) -> None:
+    await door.here.sign_in("john")
+    await door.here.sign_in("mia")
+    await door.type("john", "I'd like to take 21 to 23 December off")
+    await door.press("john", "Send request")
+    card = door.last("mia", "Leave for John")
+    for name, button, words in (("mia", "Ask for more", "Who covers?"), ("john", "Answer", "Sue does.")):
+        await door.press(name, button)
+        dialog = next(view for view in door.slack.views.values() if view.open)
+        assert [block["block_id"] for block in dialog.content["blocks"] if block["type"] == "input"] == ["text.text"]
+        answer = await door.send(door.slack.submission(dialog, text=words))
+        assert (answer.status_code, dialog.open) == (200, False)
+    assert "Who covers?" in door.last("john", "asks about your leave").text
+    assert ["Who covers?" in card.text, "Sue does." in card.text] == [True, True]
+    assert "Sue does." in door.last("mia", "answered about").text
+    assert "Approve…" in labels(card)
+
+
 @pytest.mark.requirement("37")
 async def test_a_code_typed_to_the_bot_is_refused_with_one_sentence_and_goes_nowhere(door: Doorward) -> None:
     await door.here.sign_in("mia")

@@ -67,8 +67,8 @@ TRIES = {
     "sign_out": "sign-out",
 }
 """One way to ask for each thing there is, where its bare command does not."""
-NOT_HERE = {"CancelLeave", "SendFeedback"}
-"""Given without a proof too, and not reached by these words: one wants an approved request, one a message."""
+NOT_HERE = {"CancelLeave", "SendFeedback", "AskAboutLeave", "AnswerAboutLeave"}
+"""Given without a proof too, and not reached by these words: one wants an approved request, three a message."""
 COMMANDS = {entry.name: entry.command for entry in CATALOGUE}
 
 

@@ -1,0 +1,163 @@
+"""Before a decision: the approver asks, the requester answers, and every copy of the card has both."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.cards import FieldKind
+from bot.domain.messages import EventKind, PlaceKind, ReplyWindow
+from tests.fakes.chat import Posted
+from tests.fakes.world import World
+
+QUESTION, ANSWER = "Who covers the canary release?", "Sue does, canary and all."
+
+
+async def asked(here: World, sentence: str = "I'd like to take 21 to 23 December off") -> Posted:
+    """John's request, on Mia's card."""
+    await here.sign_in("john")
+    await here.sign_in("mia")
+    await here.say("john", sentence)
+    await here.press("john", here.last("john"), "Send request")
+    return copies(here, PlaceKind.DIRECT)[-1]
+
+
+def copies(here: World, kind: PlaceKind) -> list[Posted]:
+    return [
+        posted for posted in here.chat.posts if "Leave for John" in posted.card.headline and posted.place.kind is kind
+    ]
+
+
+async def write(here: World, name: str, text: str) -> None:
+    """Submit the dialog that is open."""
+    dialog = here.chat.dialogs["view"]
+    message = here.message(
+        name, EventKind.SUBMISSION, handle=dialog.handle, fields={"text": text}, window=ReplyWindow.IN_RESPONSE,
+        trigger="view",
+    )  # fmt: skip
+    await here.core.ingress.accept(message)
+    await here.core.ingress.drain(10)
+
+
+async def talk(here: World, card: Posted) -> None:
+    await here.press("mia", card, "Ask for more")
+    await write(here, "mia", QUESTION)
+    await here.press("john", here.last("john", "asks about your leave"), "Answer")
+    await write(here, "john", ANSWER)
+
+
+def quoted(posted: Posted) -> list[tuple[str, str]]:
+    return [(quote.author, quote.text) for quote in posted.card.quotes]
+
+
+async def test_a_question_is_asked_and_answered_and_every_copy_has_both(here: World) -> None:
+    card = await asked(here)
+    await here.press("mia", card, "Ask for more")
+    [field] = here.chat.dialogs["view"].fields
+    assert field.kind is FieldKind.TEXT
+    assert "John" in here.chat.dialogs["view"].body
+    await write(here, "mia", QUESTION)
+    told = here.last("john", "asks about your leave")
+    assert told.place.kind is PlaceKind.DIRECT
+    [(author, text)] = quoted(told)
+    assert author.startswith("Mia")
+    assert text == QUESTION
+    await here.press("john", told, "Answer")
+    await write(here, "john", ANSWER)
+    channel = copies(here, PlaceKind.CHANNEL)
+    assert channel
+    for posted in [card, *channel]:
+        assert [text for _, text in quoted(posted)] == [QUESTION, ANSWER]
+        assert [action.label for action in posted.card.actions][:3] == ["Approve…", "Refuse…", "Ask for more…"]
+    assert quoted(card)[1][0].startswith("John")
+    assert ANSWER in here.last("mia", "answered about the leave").text
+
+
+async def test_the_audit_log_has_who_and_never_what(here: World) -> None:
+    await talk(here, await asked(here))
+    finished = [record.event for record in await here.audit(type_prefix="effect.finished")]
+    assert {"AskAboutLeave", "AnswerAboutLeave"} <= {event.action for event in finished}
+    assert "canary" not in str(await here.audit())
+
+
+async def test_of_sensitive_leave_a_channel_shows_only_how_many(here: World) -> None:
+    card = await asked(here, "I'm sick on 21 December")
+    await talk(here, card)
+    assert QUESTION in card.text
+    [channel] = copies(here, PlaceKind.CHANNEL)
+    assert channel.edited
+    assert not channel.card.quotes
+    assert "1 asked, 1 answered" in channel.text
+    shared = [posted.text for posted in here.chat.posts if posted.place.kind is not PlaceKind.DIRECT]
+    assert not any("canary" in text for text in shared)
+
+
+async def test_nobody_asks_about_their_own_and_only_the_owner_answers(here: World) -> None:
+    card = await asked(here)
+    await here.sign_in("sue")
+    await here.press("mia", card, "Ask for more")
+    [leave] = {
+        record.event.resource.removeprefix("Leave::")
+        for record in await here.audit(type_prefix="effect.finished")
+        if record.event.action == "ViewLeave"
+    }
+    assert "Nobody decides on their own request" in await here.command("john", f"leaves ask {leave} why not")
+    assert "can't do that" in await here.command("sue", f"leaves ask {leave} why him")
+    assert "not yours" in await here.command("sue", f"leaves answer {leave} I say so")
+    assert "not yours" in await here.command("mia", f"leaves answer {leave} I say so")
+    assert "Nobody asked anything" in await here.command("john", f"leaves answer {leave} unasked")
+    assert not card.card.quotes
+
+
+async def test_a_dialog_is_its_persons_own_and_holds_one_text_of_some_length(here: World) -> None:
+    card = await asked(here)
+    await here.press("mia", card, "Ask for more")
+    await write(here, "john", "not my dialog")
+    for text in ("", "   ", "x" * 501):
+        await write(here, "mia", text)
+        assert "between 1 and 500" in here.last("mia", "Nothing was sent").text
+    assert not card.card.quotes
+    here.clock.advance(timedelta(minutes=16))
+    await write(here, "mia", "too late")
+    assert not card.card.quotes
+
+
+async def test_after_five_questions_about_one_request_nothing_is_sent(here: World) -> None:
+    card = await asked(here)
+    await here.press("mia", card, "Ask for more")
+    for number in range(6):
+        await write(here, "mia", f"Question {number}?")
+    assert [text for _, text in quoted(card)] == [f"Question {number}?" for number in range(5)]
+    assert "enough for one day" in here.last("mia", "enough").text
+
+
+async def test_a_dialog_that_outlived_the_request_sends_nothing(here: World) -> None:
+    card = await asked(here)
+    await here.press("mia", card, "Ask for more")
+    await here.say("john", "my leaves")
+    await here.press("john", here.last("john", "request"), "Withdraw")
+    await here.press("john", here.last("john", "Withdraw the leave"), "Withdraw it")
+    before = len(here.chat.seen_by(here.channel("john")))
+    await write(here, "mia", QUESTION)
+    assert "does not wait for a decision" in here.last("mia", "does not wait").text
+    assert len(here.chat.seen_by(here.channel("john"))) == before
+    assert not card.card.quotes
+
+
+@pytest.mark.requirement("57")
+async def test_a_later_card_has_what_was_said_before(here: World) -> None:
+    card = await asked(here)
+    await talk(here, card)
+    await here.enrol("mia")
+    await here.press("mia", card, "Approve")
+    await here.submit_code("mia", here.code("mia"))
+    here.clock.advance(timedelta(seconds=30))
+    [record] = [r for r in await here.audit(type_prefix="effect.finished") if r.event.action == "ApproveLeave"]
+    leave = record.event.resource.removeprefix("Leave::")
+    await here.command("mia", f"leaves reopen {leave} two others are away that week")
+    await here.press("mia", here.last("mia", "Take back the decision"), "Enter")
+    await here.submit_code("mia", here.code("mia"))
+    again = copies(here, PlaceKind.DIRECT)[-1]
+    assert again.id != card.id
+    assert [text for _, text in quoted(again)] == [QUESTION, ANSWER]

@@ -67,7 +67,7 @@ class Hearing:
         name = str(turn.pressed.payload["argument"])
         text = turn.message.fields.get(name, "").strip()
         if not 0 < len(text) <= LONGEST_TEXT:
-            return Question(text_key="talk.length")
+            return Question(text_key="ask.length")
         intent = intent_of(turn.pressed)
         return self._understanding.complete(replace(intent, arguments={**intent.arguments, name: text}))
 

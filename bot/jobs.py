@@ -22,6 +22,7 @@ from bot.services.ingress import InboxIngress
 from bot.services.key_keeping import KeyKeeper
 from bot.services.letters import Letterbox
 from bot.services.notices import Notices
+from bot.services.reminding import Reminding
 from bot.services.token_revocation import TokenRevocation, retire
 from bot.services.watching import Watching
 from bot.texts.formats import clock_time
@@ -56,6 +57,7 @@ class Jobs:
         reconciling: Reconciling,
         watching: Watching,
         carrying_out: CarryingOut,
+        reminding: Reminding,
         letterbox: Letterbox,
         notices: Notices | None = None,
         revocation: TokenRevocation,
@@ -70,6 +72,7 @@ class Jobs:
         self._letterbox = letterbox
         self._watching = watching
         self._carrying_out = carrying_out
+        self._reminding = reminding
         self._notices = notices or Notices()
         self._revocation = revocation
         self._polling: tuple[Job, ...] = ()
@@ -84,6 +87,7 @@ class Jobs:
             Job(name="reconcile_effects", every_seconds=15, run=self._reconciling.run),
             Job(name="watch_requests", every_seconds=60, run=self._watching.run),
             Job(name="carry_out_changes", every_seconds=15, run=self._carrying_out.run),
+            Job(name="remind_of_reviews", every_seconds=15, run=self._reminding.run),
             Job(name="take_over_inbox", every_seconds=15, run=self._ingress.take_over, once=False),
             Job(name="take_over_outbox", every_seconds=5, run=self._delivery.take_over, once=False),
             Job(name="take_over_letters", every_seconds=30, run=self._letterbox.take_over, once=False),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bot.domain.break_glass import Use
 from bot.domain.change import Change
 from bot.domain.identity import Person, RoleGrant
 from bot.domain.session import BrowserSession, Session
 from bot.ports.approval_stores import ApprovalStore, SubstitutionStore
+from bot.ports.break_glass import BreakGlassStore
 from bot.ports.changes import ChangeStore
 from bot.ports.consent_stores import (
     AuthenticatorStore,
@@ -44,6 +46,7 @@ from bot.ports.stores import (
 from storage import (
     approvals,
     authenticators,
+    break_glass,
     browser_sessions,
     changes,
     effects,
@@ -78,6 +81,7 @@ from storage.sealing import Sealer
 from storage.signals import Signals
 from storage.statement import Connection
 from storage.tables import approvals as approval_tables
+from storage.tables import break_glass as break_glass_tables
 from storage.tables import changes as change_tables
 from storage.tables import consent, identity
 from storage.tables import installations as installation_tables
@@ -133,6 +137,7 @@ class Vault:
         self.substitutions: AuthorityRows[substitutions.StoredSubstitution] = AuthorityRows(
             approval_tables.substitutions, keys, substitutions.parse
         )
+        self.break_glass: AuthorityRows[Use] = AuthorityRows(break_glass_tables.break_glass, keys, break_glass.parse)
         self.changes: AuthorityRows[Change] = AuthorityRows(change_tables.changes, keys, changes.parse)
         self.provisioned: AuthorityRows[provisioned.StoredResource] = AuthorityRows(
             provisioning_tables.provisioned, keys, provisioned.parse
@@ -187,6 +192,7 @@ class StoreTransaction:
         self.references: ReferenceStore = References(connection, sealer)
         self.approvals: ApprovalStore = approvals.Approvals(connection, sealer, vault.asked, vault.approvals)
         self.substitutions: SubstitutionStore = substitutions.Substitutions(connection, vault.substitutions)
+        self.break_glass: BreakGlassStore = break_glass.BreakGlass(connection, vault.break_glass)
         self.changes: ChangeStore = changes.Changes(connection, vault.changes)
 
     def begin(self) -> None:

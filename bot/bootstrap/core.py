@@ -61,6 +61,7 @@ from bot.services.operations import verifier
 from bot.services.people import OwnFacts
 from bot.services.provider_step_up import StepUps
 from bot.services.rechecking import Rechecking
+from bot.services.reminding import Reminding
 from bot.services.revalidation import Revalidator
 from bot.services.silent_sign_in import SilentSignIn
 from bot.services.standing_in import StandingIn
@@ -141,6 +142,7 @@ class Core:
     reconciling: Reconciling
     watching: Watching
     carrying_out: CarryingOut
+    reminding: Reminding
     jobs: Jobs
 
     @property
@@ -200,6 +202,7 @@ def compose(outside: Outside) -> Core:
     carrying_out = CarryingOut(
         database=database, clock=clock, delivery=delivery, letterbox=letterbox, authorizer=Authorizer(outside.engine)
     )
+    reminding = Reminding(database=database, clock=clock, delivery=delivery, letterbox=letterbox)
     jobs = Jobs(
         database=database,
         clock=clock,
@@ -210,6 +213,7 @@ def compose(outside: Outside) -> Core:
         letterbox=letterbox,
         watching=watching,
         carrying_out=carrying_out,
+        reminding=reminding,
         notices=notices,
         revocation=TokenRevocation(database=database, providers=outside.providers, clock=clock, delivery=delivery),
         key_keeper=outside.key_keeper,
@@ -224,6 +228,7 @@ def compose(outside: Outside) -> Core:
         reconciling=reconciling,
         watching=watching,
         carrying_out=carrying_out,
+        reminding=reminding,
         jobs=jobs,
     )
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from bot.bootstrap.installation import database_file, keyring, looked_up
 from bot.bootstrap.refusals import DEMO_MARK, problems, refuse_demo_database
-from bot.errors import DoorwardError, Misconfigured
+from bot.errors import DoorwardError, IntegrityAlarm, Misconfigured
 from bot.ports.database import Transaction
 from bot.ports.upkeep import SettingShown
 from bot.services.changes import is_single
@@ -132,7 +132,7 @@ def checked(settings: Settings, now: datetime) -> list[Finding]:
         for part, found in wrong.items()
         for finding in ([Finding(part=part, problem=problem) for problem in found] or [Finding(part=part)])
     ]
-    return [*found, *_administrators(settings, keys, now)]
+    return [*found, *_administrators(settings, keys, now), *_reviews(settings, keys, now)]
 
 
 def _administrators(settings: Settings, keys: Keyring | None, now: datetime) -> list[Finding]:
@@ -144,6 +144,22 @@ def _administrators(settings: Settings, keys: Keyring | None, now: datetime) -> 
     except DoorwardError:
         return []
     return [Finding(part="administrators", note=SINGLE_MODE)] if single else []
+
+
+def _reviews(settings: Settings, keys: Keyring | None, now: datetime) -> list[Finding]:
+    """What of break-glass waits for its two reviews; an old one is a problem, and so is an altered row."""
+    if keys is None:
+        return []
+    part = "break-glass"
+    try:
+        waiting = looked_up(settings, keys, lambda tx: tx.break_glass.unreviewed())
+    except IntegrityAlarm as alarm:
+        return [Finding(part=part, problem=str(alarm))]
+    except DoorwardError:
+        return []
+    if any(use.overdue(now) for use in waiting):
+        return [Finding(part=part, problem=f"{len(waiting)} wait for review, one for over a week: `reviews`")]
+    return [Finding(part=part, note=f"{len(waiting)} wait for review: `reviews`" if waiting else "")]
 
 
 def _database(settings: Settings, keys: Keyring | None) -> Iterator[str]:

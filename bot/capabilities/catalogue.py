@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.capabilities.account import ACCOUNT
 from bot.capabilities.admin import ADMIN
+from bot.capabilities.break_glass import BREAK_GLASS
 from bot.capabilities.changing import CHANGING
 from bot.capabilities.crm import CRM
 from bot.capabilities.did_not_help import DID_NOT_HELP
@@ -33,6 +34,7 @@ CATALOGUE: tuple[Capability, ...] = (
     *ADMIN,
     *UPKEEP,
     *CHANGING,
+    *BREAK_GLASS,
 )
 
 BY_NAME: dict[str, Capability] = {entry.name: entry for entry in CATALOGUE}

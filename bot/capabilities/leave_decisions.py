@@ -121,13 +121,18 @@ def decision(acting: Acting, leave: Leave, *, approved: bool, final: bool, withd
 
 async def decide(systems: Systems, acting: Acting, verdict: Verdict) -> Result:
     """Decide somebody's request, once."""
+    return (await decide_for(systems, acting, verdict, note=acting.argument("note")))[1]
+
+
+async def decide_for(systems: Systems, acting: Acting, verdict: Verdict, *, note: str) -> tuple[Leave, Result]:
+    """Decide somebody's request, once, with a note for its owner; the request as it is then."""
     expected = LeaveState(acting.facts.state or LeaveState.PENDING)
     leave = await systems.hr.decide_leave(
         acting.grant,
         acting.call,
         leave=acting.facts.ref.id,
         verdict=verdict,
-        note=acting.argument("note"),
+        note=note,
         expected_state=expected,
     )
     approved = verdict is Verdict.APPROVE
@@ -139,11 +144,9 @@ async def decide(systems: Systems, acting: Acting, verdict: Verdict) -> Result:
         status=Status.ALLOWED if approved else Status.DENIED,
         quiet=read_at(acting),
     )
-    return Result(
-        draft=Draft(card=card),
-        decided=decision(acting, leave, approved=approved, final=final),
-        asks=None if final else approval_request(acting, leave),
-    )
+    decided = replace(decision(acting, leave, approved=approved, final=final), note=note)
+    asks = None if final else approval_request(acting, leave)
+    return leave, Result(draft=Draft(card=card), decided=decided, asks=asks)
 
 
 async def approve_leave(systems: Systems, acting: Acting) -> Result:

@@ -134,6 +134,8 @@ class Capability:
     """What others are asked, read under `preview_action`; required with `settles`."""
     stands_in: bool = False
     """Whether it may be done in somebody else's place."""
+    breaks_glass: bool = False
+    """Whether it is done past whoever is entitled, and each use is kept and reviewed by two people."""
     command: str = ""
     """How it is written after `/doorward`."""
 

@@ -23,7 +23,7 @@ from bot.domain.proposal import Shown
 from bot.errors import NotAllowed
 from bot.ports.connectors import Call
 from bot.ports.database import Transaction
-from bot.services import approvals, refusals
+from bot.services import approvals, break_glass, refusals
 from bot.services.asking import ask, ask_further, told_draft
 from bot.services.authorization import Authorizer
 from bot.services.delivery import Delivery
@@ -70,6 +70,8 @@ class Performing:
             if not tally.settles:
                 return await self._keep(turn, capability, tally)
             plan = replace(plan, also=lambda tx, grant: self._approving.settle(tx, turn, capability, tally, grant))
+        elif capability.breaks_glass:
+            plan = replace(plan, also=lambda tx, grant: _break_glass(tx, turn, grant))
         elif capability.stands_in:
             plan = replace(plan, also=lambda tx, _: self._approving.in_place_of(tx, turn))
         return await self._run(turn, capability, plan)
@@ -161,6 +163,8 @@ class Performing:
         """
         if capability.preview is None:
             return plain_shown(turn, capability)
+        if capability.breaks_glass:
+            await self._approving.database.read(lambda tx: break_glass.check(tx, turn.person, turn.now))
         plan = self._preview_plan(turn, capability)
         preview = capability.preview
         found: list[Shown] = []
@@ -320,6 +324,10 @@ def _keep_sheet(tx: Transaction, turn: Turn, sheet: Sheet) -> str:
 def read_sheet(interaction: Interaction) -> Sheet:
     """The sheet a view handle holds."""
     return _SHEET.validate_python(interaction.payload)
+
+
+def _break_glass(tx: Transaction, turn: Turn, grant: Grant) -> None:
+    break_glass.use(tx, turn.person, turn.proof, grant, replace(turn.scribe, time=turn.now))
 
 
 def _acting(turn: Turn, grant: Grant, call: Call) -> Acting:

@@ -18,7 +18,7 @@ from bot.domain.messages import EventKind, IncomingMessage, Place
 from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits, SessionState, Standing
 from bot.domain.start import Started, StartState
-from bot.errors import AccountRevoked, ProviderUnavailable
+from bot.errors import AccountRevoked, IntegrityAlarm, ProviderUnavailable
 from bot.ports.clock import Clock
 from bot.ports.connectors import ConnectorError
 from bot.ports.database import Database, Transaction
@@ -224,7 +224,17 @@ class Starting:
             requests=await self._glance(turn, "my_leaves") if "my_leaves" in may else Glance(hidden=True),
             factors=tuple(dict.fromkeys(str(factor.method) for factor in factors)),
             now=turn.now,
+            reviews=await self._reviews(turn),
         )
+
+    async def _reviews(self, turn: Turn) -> int:
+        """How many uses of break-glass wait for a review, where this person may see them."""
+        if not self._may(turn, [BY_NAME["list_break_glass"]]):
+            return 0
+        try:
+            return len(await self.database.read(lambda tx: tx.break_glass.unreviewed()))
+        except IntegrityAlarm:  # the card is shown all the same, and leads to the list, which says so
+            return 1
 
     def _may(self, turn: Turn, entries: Sequence[Capability]) -> tuple[str, ...]:
         assert turn.circumstances is not None

@@ -22,6 +22,8 @@ class EventType(StrEnum):
     AUTHENTICATOR_FAILED = "authenticator.failed"
     AUTHENTICATOR_REMOVED = "authenticator.removed"
     BATCH_CONSENTED = "batch.consented"
+    BREAK_GLASS_REVIEWED = "break_glass.reviewed"
+    BREAK_GLASS_USED = "break_glass.used"
     CHANGE_CANCELLED = "change.cancelled"
     CHANGE_DONE = "change.done"
     CHANGE_PROPOSED = "change.proposed"

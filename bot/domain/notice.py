@@ -54,6 +54,7 @@ class Notice(StrEnum):
     SUBSTITUTE_WANTED = "substitute_wanted"
     SUBSTITUTE_NAMED = "substitute_named"
     CHANGE_WAITS = "change_waits"
+    BREAK_GLASS = "break_glass"
     COPY_CHANGED = "copy_changed"
     SESSION_ENDED = "session_ended"
     DID_NOT_HELP = "did_not_help"
@@ -83,6 +84,7 @@ TABLE: Mapping[Notice, Rule] = MappingProxyType(
         Notice.SUBSTITUTE_WANTED: Rule(who=Recipient.REQUESTER, kind=NoticeClass.ANSWER),
         Notice.SUBSTITUTE_NAMED: Rule(who=Recipient.APPROVER, kind=NoticeClass.ANSWER),
         Notice.CHANGE_WAITS: Rule(who=Recipient.ADMINISTRATORS, kind=NoticeClass.SECURITY, by_mail=True),
+        Notice.BREAK_GLASS: Rule(who=Recipient.ADMINISTRATORS, kind=NoticeClass.SECURITY, by_mail=True),
         Notice.COPY_CHANGED: Rule(who=Recipient.CHANNEL, kind=NoticeClass.INFORMATION),
         Notice.SESSION_ENDED: Rule(who=Recipient.OWNER, kind=NoticeClass.INFORMATION),
         Notice.MORE_WANTED: Rule(who=Recipient.REQUESTER, kind=NoticeClass.ANSWER),

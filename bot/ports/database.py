@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from bot.ports.approval_stores import ApprovalStore, SubstitutionStore
+from bot.ports.break_glass import BreakGlassStore
 from bot.ports.changes import ChangeStore
 from bot.ports.consent_stores import (
     AuthenticatorStore,
@@ -77,6 +78,7 @@ class Transaction(Protocol):
     approvals: ApprovalStore
     substitutions: SubstitutionStore
     changes: ChangeStore
+    break_glass: BreakGlassStore
 
 
 class Database(Protocol):

@@ -13,12 +13,12 @@ ACTIONS: Mapping[str, frozenset[str]] = {
     "leave_balance": frozenset({"ViewLeaveBalance"}),
     "preview_leave": frozenset({"PreviewLeave"}),
     "create_leave": frozenset({"RequestLeave"}),
-    "get_leave": frozenset({"ViewLeave"}),
+    "get_leave": frozenset({"ViewLeave", "PreviewBreakGlass"}),
     "list_leaves": frozenset({"ListLeaves", "ListWaiting"}),
     "withdraw_leave": frozenset({"WithdrawLeave"}),
     "cancel_leave": frozenset({"CancelLeave"}),
     "reopen_leave": frozenset({"RevokeDecision"}),
-    "decide_leave": frozenset({"ApproveLeave", "RefuseLeave"}),
+    "decide_leave": frozenset({"ApproveLeave", "RefuseLeave", "BreakGlassApproveLeave"}),
     "list_absences": frozenset({"ListAbsences"}),
     "get_payslip": frozenset({"ViewPayslip"}),
     "get_benefits": frozenset({"ViewBenefits"}),
@@ -33,7 +33,7 @@ ACTIONS: Mapping[str, frozenset[str]] = {
     "reconcile": frozenset(
         {
             *("RequestLeave", "WithdrawLeave", "CancelLeave"),
-            *("ApproveLeave", "RefuseLeave", "RevokeDecision"),
+            *("ApproveLeave", "RefuseLeave", "RevokeDecision", "BreakGlassApproveLeave"),
             "UpdateTicket",
         }
     ),

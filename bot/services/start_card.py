@@ -70,7 +70,7 @@ def allowed(
     )
 
 
-_OF_OTHERS = frozenset({"ApproveLeave", "RefuseLeave"})
+_OF_OTHERS = frozenset({"ApproveLeave", "RefuseLeave", "BreakGlassApproveLeave"})
 
 
 def _thought_of(resource: str, principal: Principal, *, other: bool) -> ResourceFacts:
@@ -108,6 +108,8 @@ class Beginning:
     factors: tuple[str, ...]
     """The kinds of second factor that are set up."""
     now: datetime
+    reviews: int = 0
+    """How many uses of break-glass wait for a review, for whoever may see them."""
 
     @property
     def state(self) -> StartState:
@@ -129,6 +131,7 @@ def draft(beginning: Beginning, reader: Voice) -> Draft:
     """The card."""
     state, say = beginning.state, reader.say
     facts = (
+        Fact(label=say("start.reviews.label"), value=_reviews(beginning, reader)),
         _glance(reader, "start.waiting", beginning.waiting),
         _glance(reader, "start.requests", beginning.requests),
         Fact(label=say("start.session.label"), value=_session(beginning, reader)),
@@ -161,6 +164,10 @@ def _session(beginning: Beginning, reader: Voice) -> str:
         since=clock_time(beginning.session.opened_at, zone, reader.language),
         until=clock_time(beginning.session.absolute_until, zone, reader.language),
     )
+
+
+def _reviews(beginning: Beginning, reader: Voice) -> str:
+    return reader.say("start.reviews.some", count=beginning.reviews) if beginning.reviews else ""
 
 
 def _factors(beginning: Beginning, reader: Voice) -> str:

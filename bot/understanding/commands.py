@@ -74,6 +74,12 @@ def _filled(arguments: Mapping[str, str]) -> Arguments:
     return {name: value for name, value in arguments.items() if value}
 
 
+def _review(rest: str, _sentence: Sentence) -> Filled:
+    """`0a1b2c3d fine seen with the manager`."""
+    use, finding, reason = (*rest.split(maxsplit=2), "", "", "")[:3]
+    return Filled(arguments=_filled({"use": use, "finding": finding.casefold(), "reason": reason}))
+
+
 def _grant(rest: str, _sentence: Sentence) -> Filled:
     person, _, tail = rest.partition(" ")
     role = entities.role(tail)
@@ -168,6 +174,14 @@ COMMANDS: tuple[Command, ...] = tuple(
         ("sign-out", "sign_out", "(?:everywhere)?", _everywhere),
         ("sessions list", "list_sessions", "", _nothing),
         ("sessions revoke-tenant", "revoke_tenant", r"[\w/-]+", _one("tenant")),
+        (
+            "break-glass leaves approve",
+            "break_glass",
+            rf"{_ID}\s+.{{10,}}",
+            _first_and_rest("leave", "reason"),
+        ),
+        ("reviews", "list_break_glass", "", _nothing),
+        ("review", "review_break_glass", r"[0-9a-fA-F]{8}\s+(?:fine|wrong)\s+.{3,}", _review),
         ("changes cancel", "cancel_change", r"[0-9a-fA-F]{8}", _one("change")),
         ("changes", "list_changes", "", _nothing),
         ("sessions revoke", "revoke_sessions", _PERSON, _one("person")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from storage.tables import (
     approvals,
     audit,
+    break_glass,
     changes,
     consent,
     effects,
@@ -33,6 +34,7 @@ AREAS = (
     approvals,
     references,
     changes,
+    break_glass,
 )
 
 __all__ = ["AREAS", "metadata"]

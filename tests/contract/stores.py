@@ -15,6 +15,7 @@ from bot.domain.action import CanonicalAction, ResourceRef
 from bot.domain.answer import ApprovalRequest
 from bot.domain.approval import Approval, AskedRequest, Substitution
 from bot.domain.audit import AuditEvent, EventType
+from bot.domain.break_glass import Finding, Review, Use
 from bot.domain.cards import Audience, Card, Fact, Reply
 from bot.domain.change import Change, Wanted
 from bot.domain.effect import Effect, EffectState
@@ -379,3 +380,19 @@ def a_change(now: datetime, **changes: Any) -> Change:
         until=now + timedelta(hours=48),
     )
     return replace(change, **changes)
+
+
+def a_use(now: datetime, **changes: Any) -> Use:
+    use = Use(
+        id="use-1",
+        identity=JOHN.key,
+        employee="E-john",
+        action="BreakGlassApproveLeave",
+        resource="Leave::71",
+        reason="nobody else is there",
+        effect="grant-1",
+        at=now,
+        reviews=(Review(identity=MIA.key, employee="E-mia", finding=Finding.FINE, reason="seen", at=now),),
+        reminded_at=now,
+    )
+    return replace(use, **changes)

@@ -33,6 +33,7 @@ from tests.contract.stores import (
     a_resource,
     a_role,
     a_substitution,
+    a_use,
     an_approval,
     an_asked_request,
     an_authenticator,
@@ -117,6 +118,10 @@ USES: dict[str, tuple[Use, ...]] = {
         lambda tx, now: tx.substitutions.of_substitute("E-sue", since=now.date()),
         lambda tx, now: tx.substitutions.end("substitution-1", now),
     ),
+    "break_glass": (
+        lambda tx, now: tx.break_glass.hold("use-1"),
+        lambda tx, now: tx.break_glass.unreviewed(),
+    ),
     "changes": (
         lambda tx, now: tx.changes.hold("change-1"),
         lambda tx, now: tx.changes.waiting(a_change(now).wanted, now),
@@ -153,6 +158,7 @@ LOOKED_UP = {
     "asked_requests": ("about", "owner", "state"),
     "approvals": ("about", "facts_version", "state"),
     "substitutions": ("id", "approver", "substitute", "ends", "ended_at"),
+    "break_glass": ("id",),
     "changes": ("id", "capability", "target", "arguments", "until", "state"),
     "provisioned": ("id", "client", "kind", "identity", "deleted"),
 }
@@ -180,6 +186,7 @@ def fill(tx: Transaction, now: datetime) -> None:
     tx.provisioned.insert(a_resource(now))
     tx.installations.put(an_installation(now))
     tx.changes.insert(a_change(now))
+    tx.break_glass.insert(a_use(now))
     tx.approvals.ask(an_asked_request(now))
     tx.approvals.give(an_approval(now))
     tx.substitutions.name(a_substitution(now))

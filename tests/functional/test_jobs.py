@@ -83,6 +83,7 @@ def _replica(here: World) -> Jobs:
         letterbox=here.core.letterbox,
         watching=here.core.watching,
         carrying_out=here.core.carrying_out,
+        reminding=here.core.reminding,
         revocation=TokenRevocation(database=here.database, providers={}, clock=here.clock),
     )
 

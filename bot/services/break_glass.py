@@ -1,0 +1,95 @@
+"""Break-glass: when it may be used, what is kept of a use, and who may review it.
+
+A use is kept in the transaction that issues its grant, so before anything is done: a process that dies, or a system
+that refuses, leaves a use to review all the same. It is kept only when
+
+(1) whoever acts is somebody's employee, has given a reason and a proof that resists phishing (policy says so first);
+(2) fewer than three uses of theirs, under any account, wait for a review;
+(3) none of anybody's has waited for more than a week.
+
+A review counts when whoever gives it is another employee than whoever acted, and than whoever reviewed before.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from bot.domain.audit import EventType
+from bot.domain.break_glass import MOST_UNREVIEWED, Finding, Review, Use
+from bot.domain.grant import Grant
+from bot.domain.identity import Principal
+from bot.domain.proof import Proof
+from bot.errors import DoorwardError, NotAllowed
+from bot.ports.connectors import NotFound
+from bot.ports.database import Transaction
+from bot.services.audit_trail import Scribe
+
+TURN = "break-glass"
+"""The mark that uses write first, so that they wait for one another."""
+log = structlog.get_logger("doorward.break_glass")
+
+
+def check(tx: Transaction, principal: Principal, now: datetime) -> None:
+    """Return if this person may break the glass now: conditions 2 and 3. Raises `DoorwardError`, `IntegrityAlarm`."""
+    waiting = tx.break_glass.unreviewed()
+    own = [use for use in waiting if principal.key == use.identity or principal.employee == use.employee]
+    if len(own) >= MOST_UNREVIEWED or any(use.overdue(now) for use in waiting):
+        raise DoorwardError("uses wait for their review", code="break_glass.unreviewed")
+
+
+def use(tx: Transaction, principal: Principal, proof: Proof | None, grant: Grant, scribe: Scribe) -> Use:
+    """Part of T1: keep what is about to be done. Raises as `check`, and `NotAllowed`."""
+    reason = str(grant.action.arguments.get("reason") or "").strip()
+    if principal.employee is None or proof is None or not proof.phishing_resistant or not reason:
+        raise NotAllowed("break-glass is somebody's, proven, and has a reason", code="deny.not_allowed")  # (1)
+    tx.jobs.set_mark(TURN, scribe.time.isoformat())
+    check(tx, principal, scribe.time)
+    kept = Use(
+        id=secrets.token_hex(4),
+        identity=principal.key,
+        employee=principal.employee,
+        action=grant.action.action,
+        resource=str(grant.action.resource),
+        reason=reason,
+        effect=grant.id,
+        at=scribe.time,
+    )
+    tx.break_glass.insert(kept)
+    _record(tx, kept, EventType.BREAK_GLASS_USED, scribe, alarm=True)
+    return kept
+
+
+def review(
+    tx: Transaction, use_id: str, principal: Principal, finding: Finding, reason: str, scribe: Scribe
+) -> tuple[Use, bool]:
+    """Keep what one person says of a use; with whether it is reviewed now.
+
+    Raises `NotFound` where it waits for no review, `DoorwardError` where this person's does not count.
+    """
+    found = tx.break_glass.hold(use_id)
+    if found is None or found.reviewed:
+        raise NotFound("no such use")
+    if principal.employee is None:
+        raise DoorwardError("whoever reviews is somebody's employee", code="break_glass.own")
+    if principal.employee == found.employee or principal.key == found.identity:
+        raise DoorwardError("nobody reviews their own use", code="break_glass.own")
+    if any(principal.employee == said.employee or principal.key == said.identity for said in found.reviews):
+        raise DoorwardError("reviewed by this person before", code="break_glass.twice")
+    said = Review(identity=principal.key, employee=principal.employee, finding=finding, reason=reason, at=scribe.time)
+    reviewed = replace(found, reviews=(*found.reviews, said))
+    tx.break_glass.save(reviewed)
+    _record(tx, reviewed, EventType.BREAK_GLASS_REVIEWED, scribe, alarm=finding is Finding.WRONG)
+    return reviewed, reviewed.reviewed
+
+
+def _record(tx: Transaction, kept: Use, kind: EventType, scribe: Scribe, *, alarm: bool) -> None:
+    if alarm:
+        log.critical("break_glass", kind=kind.value, use=kept.id, action=kept.action, resource=kept.resource)
+    event = scribe.event(
+        kind, action=kept.action, resource=kept.resource, decision="alarm" if alarm else "", code=kept.id
+    )
+    tx.audit.append(event)

@@ -159,7 +159,7 @@ def _reviews(settings: Settings, keys: Keyring | None, now: datetime) -> list[Fi
         return []
     if any(use.overdue(now) for use in waiting):
         return [Finding(part=part, problem=f"{len(waiting)} wait for review, one for over a week: `reviews`")]
-    return [Finding(part=part, note=f"{len(waiting)} wait for review: `reviews`" if waiting else "")]
+    return [Finding(part=part, note=f"{len(waiting)} wait for review: `reviews`")] if waiting else []
 
 
 def _database(settings: Settings, keys: Keyring | None) -> Iterator[str]:

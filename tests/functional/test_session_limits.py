@@ -122,6 +122,7 @@ def jobs(here: World, limits: SessionLimits) -> Jobs:
         letterbox=here.core.letterbox,
         watching=here.core.watching,
         carrying_out=here.core.carrying_out,
+        reminding=here.core.reminding,
         revocation=TokenRevocation(database=here.database, providers={}, clock=here.clock),
     )
 

@@ -10,6 +10,7 @@ from bot.capabilities.crm import CRM
 from bot.capabilities.did_not_help import DID_NOT_HELP
 from bot.capabilities.leave import LEAVE
 from bot.capabilities.leave_asking import LEAVE_ASKING
+from bot.capabilities.leave_changing import LEAVE_CHANGING
 from bot.capabilities.leave_decisions import LEAVE_DECISIONS
 from bot.capabilities.leave_undoing import LEAVE_UNDOING
 from bot.capabilities.model import Capability
@@ -28,6 +29,7 @@ CATALOGUE: tuple[Capability, ...] = (
     *LEAVE_DECISIONS,
     *LEAVE_UNDOING,
     *LEAVE_ASKING,
+    *LEAVE_CHANGING,
     *SUBSTITUTES,
     *PAY,
     *CRM,

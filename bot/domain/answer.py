@@ -146,7 +146,7 @@ class DecisionMade:
     final: bool
     withdrawn: bool = False
     undone: str = ""
-    """How a decision ended that was made before: `cancelled` by the owner, or `revoked` by whoever decided."""
+    """How it ended otherwise: `cancelled` or `changed` by the owner, or `revoked` by whoever decided."""
     by_name: str
     method: str
     note: str = ""

@@ -123,6 +123,8 @@ def decided_card(made: DecisionMade, reader: Voice, at: str, *, own: bool) -> Ca
 
 def outcome(made: DecisionMade) -> str:
     """The word for how it ended."""
+    if made.undone == "changed":
+        return "changed"
     if made.undone:
         return "cancelled" if made.undone == "cancelled" else "revoked"
     if made.withdrawn:

@@ -13,9 +13,10 @@ ACTIONS: Mapping[str, frozenset[str]] = {
     "leave_balance": frozenset({"ViewLeaveBalance"}),
     "preview_leave": frozenset({"PreviewLeave"}),
     "create_leave": frozenset({"RequestLeave"}),
-    "get_leave": frozenset({"ViewLeave", "PreviewBreakGlass"}),
+    "get_leave": frozenset({"ViewLeave", "PreviewBreakGlass", "ChangeLeave"}),
     "list_leaves": frozenset({"ListLeaves", "ListWaiting"}),
     "withdraw_leave": frozenset({"WithdrawLeave"}),
+    "change_leave": frozenset({"ChangeLeave"}),
     "cancel_leave": frozenset({"CancelLeave"}),
     "reopen_leave": frozenset({"RevokeDecision"}),
     "decide_leave": frozenset({"ApproveLeave", "RefuseLeave", "BreakGlassApproveLeave"}),
@@ -32,7 +33,7 @@ ACTIONS: Mapping[str, frozenset[str]] = {
     "test_policy": frozenset({"TestPolicy"}),
     "reconcile": frozenset(
         {
-            *("RequestLeave", "WithdrawLeave", "CancelLeave"),
+            *("RequestLeave", "ChangeLeave", "WithdrawLeave", "CancelLeave"),
             *("ApproveLeave", "RefuseLeave", "RevokeDecision", "BreakGlassApproveLeave"),
             "UpdateTicket",
         }

@@ -158,6 +158,14 @@ def _substitute(rest: str, _sentence: Sentence) -> Filled:
     return Filled(arguments=_filled(arguments))
 
 
+def _changed(rest: str, _sentence: Sentence) -> Filled:
+    """`L-12 2026-12-28 2026-12-30`."""
+    dates = re.findall(r"\d{4}-\d{2}-\d{2}", rest)
+    leave = rest.split(maxsplit=1)[0].lstrip("#") if rest else ""
+    arguments = {"leave": "" if leave in dates else leave, "start": dates[0] if dates else ""}
+    return Filled(arguments=_filled(arguments | {"end": dates[-1] if dates else ""}))
+
+
 _HOURS = r"(\d{1,2})(?::(\d{2}))?\s*(?:-|–|to|bis)\s*(\d{1,2})(?::(\d{2}))?"
 _NOTICES = r"\d(?:.*)|digest|singly|at once"
 _ISO = r"\d{4}-\d{2}-\d{2}(?:\s+(?:to\s+|bis\s+|-\s+)?\d{4}-\d{2}-\d{2})?(?:\s+\w+)?"
@@ -217,6 +225,7 @@ COMMANDS: tuple[Command, ...] = tuple(
         ("substitute", "name_substitute", rf"{_PERSON}\s+{_DATES}(?:\s+{_FOR})?", _substitute),
         ("leaves withdraw", "withdraw_leave", _ID, _one("leave")),
         ("leaves cancel", "cancel_leave", rf"{_ID}(?:\s+.+)?", _first_and_rest("leave", "note")),
+        ("leaves change", "change_leave", rf"{_ID}\s+{_DATES}", _changed),
         ("leaves ask", "ask_about_leave", rf"{_ID}\s+.+", _first_and_rest("leave", "text")),
         ("leaves answer", "answer_about_leave", rf"{_ID}\s+.+", _first_and_rest("leave", "text")),
         ("leaves reopen", "revoke_decision", rf"{_ID}\s+.{{3,}}", _first_and_rest("leave", "note")),

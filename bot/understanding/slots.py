@@ -57,6 +57,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "withdraw_leave": ("leave",),
     "approve_leave": ("leave",),
     "refuse_leave": ("leave",),
+    "change_leave": ("leave", "start", "end"),
     "ask_about_leave": ("leave", "text"),
     "answer_about_leave": ("leave", "text"),
     "find_customer": ("customer",),

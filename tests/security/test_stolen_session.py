@@ -67,7 +67,7 @@ TRIES = {
     "sign_out": "sign-out",
 }
 """One way to ask for each thing there is, where its bare command does not."""
-NOT_HERE = {"CancelLeave", "SendFeedback", "AskAboutLeave", "AnswerAboutLeave"}
+NOT_HERE = {"CancelLeave", "SendFeedback", "AskAboutLeave", "AnswerAboutLeave", "ChangeLeave"}
 """Given without a proof too, and not reached by these words: one wants an approved request, three a message."""
 COMMANDS = {entry.name: entry.command for entry in CATALOGUE}
 

@@ -109,8 +109,10 @@ def assert_clean(outcome: Outcome) -> None:
     assert outcome.fewer == [], "a reply that did not come"
 
 
+@pytest.mark.chaos
 @pytest.mark.postgres
 @pytest.mark.requirement("4", "79")
+@pytest.mark.timeout(600)
 async def test_deliveries_four_times_over_two_processes_and_a_kill(tmp_path: Path, postgres_url: str) -> None:
     async with stage(tmp_path, postgres_url, pairs=6, patience=4.0) as on:
         outcome = await campaign(on, kill_one(on.replicas, 1.0), rounds=1, at_once=6)

@@ -47,7 +47,7 @@ async def test_a_long_leave_needs_the_manager_and_hr_before_the_system_hears_of_
     assert "waiting" in await here.say("john", "my leaves")
     shared = here.last("sarah", "Leave for John")
     assert "1 of 2" in shared.text
-    assert [action.label for action in shared.card.actions] == ["Approve…", "Refuse…", "Details"]
+    assert [action.label for action in shared.card.actions] == ["Approve…", "Refuse…", "Ask for more…", "Details"]
 
     await decide(here, "sarah")
     assert "approved by Sarah" in here.last("john", "Your leave").text

@@ -73,7 +73,7 @@ async def test_john_may_not_approve_his_own_request_and_the_card_stays(here: Wor
     await here.press("john", card, "Approve")
     assert "Nobody decides on their own request" in here.chat.dialogs["view"].title
     assert card.edited == 0
-    assert [action.label for action in card.card.actions] == ["Approve…", "Refuse…", "Details"]
+    assert [action.label for action in card.card.actions] == ["Approve…", "Refuse…", "Ask for more…", "Details"]
     denied = await here.audit(decision="deny")
     assert [item.event.code for item in denied] == ["deny.own_request"]
 

@@ -59,7 +59,7 @@ async def test_a_refused_press_of_a_shared_card_changes_nothing_on_it(here: Worl
     await here.press("sue", shared, "Approve")
     await here.press("john", shared, "Approve")
     assert shared.edited == card.edited == 0
-    assert len(shared.card.actions) == 3
+    assert len(shared.card.actions) == 4
     assert await states(here) == [LeaveState.PENDING]
     denied = [record.event for record in await here.audit(decision="deny")]
     assert [event.action for event in denied] == ["ApproveLeave", "ApproveLeave"]

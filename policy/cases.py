@@ -12,6 +12,7 @@ from typing import Any
 from policy.model import (
     ApprovalsContext,
     BehalfContext,
+    BreakGlassContext,
     Consent,
     ContextRequired,
     Decision,
@@ -38,7 +39,7 @@ NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
 _WORDS = frozenset(
     {
         *("principal", "action", "resource", "session", "proof", "producible", "enrollable", "expect"),
-        *("approvals", "on_behalf_of"),
+        *("approvals", "on_behalf_of", "break_glass"),
     }
 )
 _KINDS = {Permit: "permit", Deny: "deny", StepUpRequired: "step_up", ContextRequired: "context", EnrolRequired: "enrol"}
@@ -136,6 +137,7 @@ def parse_case(name: str, said: Json, world: Json) -> Case:
         proof=_proof(said["proof"]) if "proof" in said else None,
         approvals=ApprovalsContext(**said["approvals"]) if "approvals" in said else None,
         on_behalf_of=BehalfContext(employee=said["on_behalf_of"]) if "on_behalf_of" in said else None,
+        break_glass=BreakGlassContext(reason=said["break_glass"]) if "break_glass" in said else None,
         now=NOON,
     )
     return Case(

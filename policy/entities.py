@@ -37,6 +37,8 @@ def context_json(request: DecisionRequest) -> str:
     if request.on_behalf_of is not None:
         behalf = request.on_behalf_of
         context["on_behalf_of"] = {"employee": behalf.employee, "manner": {"__entity": uid("Manner", behalf.manner)}}
+    if request.break_glass is not None:
+        context["break_glass"] = {"reason": request.break_glass.reason}
     return json.dumps(context)
 
 

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     NOT_YOUR_REPORT = "not_your_report"
     NOT_YOUR_ROLE = "not_your_role"
     MORE_APPROVALS = "more_approvals"
+    REASON_WANTED = "reason_wanted"
     OTHER_DEPARTMENT = "other_department"
     OTHER_REGION = "other_region"
     ALREADY_DECIDED = "already_decided"
@@ -140,6 +141,13 @@ class ApprovalsContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlassContext:
+    """That somebody goes past whoever is entitled: the length of the reason given, never its text."""
+
+    reason: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRequest:
     """One question: may this principal do this action to this resource, here and now?"""
 
@@ -150,6 +158,7 @@ class DecisionRequest:
     proof: ProofContext | None = None
     approvals: ApprovalsContext | None = None
     on_behalf_of: BehalfContext | None = None
+    break_glass: BreakGlassContext | None = None
     now: datetime
 
 

@@ -41,6 +41,9 @@ class Learning:
             )
             turn.circumstances = replace(turn.circumstances, on_behalf_of=behalf)
         turn.action = turn.proposal.action if turn.proposal else _canonical(turn, facts.ref)
+        if capability.breaks_glass:
+            reason = str(turn.action.arguments.get("reason") or "").strip()
+            turn.circumstances = replace(turn.circumstances, break_glass=len(reason))
         turn.trace(
             Step.FACTS,
             StepOutcome.OK,

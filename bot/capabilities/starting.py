@@ -59,6 +59,7 @@ def offered(entry: Capability) -> Offered:
         action=entry.action,
         resource=entry.resource_type,
         needs="ListWaiting" if decides else "",
+        breaks_glass=entry.breaks_glass,
     )
 
 

@@ -154,6 +154,8 @@ class Circumstances:
     """Whose person this is, by the provider's name in the settings."""
     on_behalf_of: Behalf | None = None
     """For whom this person would decide, where it is not for themselves."""
+    break_glass: int | None = None
+    """The length of the reason given, where this person goes past whoever is entitled."""
 
 
 class Authorizer:
@@ -185,6 +187,7 @@ class Authorizer:
             proof=None if proof is None else proof_context(proof, now),
             approvals=approvals,
             on_behalf_of=_behalf_context(circumstances.on_behalf_of),
+            break_glass=_break_glass_context(circumstances.break_glass),
             now=now,
         )
         decision = self._decided(request, circumstances)
@@ -284,6 +287,10 @@ def _behalf_context(behalf: Behalf | None) -> model.BehalfContext | None:
     if behalf is None:
         return None
     return model.BehalfContext(employee=behalf.employee, manner=model.Manner(behalf.manner))
+
+
+def _break_glass_context(reason: int | None) -> model.BreakGlassContext | None:
+    return None if reason is None else model.BreakGlassContext(reason=reason)
 
 
 def _session_context(circumstances: Circumstances, now: datetime) -> model.SessionContext:

@@ -23,6 +23,8 @@ from bot.texts.sentences import Voice
 from policy.model import Deny, Reason
 
 THINGS = 3
+LONG_ENOUGH = 500
+"""Characters of a reason that is only thought of: as many as one may have."""
 SOMETHING = "?"
 """Stands for the id of a resource that is only thought of."""
 
@@ -37,6 +39,8 @@ class Offered:
     """The resource's type."""
     needs: str = ""
     """An action on one's own record that has to be allowed besides: who is never asked decides nothing."""
+    breaks_glass: bool = False
+    """Whether it goes past whoever is entitled, which is asked about as if a reason had been given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +61,18 @@ def allowed(
     # The provider is asked again when it is pressed; here it counts as asked.
     fresh = replace(circumstances, idp_checked_at=now)
 
-    def may(action: str, resource: str) -> bool:
+    def may(action: str, resource: str, *, past: bool = False) -> bool:
         facts = _thought_of(resource, principal, other=action in _OF_OTHERS)
-        decision = authorizer.decide(principal, action, facts, fresh, proof=None, now=now)
+        here = replace(fresh, break_glass=LONG_ENOUGH) if past else fresh
+        decision = authorizer.decide(principal, action, facts, here, proof=None, now=now)
         # Whoever lacks only the second factor is told how to get it when they press.
         return not isinstance(decision, Deny) or decision.reason is Reason.SECOND_FACTOR_UNAVAILABLE
 
     return tuple(
         offered.capability
         for offered in offers
-        if (not offered.needs or may(offered.needs, "Employee")) and may(offered.action, offered.resource)
+        if (not offered.needs or may(offered.needs, "Employee"))
+        and may(offered.action, offered.resource, past=offered.breaks_glass)
     )
 
 

@@ -7,10 +7,12 @@ from itertools import product
 
 import pytest
 
+from bot.capabilities.catalogue import CATALOGUE
 from policy.cases import NOON, outcome
 from policy.cedar import CedarEngine
 from policy.engine import decide
 from policy.model import (
+    BreakGlassContext,
     DecisionRequest,
     Method,
     Place,
@@ -23,6 +25,8 @@ from tests.policy.conftest import HERE
 
 ROLES = ("employee", "line_manager", "hr_manager", "support_rep", "administrator", "auditor")
 ME = "https://login.example#me"
+PAST = frozenset(entry.action for entry in CATALOGUE if entry.breaks_glass)
+GLASS = BreakGlassContext(reason=40)
 SESSION = SessionContext(age_seconds=60, idp_checked_age_seconds=60, platform="slack", place=Place.DIRECT)
 TOTP = ProofContext(method=Method.TOTP)
 PASSKEY = ProofContext(method=Method.PASSKEY, phishing_resistant=True)
@@ -93,6 +97,7 @@ def test_each_cell_is_decided_as_written(engine: CedarEngine, action: str) -> No
                 action=action,
                 resource=_resource(kind, cell.relation),
                 session=SESSION,
+                break_glass=GLASS if action in PAST else None,
                 now=NOON,
             )
             told = outcome(decide(engine, request, producible=[TOTP, PASSKEY]))

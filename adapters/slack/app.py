@@ -39,11 +39,6 @@ from bot.ports.clock import Clock
 from bot.ports.ingress import Accepted, DialogAnswer, DialogUpdate, FieldError, Ingress
 from bot.ports.start import StartPage
 
-ANSWER_SECONDS = 0.95
-"""Whatever waits, Slack is answered within this; it would wait three seconds."""
-CODE_SECONDS = 2.5
-"""A code is checked inside the reply window, or not at all."""
-
 TOLD_AGAIN = timedelta(hours=1)
 MAX_TOLD = 5_000
 
@@ -92,6 +87,7 @@ class SlackApp:
         start: StartPage | None = None,
     ) -> None:
         self._phrases: Phrases = config.phrases
+        self._replies = config.replies
         self._ingress = ingress
         self._platform = platform
         self._clock = clock
@@ -162,7 +158,7 @@ class SlackApp:
 
     async def _left(self, body: Payload) -> None:
         if self._leaving is not None:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._replies.answered):
                 await self._leaving.take(body)
 
     async def _said(self, body: Payload) -> None:
@@ -252,7 +248,7 @@ class SlackApp:
         code = translate.code_in(body)
         if code is None:
             return (await self._take(body, translate.from_submission)).answer
-        async with asyncio.timeout(CODE_SECONDS):
+        async with asyncio.timeout(self._replies.code):
             who = await self._people.identify(body)
             message = translate.from_submission(body, who, self._clock.now())
             return await self._ingress.submit_code(message, code)
@@ -262,7 +258,7 @@ class SlackApp:
 
         The storing itself is not broken off half-way: it may still become durable, and its own limit ends it.
         """
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(self._replies.answered):
             who = await self._people.identify(body)
             message = read(body, who, self._clock.now())
             return await asyncio.shield(self._platform.held(self._ingress.accept(message)))

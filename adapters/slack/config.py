@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.reply_limits import REPLY_LIMITS, ReplyLimits
 from bot.domain.secret import Secret
 from bot.errors import Misconfigured
 
@@ -47,6 +48,7 @@ class SlackConfig:
     app_id: str | None = None
     """The app's own id (`A…`); the signature proves the app already, this also refuses a shared secret's other app."""
     api_base_url: str = API_BASE_URL
+    replies: ReplyLimits = REPLY_LIMITS
 
     def __post_init__(self) -> None:
         if not self.signing_secrets and self.app_token is None:

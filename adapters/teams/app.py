@@ -34,10 +34,6 @@ from bot.errors import HandleSpent, Malformed, PlatformRefused, Refusal, Unavail
 from bot.ports.clock import Clock
 from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed, DialogUpdate, FieldError, Ingress
 
-ANSWER_SECONDS = 0.95
-"""A typed message is durable within this, or Teams is asked to send it again."""
-INVOKE_SECONDS = 10.0
-"""Teams waits fifteen for what was pressed; the core ends its own part far sooner."""
 MAX_DIALOGS = 2000
 
 _ADMITTED = "doorward.admitted"
@@ -76,6 +72,7 @@ class TeamsApp(ActivityHandler):
     def __init__(self, config: TeamsConfig, *, ingress: Ingress, platform: TeamsPlatform, clock: Clock) -> None:
         super().__init__()
         self._phrases: Phrases = config.phrases
+        self._replies = config.replies
         self._ingress = ingress
         self._platform = platform
         self._clock = clock
@@ -99,7 +96,7 @@ class TeamsApp(ActivityHandler):
         if is_a_bot(admitted.activity):
             await self._ingress.rejected(platform=Platform.TEAMS, code="ingress.not_a_person")
         elif text_of(admitted.activity, "text").strip():
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._replies.answered):
                 await self._take(admitted, translate.from_message)
 
     async def on_members_added_activity(self, members_added: list[Any], turn_context: TurnContext) -> None:
@@ -108,7 +105,7 @@ class TeamsApp(ActivityHandler):
         bot = turn_context.activity.recipient.id
         if not bot or bot not in [getattr(member, "id", None) for member in members_added]:
             return
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(self._replies.answered):
             who = await self._people.identify(admitted)
             message = translate.from_installation(admitted, who, self._clock.now())
             if message.place.kind is PlaceKind.DIRECT:
@@ -127,7 +124,7 @@ class TeamsApp(ActivityHandler):
         await self._left(_admitted(turn_context))
 
     async def _left(self, admitted: Admitted) -> None:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(self._replies.answered):
             await self._platform.left(translate.place_of(admitted), claimed(admitted))
 
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeResponse:
@@ -149,7 +146,7 @@ class TeamsApp(ActivityHandler):
         """200 takes the sign-in card away; 412 is by contract "I can not", upon which the client shows its button."""
         signed_in, value = False, part(admitted.activity, "value")
         try:
-            async with asyncio.timeout(INVOKE_SECONDS):
+            async with asyncio.timeout(self._replies.invoke):
                 who = await self._people.identify(admitted)
                 message = translate.from_exchange(admitted, who, self._clock.now())
                 signed_in = await self._ingress.sign_in_silently(message, translate.token_in(admitted))
@@ -208,7 +205,7 @@ class TeamsApp(ActivityHandler):
     ) -> Payload:
         """One answer whatever happens; what is refused at the way in is left to the endpoint."""
         try:
-            async with asyncio.timeout(INVOKE_SECONDS):
+            async with asyncio.timeout(self._replies.invoke):
                 return await work
         except (HandleSpent, PlatformRefused):
             return gone()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from bot.domain.reply_limits import REPLY_LIMITS, ReplyLimits
 from bot.domain.secret import Secret
 from bot.errors import Misconfigured
 
@@ -54,6 +55,7 @@ class TeamsConfig:
     """The Application ID URI that Teams' client gets tokens for; empty where it does not sign people in."""
     loopback: bool = False
     """Tests only: plain http to 127.0.0.1 is an address too."""
+    replies: ReplyLimits = REPLY_LIMITS
 
     def __post_init__(self) -> None:
         if not self.app_id.strip():

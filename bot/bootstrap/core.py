@@ -22,6 +22,7 @@ from bot.domain.assurance import FactorRules
 from bot.domain.identity import Platform
 from bot.domain.notice import WorkingHours
 from bot.domain.owner import Owner
+from bot.domain.reply_limits import REPLY_LIMITS, ReplyLimits
 from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits
 from bot.jobs import Jobs
@@ -125,6 +126,7 @@ class Outside:
     """Who hears what could not be helped with; nobody, and nothing is offered."""
     correspondence: Correspondence = field(default_factory=Correspondence)
     """What says whose chat account it is, where the chat platform has no sign-in; nothing, and nobody links there."""
+    replies: ReplyLimits = REPLY_LIMITS
     settings_shown: Callable[[], Sequence[SettingShown]] = tuple
     """What is set, for administrators; no secret is in it."""
 
@@ -181,6 +183,7 @@ def compose(outside: Outside) -> Core:
         at_the_door=pipeline.arrival.at_the_door,
         silent=_silent(outside, delivery),
         link_codes=codes,
+        replies=outside.replies,
     )
     reconciling = Reconciling(
         database=database,

@@ -21,6 +21,7 @@ from bot.domain.cards import Dialog
 from bot.domain.messages import IN_ANSWER, EventKind, IncomingMessage, ReplyWindow
 from bot.domain.proof import ConsentKind, Proof, ProofMethod
 from bot.domain.proposal import Proposal, ProposalState
+from bot.domain.reply_limits import REPLY_LIMITS, ReplyLimits
 from bot.domain.secret import Secret
 from bot.domain.session import SessionLimits, SessionState
 from bot.domain.typed_code import without_code
@@ -36,10 +37,7 @@ from bot.services.silent_sign_in import SilentSignIn
 from bot.services.turns import Arrived
 from bot.texts.sentences import Voice, voice
 
-ACCEPT_SECONDS = 0.8
-"""The row is durable by then, or the platform is told to try again (checklist row 6)."""
 LEASE_SECONDS = 60
-RESPONSE_SECONDS = 2.0
 MAX_ATTEMPTS = 5
 REJECTIONS_A_MINUTE = 120
 """Audit events for refusals at the way in; beyond that they are only counted, so that a flood cannot fill the log."""
@@ -86,13 +84,14 @@ class InboxIngress:
     """None where no platform's client signs people in."""
     link_codes: LinkCodes | None = None
     """None where nobody links an account by typing a code."""
+    replies: ReplyLimits = REPLY_LIMITS
     _running: set[asyncio.Task[Answer | None]] = field(default_factory=set)
     _rejections: _Rejections = field(default_factory=_Rejections)
 
     async def accept(self, message: IncomingMessage) -> Accepted:
         """Store, then work on it off the acknowledging path. Raises `StorageUnavailable`, `TimeoutError`."""
         message = without_code(message)
-        async with asyncio.timeout(ACCEPT_SECONDS):
+        async with asyncio.timeout(self.replies.durable):
             row, arrived = await self.database.write(lambda tx: self._accept(tx, message))
         if row is None:
             return Accepted(duplicate=True)
@@ -107,7 +106,7 @@ class InboxIngress:
 
     async def _within_window(self, task: asyncio.Task[Answer | None]) -> Accepted:
         """The answer when it is there in time; the work goes on either way."""
-        done, _ = await asyncio.wait({task}, timeout=RESPONSE_SECONDS)
+        done, _ = await asyncio.wait({task}, timeout=self.replies.in_window)
         answer = task.result() if done else None
         if answer is None:
             return Accepted()
@@ -192,7 +191,7 @@ class InboxIngress:
         Raises `StorageUnavailable`, `TimeoutError`.
         """
         try:
-            async with asyncio.timeout(RESPONSE_SECONDS):
+            async with asyncio.timeout(self.replies.in_window):
                 if self.link_codes is not None:
                     linked = await self.link_codes.typed(message, code, self._is_new)
                     if linked is not None:

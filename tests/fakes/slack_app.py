@@ -21,6 +21,7 @@ from bot.domain.secret import Secret
 from bot.ports.clock import Clock
 from bot.ports.ingress import Ingress
 from tests.fakes.clock import FixedClock
+from tests.fakes.patience import PATIENT
 from tests.fakes.recording_ingress import RecordingIngress
 from tests.fakes.slack_server import SIGNING_SECRET, FakeSlack
 from tests.fakes.slack_socket import SocketSender
@@ -64,6 +65,7 @@ def config(slack: FakeSlack, **changes: Any) -> SlackConfig:
         "phrases": PHRASES,
         "app_id": APP,
         "api_base_url": slack.api_base_url,
+        "replies": PATIENT,
     }
     return SlackConfig(**plain | changes)
 

@@ -19,6 +19,7 @@ from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.secret import Secret
 from tests.fakes.clock import FixedClock
+from tests.fakes.patience import PATIENT
 from tests.fakes.recording_ingress import RecordingIngress
 from tests.fakes.teams_server import APP_ID, APP_PASSWORD, JOHN, MIA, TENANT, Activity, Conversation, FakeTeams, Person
 
@@ -63,6 +64,7 @@ def config(teams: FakeTeams, **changes: Any) -> TeamsConfig:
         "service_hosts": frozenset({teams.host}),
         "service_url": teams.service_url,
         "loopback": True,
+        "replies": PATIENT,
     }
     return TeamsConfig(**plain | changes)
 

@@ -52,6 +52,7 @@ from storage.postgres import PostgresDatabase
 from storage.sqlite import SqliteDatabase
 from tests.fakes.clock import FixedClock
 from tests.fakes.openid_provider import CLIENT_ID, CLIENT_SECRET, FakeOpenIdProvider, fake_openid_provider
+from tests.fakes.patience import PATIENT
 
 HTTPS = "https://doorward.example"
 PROVIDER = "corp"
@@ -344,6 +345,7 @@ async def web_stage(
                 mail=mail or NullMail(),
                 webauthn=relying_party(origin),
                 step_ups=step_ups or {},
+                replies=PATIENT,
             )
         )
         web = Web(

@@ -19,6 +19,7 @@ from bot.domain.audit import AuditRecord
 from bot.domain.identity import ChannelIdentity, Issuer, Link, LinkedIdentity, Platform, Subject
 from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind, ReplyWindow
 from bot.domain.owner import Owner
+from bot.domain.reply_limits import ReplyLimits
 from bot.domain.rollout import Rollout
 from bot.domain.secret import Secret
 from bot.domain.session import SessionLimits
@@ -44,6 +45,7 @@ from tests.fakes.chat import FakeChat, Posted, direct
 from tests.fakes.clock import FixedClock
 from tests.fakes.database import make_empty
 from tests.fakes.directory import ISSUER, FakeDirectory
+from tests.fakes.patience import PATIENT
 
 PUBLIC_URL = "https://doorward.example"
 LIMITS = SessionLimits(idle=timedelta(hours=1), absolute=timedelta(hours=12))
@@ -233,6 +235,7 @@ async def world(
     policies: Path = POLICIES,
     owner: Owner | None = None,
     mail: Mail | None = None,
+    replies: ReplyLimits = PATIENT,
 ) -> AsyncIterator[World]:
     """A fresh world on SQLite, or on the database at `url`; with the `keys` of another it is a replica of that one.
 
@@ -272,6 +275,7 @@ async def world(
             employed_by_hr=frozenset({"test"}),
             owner=owner or Owner(),
             mail=mail or NullMail(),
+            replies=replies,
         )
     )
     try:

@@ -20,8 +20,10 @@ from adapters.slack.app import SlackApp
 from adapters.slack.platform import SlackPlatform
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
+from bot.domain.reply_limits import ReplyLimits
 from storage.crypto import Keyring
 from tests.fakes.clock import FixedClock
+from tests.fakes.patience import PATIENT
 from tests.fakes.slack_app import Way, config, identity, one_workspace, way_in
 from tests.fakes.slack_server import FakeSlack
 from tests.fakes.slack_workspace import TEAM, Message, View
@@ -89,13 +91,21 @@ async def doorward(
     url: str | None = None,
     keys: Keyring | None = None,
     way: Way = "http",
+    replies: ReplyLimits = PATIENT,
 ) -> AsyncIterator[Doorward]:
     """The endpoint over the real core, on SQLite or on the database at `url`."""
-    settings = config(slack)
+    settings = config(slack, replies=replies)
     platform = one_workspace(settings)
     accounts = {name: identity(account) for name, account in PEOPLE.items()}
     async with world(
-        folder, clock, url=url, keys=keys, platforms={Platform.SLACK: platform}, accounts=accounts, hr=HR
+        folder,
+        clock,
+        url=url,
+        keys=keys,
+        platforms={Platform.SLACK: platform},
+        accounts=accounts,
+        hr=HR,
+        replies=replies,
     ) as here:
         app = SlackApp(settings, ingress=here.core.ingress, platform=platform, clock=clock, start=here.core.start_page)
         try:

@@ -20,11 +20,13 @@ from adapters.teams.endpoint import PATH, teams_routes
 from adapters.teams.platform import TeamsPlatform
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
+from bot.domain.reply_limits import ReplyLimits
 from bot.domain.rollout import Rollout
 from bot.ports.chat import ChatPlatform
 from bot.ports.database import Database
 from storage.crypto import Keyring
 from tests.fakes.clock import FixedClock
+from tests.fakes.patience import PATIENT
 from tests.fakes.teams_app import config, identity
 from tests.fakes.teams_server import JOHN, MIA, TENANT, Activity, FakeTeams, Person, actions_of
 from tests.fakes.world import World, world
@@ -91,9 +93,10 @@ async def doorward(
     url: str | None = None,
     keys: Keyring | None = None,
     rollout: Rollout | None = None,
+    replies: ReplyLimits = PATIENT,
 ) -> AsyncIterator[Doorward]:
     """The endpoint over the real core, on SQLite or on the database at `url`."""
-    settings = config(teams)
+    settings = config(teams, replies=replies)
     accounts = {person.name: identity(person) for person in (JOHN, MIA)}
     hr = Place(platform=Platform.TEAMS, tenant=TENANT, conversation="19:hr@thread.tacv2", kind=PlaceKind.CHANNEL)
     made: list[TeamsPlatform] = []
@@ -103,7 +106,15 @@ async def doorward(
         return {Platform.TEAMS: made[0]}
 
     async with world(
-        folder, clock, url=url, keys=keys, platforms=platforms, accounts=accounts, hr=hr, rollout=rollout
+        folder,
+        clock,
+        url=url,
+        keys=keys,
+        platforms=platforms,
+        accounts=accounts,
+        hr=hr,
+        rollout=rollout,
+        replies=replies,
     ) as here:
         (platform,) = made
         routes = teams_routes(settings, ingress=here.core.ingress, platform=platform, clock=clock)

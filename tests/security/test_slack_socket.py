@@ -15,6 +15,7 @@ import pytest
 from adapters.slack.app import SlackApp
 from adapters.slack.guard import MAX_BODY_BYTES
 from adapters.slack.socket import SocketMode, is_slacks
+from bot.domain.reply_limits import REPLY_LIMITS
 from bot.domain.secret import Secret
 from bot.errors import Misconfigured, StorageUnavailable
 from tests.fakes.clock import FixedClock
@@ -198,11 +199,12 @@ async def test_own_messages_start_nothing_and_an_apps_is_marked(line: Line) -> N
 
 @pytest.mark.requirement("6")
 class TestAnswers:
-    async def test_a_command_is_answered_in_its_acknowledgement(self, line: Line) -> None:
-        line.ingress.hangs = True
-        answer = await line.slack.socket.put(line.slack.socket.envelope(line.slack.command("U1JOHN", "whoami")))
-        async with asyncio.timeout(3):  # Slack's own limit
-            payload = (await answer)["payload"]
+    async def test_a_command_is_answered_in_its_acknowledgement(self, clock: FixedClock) -> None:
+        async with connected(clock, replies=REPLY_LIMITS) as line:
+            line.ingress.hangs = True
+            answer = await line.slack.socket.put(line.slack.socket.envelope(line.slack.command("U1JOHN", "whoami")))
+            async with asyncio.timeout(3):  # Slack's own limit
+                payload = (await answer)["payload"]
         assert payload["text"].startswith("Busy")
         assert payload["response_type"] == "ephemeral"
 

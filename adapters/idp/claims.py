@@ -140,8 +140,9 @@ def _text(claims: Claims, name: str) -> str | None:
 
 
 def _language(claims: Claims) -> str:
-    language = (_text(claims, "locale") or "en").replace("_", "-").partition("-")[0].lower()
-    return language if _LANGUAGE.fullmatch(language) else "en"
+    """The person's language; empty where the provider says none, so that the chat's or the browser's is taken."""
+    language = (_text(claims, "locale") or "").replace("_", "-").partition("-")[0].lower()
+    return language if _LANGUAGE.fullmatch(language) else ""
 
 
 def _timezone(claims: Claims) -> str:

@@ -45,7 +45,7 @@ class Binding:
             passkey_options=f"{visit.own_path}/passkey/options",
             back_url=visit.page_before,
             hidden_fields={PERMIT: permit},
-            error="" if wrong is None else wrong.sentence(self._pages.voice),
+            error="" if wrong is None else wrong.sentence(visit.voice),
         )
 
     async def options(self, visit: Visit, form: dict[str, str]) -> Response:

@@ -91,7 +91,7 @@ class Claiming:
         return first_administrator.claim(tx, handle, visit.identity, scribe), None
 
     def _page(self, visit: Visit, own: tuple[Factor, ...], wrong: Wrong | None = None) -> Response:
-        say, methods = self._pages.voice.say, self._methods(visit, own)
+        say, methods = visit.voice.say, self._methods(visit, own)
         return self._pages.form(
             visit,
             "change.html",
@@ -102,13 +102,13 @@ class Claiming:
             button=say("web.setup.button"),
             passkey_options=f"{_path(visit)}/options" if ProofMethod.PASSKEY in methods else "",
             with_code=ProofMethod.TOTP in methods,
-            error="" if wrong is None else wrong.sentence(self._pages.voice),
+            error="" if wrong is None else wrong.sentence(visit.voice),
             form_action=_path(visit),
             hidden_fields={},
         )
 
     def _first_factor(self, visit: Visit) -> Response:
-        say = self._pages.voice.say
+        say = visit.voice.say
         return self._pages.form(
             visit,
             "step.html",

@@ -56,9 +56,9 @@ class Consenting:
         """Nothing gives a factor that counts: one is set up first, or there is one that is too new."""
         if found.counts_from is None:
             return self.enrol_first(visit, found)
-        at = moment(found.counts_from, visit.owner.timezone, self._pages.voice.language)
+        at = moment(found.counts_from, visit.owner.timezone, visit.voice.language)
         back_url = chat_link(self._web.teams_bot, found.proposal.channel)
-        return self._pages.message("too_new", status=Status.WAITING, back_url=back_url, at=at)
+        return self._pages.message(visit, "too_new", status=Status.WAITING, back_url=back_url, at=at)
 
     async def _find(self, visit: Visit) -> Asked:
         return await self._web.database.read(lambda tx: self.look(tx, visit))
@@ -109,12 +109,13 @@ class Consenting:
                 place=proposal.place,
                 received_at=visit.now,
                 fields={"proposal": proposal.id},
+                locale=visit.voice.language,
             ),
             visit.src_ip,
         )
         path = answer.continue_path
         if path is None:
-            return self._result(answer, proposal)
+            return self._result(visit, answer, proposal)
         if path.startswith(VIEW):
             return await self._viewing.take(visit, path.removeprefix(VIEW))
         return go(path)
@@ -126,7 +127,7 @@ class Consenting:
         found, press = await self._web.database.write(lambda tx: self._dismiss(tx, visit))
         if press is not None:
             await self._web.resume(press, visit.src_ip)
-        return self._pages.message("dismissed", back_url=chat_link(self._web.teams_bot, found.proposal.channel))
+        return self._pages.message(visit, "dismissed", back_url=chat_link(self._web.teams_bot, found.proposal.channel))
 
     def _dismiss(self, tx: Transaction, visit: Visit) -> tuple[Asked, IncomingMessage | None]:
         """In a live chat session the press goes the way of any press, so every copy of the card is edited."""
@@ -157,12 +158,13 @@ class Consenting:
             place=proposal.place,
             received_at=visit.now,
             handle=tx.interactions.create(button),
+            locale=visit.voice.language,
         )
         return found, press
 
     def enrol_first(self, visit: Visit, found: Asked) -> Response:
         """This needs a factor, and nothing gives one that counts yet."""
-        say = self._pages.voice.say
+        say = visit.voice.say
         keyed = self._web.webauthn is not None
         only_passkey = ProofMethod.TOTP not in accepted(found.proposal)
         return self._pages.form(
@@ -178,7 +180,7 @@ class Consenting:
         )
 
     def _page(self, visit: Visit, found: Asked, wrong: Wrong | None = None) -> Response:
-        voice, proposal = self._pages.voice, found.proposal
+        voice, proposal = visit.voice, found.proposal
         reads = found.needs_code and proposal.consent is ConsentKind.OWN_READING
         return self._pages.form(
             visit,
@@ -186,8 +188,8 @@ class Consenting:
             status_code=200 if wrong is None else wrong.status_code,
             who=visit.owner.username,
             shown=proposal.shown,
-            lead=self.lead(proposal),
-            submit=self.verb(proposal),
+            lead=self.lead(visit, proposal),
+            submit=self.verb(visit, proposal),
             own_reading=voice.say(f"web.own_reading.{proposal.reading_set}") if reads else "",
             with_code=found.needs_code and ProofMethod.TOTP in found.methods,
             passkey_options=self._passkey_path(found),
@@ -209,21 +211,21 @@ class Consenting:
         usable = found.needs_code and ProofMethod.PROVIDER in found.methods
         return f"/consent/{found.handle}/provider" if usable and visit.owner.provider in self._web.step_ups else ""
 
-    def verb(self, proposal: Proposal) -> str:
+    def verb(self, visit: Visit, proposal: Proposal) -> str:
         """What the button does."""
-        return self._pages.voice.say(f"consent.verbs.{proposal.action.capability}")
+        return visit.voice.say(f"consent.verbs.{proposal.action.capability}")
 
-    def lead(self, proposal: Proposal) -> str:
+    def lead(self, visit: Visit, proposal: Proposal) -> str:
         """Why this is asked for."""
         key = f"consent.why.{proposal.action.capability}"
-        return self._pages.voice.say(key) if self._pages.voice.has(key) else ""
+        return visit.voice.say(key) if visit.voice.has(key) else ""
 
-    def _result(self, answer: Answer, proposal: Proposal) -> Response:
+    def _result(self, visit: Visit, answer: Answer, proposal: Proposal) -> Response:
         card = None if answer.draft is None else answer.draft.card
         back_url = chat_link(self._web.teams_bot, proposal.channel)
         if card is None:
-            return self._pages.message("done", status=Status.ALLOWED, back_url=back_url)
-        return self._pages.render("answer.html", card=card, back_url=back_url)
+            return self._pages.message(visit, "done", status=Status.ALLOWED, back_url=back_url)
+        return self._pages.render(visit.voice, "answer.html", card=card, back_url=back_url)
 
 
 def grouped(digest: str) -> str:

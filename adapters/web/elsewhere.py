@@ -24,12 +24,13 @@ class Elsewhere:
 
     async def page(self, visit: Visit, state: str, error: NotProven) -> Response:
         """The page; where nothing is known of that sign-in, the plain refusal."""
-        web, say = self._pages.web, self._pages.voice.say
+        web, say = self._pages.web, visit.voice.say
         await web.rejected(error.code)
         path = await web.linking.begin_elsewhere(state)
         if not path:
-            return self._pages.error(visit.request, error.status, error.code)
+            return self._pages.error(visit.request, error.status, error.code, visit=visit)
         return self._pages.render(
+            visit.voice,
             "elsewhere.html",
             status_code=error.status,
             title=say("web.elsewhere.title"),

@@ -140,7 +140,7 @@ class Enrolling:
         """Asks for the code again without the key, which is shown once; a new key is one press away."""
         if wrong.refusal is CodeRefusal.NO_AUTHENTICATOR:
             return go(visit.page_before)
-        say = self._pages.voice.say
+        say = visit.voice.say
         return self._pages.form(
             visit,
             "step.html",
@@ -148,7 +148,7 @@ class Enrolling:
             heading=say("web.enrol_again.title"),
             sentence=say("web.enrol_again.sentence"),
             button=say("web.enrol_again.button"),
-            error=wrong.sentence(self._pages.voice),
+            error=wrong.sentence(visit.voice),
             with_code=True,
             form_action=f"{visit.own_path}/confirm",
             other_action=visit.own_path,
@@ -163,7 +163,7 @@ class Enrolling:
         proposal = found.proposal
         return {
             "waiting": proposal.shown,
-            "submit": self._consenting.verb(proposal),
+            "submit": self._consenting.verb(visit, proposal),
             "digest": grouped(proposal.digest),
             "seconds_left": seconds_left(visit, proposal),
         }

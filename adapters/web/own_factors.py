@@ -54,7 +54,7 @@ class OwnFactors:
         return self._list(visit, own, left) if own else self._first(visit)
 
     def _first(self, visit: Visit) -> Response:
-        say, keyed = self._pages.voice.say, self._web.webauthn is not None
+        say, keyed = visit.voice.say, self._web.webauthn is not None
         return self._pages.form(
             visit,
             "step.html",
@@ -81,11 +81,11 @@ class OwnFactors:
         )
 
     def _line(self, visit: Visit, factor: Factor) -> dict[str, object]:
-        language, timezone = self._pages.voice.language, visit.owner.timezone
+        language, timezone = visit.voice.language, visit.owner.timezone
         used = factors.last_used(factor)
         return {
             "id": factor.id,
-            "name": self._name(factor),
+            "name": self._name(visit, factor),
             "method": factor.method.value,
             "added": moment(factor.created_at, timezone, language),
             "used": "" if used is None else moment(used, timezone, language),
@@ -93,8 +93,8 @@ class OwnFactors:
             "counts_from": "" if counts(factor.counts_from, visit.now) else _at(factor.counts_from, timezone, language),
         }
 
-    def _name(self, factor: Factor) -> str:
-        return factor.name if isinstance(factor, Passkey) else self._pages.voice.say("factors.methods.totp")
+    def _name(self, visit: Visit, factor: Factor) -> str:
+        return factor.name if isinstance(factor, Passkey) else visit.voice.say("factors.methods.totp")
 
     async def begin_passkey(self, visit: Visit, form: dict[str, str]) -> Response:
         """A first passkey is made at once; a further one takes a proof first."""
@@ -117,9 +117,9 @@ class OwnFactors:
         return self._binding.page(visit) if change.verb == "passkey" else go(OWN_PAGE)
 
     def _ask(self, visit: Visit, change: Change, own: tuple[Factor, ...], wrong: Wrong | None = None) -> Response:
-        say = self._pages.voice.say
+        say = visit.voice.say
         methods = _methods(own, visit.now)
-        target = next((self._name(factor) for factor in own if factor.id == change.target), "")
+        target = next((self._name(visit, factor) for factor in own if factor.id == change.target), "")
         with_passkey = ProofMethod.PASSKEY in methods and self._web.webauthn is not None
         return self._pages.form(
             visit,
@@ -133,7 +133,7 @@ class OwnFactors:
             passkey_options=f"{visit.own_path}/change/options" if with_passkey else "",
             with_code=ProofMethod.TOTP in methods,
             hidden_fields={"change": f"{change.verb}:{change.target}"},
-            error="" if wrong is None else wrong.sentence(self._pages.voice),
+            error="" if wrong is None else wrong.sentence(visit.voice),
             back_url=visit.page_before,
         )
 

@@ -53,7 +53,7 @@ class OwnPage:
         return shown
 
     def _shown(self, tx: Transaction, visit: Visit) -> dict[str, Any]:
-        owner, say = visit.owner, self._pages.voice.say
+        owner, say = visit.owner, visit.voice.say
         sessions = tx.sessions.of_identity(owner.identity)
         looks = own_records.looks(tx, owner.identity, owner.employee)
         browsers = tx.browsers.of_identity(owner.identity, visit.now)
@@ -75,13 +75,12 @@ class OwnPage:
                 for kept in own_records.kept(tx, owner.identity)
             ],
             "looks": [
-                (look.who, own_records.in_words(look.action, self._pages.voice), self._at(visit, look.at))
-                for look in looks
+                (look.who, own_records.in_words(look.action, visit.voice), self._at(visit, look.at)) for look in looks
             ],
         }
 
     def _session(self, visit: Visit, session: Session) -> dict[str, str]:
-        platform = self._pages.voice.say(f"platforms.{session.channel.platform}")
+        platform = visit.voice.say(f"platforms.{session.channel.platform}")
         return {
             "id": session.id,
             "name": f"{platform} · {session.channel.account}",
@@ -94,13 +93,13 @@ class OwnPage:
         here = visit.session is not None and session.opened_at == visit.session.opened_at
         return {
             "id": session.id,
-            "name": self._pages.voice.say("web.own.this_browser" if here else "web.own.a_browser"),
+            "name": visit.voice.say("web.own.this_browser" if here else "web.own.a_browser"),
             "since": self._at(visit, session.opened_at),
             "until": self._at(visit, session.until),
         }
 
     def _at(self, visit: Visit, when: datetime) -> str:
-        return moment(when, visit.owner.timezone, self._pages.voice.language)
+        return moment(when, visit.owner.timezone, visit.voice.language)
 
     async def end(self, visit: Visit, form: dict[str, str]) -> Response:
         """End one session of a chat or a browser, or everything everywhere. Raises `HandleSpent`, `Malformed`."""

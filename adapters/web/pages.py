@@ -18,12 +18,12 @@ from adapters.web.forms import read_form
 from adapters.web.scribes import scribe_of
 from adapters.web.site import Web
 from adapters.web.templating import page_environment
-from adapters.web.visitors import Visit, Visitors
+from adapters.web.visitors import Visit, Visitors, preferred_voice
 from adapters.web.way_back import chat_link, own_chat
 from bot.domain.audit import EventType
 from bot.domain.cards import Status
 from bot.errors import DoorwardError, IntegrityAlarm, NotAllowed, Refusal, Unavailable
-from bot.texts.sentences import Voice, voice
+from bot.texts.sentences import Voice
 
 log = structlog.get_logger("doorward.web")
 Page = Callable[[Visit], Awaitable[Response]]
@@ -39,12 +39,6 @@ class Pages:
         self.cookie = BrowserCookie(web.public_url, development=web.development)
         self.csrf = CsrfGuard(web.csrf_key, web.public_url)
         self._visitors = Visitors(database=web.database, clock=web.clock, cookie=self.cookie)
-        self._environment = page_environment()
-
-    @property
-    def voice(self) -> Voice:
-        """The language of the pages: the templates' own, so that a page speaks one."""
-        return voice(None)
 
     def shows(self, page: Page) -> Endpoint:
         """An endpoint for a GET that shows something and changes nothing."""
@@ -85,25 +79,30 @@ class Pages:
 
         return endpoint
 
-    def render(self, template: str, *, status_code: int = 200, **variables: Any) -> HTMLResponse:
-        """A page without a form."""
-        values = {"lang": self.voice.language, **self.web.demo, **variables}
-        return HTMLResponse(self._environment.get_template(template).render(values), status_code)
+    def render(self, reader: Voice, template: str, *, status_code: int = 200, **variables: Any) -> HTMLResponse:
+        """A page without a form, in the reader's language."""
+        page = page_environment(reader.language).get_template(template)
+        headers = {"content-language": reader.language}
+        return HTMLResponse(page.render({**self.web.demo, **variables}), status_code, headers)
 
     def form(self, visit: Visit, template: str, *, status_code: int = 200, **variables: Any) -> HTMLResponse:
         """A page with a form; it gives a new browser its cookie, without which the form would not count."""
         token = self.csrf.token(visit.browser_id)
         signed_in = visit.person is not None
-        response = self.render(template, status_code=status_code, csrf_token=token, signed_in=signed_in, **variables)
+        values = {"csrf_token": token, "signed_in": signed_in, **variables}
+        response = self.render(visit.voice, template, status_code=status_code, **values)
         if visit.is_new:
             self.cookie.set(response, visit.browser_id)
         return response
 
-    def message(self, key: str, *, status: Status = Status.PLAIN, back_url: str = "", **values: object) -> HTMLResponse:
+    def message(
+        self, visit: Visit, key: str, *, status: Status = Status.PLAIN, back_url: str = "", **values: object
+    ) -> HTMLResponse:
         """A page with one sentence and what comes next, under `web.<key>` of the texts."""
-        say = self.voice.say
-        following = say(f"web.{key}.next", **values) if self.voice.has(f"web.{key}.next") else ""
+        say = visit.voice.say
+        following = say(f"web.{key}.next", **values) if visit.voice.has(f"web.{key}.next") else ""
         return self.render(
+            visit.voice,
             "message.html",
             title=say(f"web.{key}.title", **values),
             sentence=say(f"web.{key}.sentence", **values),
@@ -114,7 +113,7 @@ class Pages:
 
     async def ends(self, visit: Visit, key: str, *, status: Status = Status.PLAIN) -> HTMLResponse:
         """A page that something ends with: `message`, with the way back into the chat."""
-        return self.message(key, status=status, back_url=await self.way_back(visit))
+        return self.message(visit, key, status=status, back_url=await self.way_back(visit))
 
     async def way_back(self, visit: Visit | None) -> str:
         """The link to the chat that this browser came from, or its person's own; empty where none is known."""
@@ -144,15 +143,16 @@ class Pages:
                 await self.note_denied(visit, error)
             else:
                 await self.web.rejected(error.code)
-            return self.error(request, error.status, error.code, back_url=await self.way_back(visit))
+            return self.error(request, error.status, error.code, visit=visit, back_url=await self.way_back(visit))
         reference = secrets.token_hex(8)
         if isinstance(error, IntegrityAlarm):
             await self._alarm(error, reference)
-            return self.error(request, HTTPStatus.FORBIDDEN, error.code, reference)
+            return self.error(request, HTTPStatus.FORBIDDEN, error.code, reference, visit=visit)
         log.warning("page_failed", code=error.code, correlation=reference)
         if isinstance(error, Unavailable):
-            return self.error(request, error.status, error.code, reference, back_url=await self.way_back(visit))
-        return self.error(request, HTTPStatus.FORBIDDEN, error.code, reference)
+            back_url = await self.way_back(visit)
+            return self.error(request, error.status, error.code, reference, visit=visit, back_url=back_url)
+        return self.error(request, HTTPStatus.FORBIDDEN, error.code, reference, visit=visit)
 
     async def _alarm(self, error: IntegrityAlarm, reference: str) -> None:
         log.critical("integrity_alarm", code=error.code, correlation=reference)
@@ -163,20 +163,31 @@ class Pages:
         except DoorwardError:
             log.critical("integrity_alarm_not_written", correlation=reference)
 
-    def error(self, request: Request, status: int, code: str, reference: str = "", *, back_url: str = "") -> Response:
+    def error(
+        self,
+        request: Request,
+        status: int,
+        code: str,
+        reference: str = "",
+        *,
+        visit: Visit | None = None,
+        back_url: str = "",
+    ) -> Response:
         """The page of a refusal, or a line of text for what is no browser."""
+        reader = preferred_voice(request) if visit is None else visit.voice
         keys = (f"web.error.{code}", f"web.error.{status}", "web.error.any")
-        key = next(key for key in keys if self.voice.has(f"{key}.title"))
-        title = self.voice.say(f"{key}.title")
+        key = next(key for key in keys if reader.has(f"{key}.title"))
+        title = reader.say(f"{key}.title")
         if "text/html" not in request.headers.get("accept", "text/html"):
             return PlainTextResponse(f"{title}\n", status)
         denied = status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
         return self.render(
+            reader,
             "error.html",
             status_code=status,
             title=title,
-            sentence=self.voice.say(f"{key}.sentence"),
-            next_step=self.voice.say(f"{key}.next"),
+            sentence=reader.say(f"{key}.sentence"),
+            next_step=reader.say(f"{key}.next"),
             reference=reference,
             back_url=back_url,
             status=(Status.DENIED if denied else Status.BROKEN).value,

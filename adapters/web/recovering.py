@@ -21,7 +21,8 @@ STATUS = {RecoveryRefusal.WRONG: 422, RecoveryRefusal.THROTTLED: 429}
 async def shown_once(pages: Pages, visit: Visit, key: str, codes: tuple[str, ...]) -> Response:
     """The page that shows new recovery codes, under `web.<key>.title` of the texts."""
     back_url = await pages.way_back(visit)
-    return pages.render("recovery.html", title=pages.voice.say(f"web.{key}.title"), codes=codes, back_url=back_url)
+    title = visit.voice.say(f"web.{key}.title")
+    return pages.render(visit.voice, "recovery.html", title=title, codes=codes, back_url=back_url)
 
 
 class Recovering:
@@ -42,7 +43,7 @@ class Recovering:
             "recover.html",
             status_code=200 if refusal is None else STATUS[refusal],
             form_action=RECOVER,
-            error="" if refusal is None else self._pages.voice.say(f"web.recovery.{refusal.value}"),
+            error="" if refusal is None else visit.voice.say(f"web.recovery.{refusal.value}"),
         )
 
     async def take(self, visit: Visit, form: dict[str, str]) -> Response:

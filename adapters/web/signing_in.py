@@ -53,7 +53,7 @@ class SigningIn:
         """Name the chat account a ticket is for. Takes nothing, so a link scanner does no harm."""
         handle = _ticket(read_query(visit.request))
         ticket = await self._linking.look(handle)
-        name = await self._name(ticket.channel)
+        name = await self._name(visit, ticket.channel)
         return self._pages.form(
             visit,
             "sign_in.html",
@@ -110,7 +110,7 @@ class SigningIn:
         visit.walks(await self._web.database.read(lambda tx: tickets.chat_of(tx, state, browser_id, now)))
 
     async def _name_both(self, visit: Visit, named: Named) -> Response:
-        chat = await self._name(named.channel)
+        chat = await self._name(visit, named.channel)
         claims, provider = named.sign_in.claims, named.provider
         wrong = None if named.wrong is None else Wrong(refusal=named.wrong.refusal, tries_left=named.wrong.tries_left)
         return self._pages.form(
@@ -121,7 +121,7 @@ class SigningIn:
             passkey_options=f"{ACCOUNTS}/options" if ProofMethod.PASSKEY in named.methods else "",
             with_code=ProofMethod.TOTP in named.methods,
             chat_code=named.chat_code,
-            error="" if wrong is None else wrong.sentence(self._pages.voice),
+            error="" if wrong is None else wrong.sentence(visit.voice),
             chat_account=chat.account,
             chat_place=chat.place,
             company_account=claims.username,
@@ -182,7 +182,7 @@ class SigningIn:
         return self._step(visit, "other_person", fields, status_code=HTTPStatus.FORBIDDEN, who=visit.owner.username)
 
     def _step(self, visit: Visit, key: str, fields: dict[str, str], **more: Any) -> Response:
-        say = self._pages.voice.say
+        say = visit.voice.say
         return self._pages.form(
             visit,
             "step.html",
@@ -198,7 +198,7 @@ class SigningIn:
 
     async def ask_sign_out(self, visit: Visit) -> Response:
         """The page with the button that ends this browser's session."""
-        say = self._pages.voice.say
+        say = visit.voice.say
         return self._pages.form(
             visit,
             "step.html",
@@ -243,6 +243,7 @@ class SigningIn:
         kind = "signed_in" if waiting is None else "signed_in_on" if answer is not None else "signed_in_later"
         headline = answer.draft.card.headline if answer is not None and answer.draft is not None else ""
         return self._pages.message(
+            visit,
             kind,
             status=Status.ALLOWED,
             name=signed.display_name,
@@ -262,10 +263,10 @@ class SigningIn:
         """One button each where there are several providers; a single one needs no name."""
         return list(self._web.providers.items()) if len(self._web.providers) > 1 else []
 
-    async def _name(self, channel: ChannelIdentity) -> ChatName:
+    async def _name(self, visit: Visit, channel: ChannelIdentity) -> ChatName:
         if self._web.chat_name is not None:
             return await self._web.chat_name(channel)
-        platform = self._pages.voice.say(f"platforms.{channel.platform}")
+        platform = visit.voice.say(f"platforms.{channel.platform}")
         return ChatName(account=channel.account, place=f"{channel.tenant}, {platform}")
 
 

@@ -1,25 +1,29 @@
-"""The Jinja environment of our pages: escaped, strict about missing variables, every sentence translatable."""
+"""The Jinja environments of our pages, one a language: escaped, strict, and without a sentence of their own."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from bot.texts.sentences import DEFAULT_LANGUAGE, Voice
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
 STATIC = HERE / "static"
 
 
-def page_environment() -> Environment:
-    """An environment with `_()` in place; until translations are installed it gives the English sentence back."""
+@cache
+def page_environment(language: str = DEFAULT_LANGUAGE) -> Environment:
+    """An environment whose templates say every sentence by its key: `say("pages.own.end")`, as `Voice.say`."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+    environment.globals["say"] = Voice(language).say
+    environment.globals["lang"] = language
     return environment

@@ -43,7 +43,7 @@ class Viewing:
             raise HandleSpent(code="view.spent")
         if visit.person is None:
             return self._signing_in.ask(visit, f"/view/{handle}")
-        say = self._pages.voice.say
+        say = visit.voice.say
         return self._pages.form(
             visit,
             "step.html",
@@ -74,7 +74,7 @@ class Viewing:
             seconds_left=VIEW_SECONDS,
             form_action=f"/view/{handle}/close",
             file_action=f"/view/{offered}/file" if offered else "",
-            file_button=self._pages.voice.say("web.view.download"),
+            file_button=visit.voice.say("web.view.download"),
         )
 
     async def close(self, visit: Visit, form: dict[str, str]) -> Response:

@@ -33,7 +33,7 @@ class Vouching:
             form_action=f"{visit.own_path}/vouch",
             sign_in_action=CONTINUE,
             hidden_fields={"next": visit.page_before, "afresh": "yes"},
-            error="" if refusal is None else self._pages.voice.say(f"web.enrolment.{refusal.value}"),
+            error="" if refusal is None else visit.voice.say(f"web.enrolment.{refusal.value}"),
         )
 
     async def take(self, visit: Visit, form: dict[str, str]) -> Response:

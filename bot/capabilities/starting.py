@@ -106,7 +106,7 @@ class Starting:
             timezone=timezone,
         )
         standing = await self._standing(message)
-        reader = voice(standing.person.locale if standing.person else locale)
+        reader = voice((standing.person.locale if standing.person else "") or locale)
         if not self.rollout.admits(who, place, standing, self.clock.now()):
             return await self._shown(message, start_card.not_in_pilot(reader), StartState.NOT_IN_PILOT)
         if standing.state is not SessionState.ALIVE or standing.person is None:

@@ -269,7 +269,7 @@ class InboxIngress:
     def _check(self, tx: Transaction, message: IncomingMessage, code: Secret) -> tuple[Proposal, Proof] | FieldError:
         now = self.clock.now()
         standing = tx.sessions.use(message.who, now=now, limits=self.limits)
-        reader = voice(standing.person.locale if standing.person else message.locale)
+        reader = voice((standing.person.locale if standing.person else "") or message.locale)
         if not self._is_new(tx, message):
             return _field_error(reader, "consent.late")
         interaction = tx.interactions.find(message.handle, now=now)

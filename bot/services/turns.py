@@ -125,7 +125,7 @@ class Turn:
     @property
     def voice(self) -> Voice:
         """The reader's language: the person's, else the platform's."""
-        return voice(self.principal.locale if self.principal else self.message.locale)
+        return voice((self.principal.locale if self.principal else "") or self.message.locale)
 
     @property
     def person(self) -> Principal:

@@ -55,7 +55,7 @@ def _disown(tx: Transaction, turn: Turn, pressed: Interaction, who: ChannelIdent
     for link in later:
         unlink(tx, link, turn.scribe, code="link.disowned")
     person = None if own is None else tx.persons.find(own.identity)
-    say = voice(person.locale if person else turn.message.locale).say
+    say = voice((person.locale if person else "") or turn.message.locale).say
     key = "linked.disowned" if later else "linked.disowned_already"
     card = Card(headline=say(f"{key}.headline"), body=say(f"{key}.body"), status=Status.ALLOWED)
     return Answer(draft=Draft(card=card), code="link.disowned")

@@ -28,6 +28,7 @@ from bot.services.audit_trail import Scribe
 from bot.services.authorization import GrantMint
 from bot.services.delivery import Delivery
 from bot.texts.formats import clock_time
+from bot.texts.sentences import language_of
 
 BATCH = 200
 FACTS_SECONDS = 2
@@ -114,7 +115,7 @@ class Watching:
             tx.notices.close(asked.about, now)
             tx.audit.append(_event(asked, now, f"approval.{how}"))
             person = tx.persons.find(asked.identity)
-            at = clock_time(now, person.timezone if person else "UTC", person.locale if person else "en")
+            at = clock_time(now, person.timezone if person else "UTC", language_of(person.locale if person else None))
             return approvals.show_closed(tx, asked, how, at)
 
         return await self._write(asked, work)

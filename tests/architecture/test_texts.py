@@ -7,6 +7,7 @@ import string
 import tomllib
 from collections.abc import Iterable, Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,10 +34,11 @@ from bot.texts.sentences import DEFAULT_LANGUAGE, keys, languages
 from bot.understanding.understand import _OPTIONS, _TALK_TITLES
 from policy.cedar import load
 from policy.model import Reason
+from tests.architecture.page_words import TEMPLATES, page_spoken, words_in
 from tests.architecture.spoken import OPEN, ROOT, Source
 
 SOURCE = Source("bot", "adapters")
-SPOKEN = tuple(SOURCE.spoken())
+SPOKEN = (*SOURCE.spoken(), *page_spoken())
 POLICIES = load()
 LANGUAGES = ("de", "en")
 
@@ -280,6 +282,16 @@ def test_what_the_code_puts_together_is_there(pattern: str) -> None:
 def test_no_sentence_is_left_over() -> None:
     used = _asked_for(optional=False) | _asked_for(optional=True) | ALLOWED | set().union(*REQUIRED.values())
     assert keys(DEFAULT_LANGUAGE) - used == set()
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_page_has_a_sentence_of_its_own(template: Path) -> None:
+    assert [word for word in words_in(template.read_text(encoding="utf-8")) if word != "Doorward"] == []
+
+
+def test_a_sentence_in_a_page_would_be_found() -> None:
+    page = '<p title="Shown">Hello {{ who }}</p>{{ name|default("not given") }}<i class="b {{ "is-on" if x }}"></i>'
+    assert words_in(page) == ["Shown", "Hello", "not", "given"]
 
 
 def test_every_capability_has_a_title() -> None:

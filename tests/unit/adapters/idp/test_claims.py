@@ -58,7 +58,7 @@ def test_what_is_missing_is_empty_and_the_subject_stands_in_for_a_name() -> None
     assert (claims.username, claims.display_name, claims.email) == ("s-1", "s-1", None)
     assert (claims.department, claims.region, claims.manager, claims.employee_number) == ("", "", None, None)
     assert (claims.acr, claims.amr, claims.auth_time, claims.tenant) == (None, (), None, None)
-    assert (claims.locale, claims.timezone) == ("en", "UTC")
+    assert (claims.locale, claims.timezone) == ("", "UTC")
 
 
 def test_texts_are_printable_and_of_bounded_length() -> None:
@@ -68,7 +68,7 @@ def test_texts_are_printable_and_of_bounded_length() -> None:
 
 
 @pytest.mark.parametrize(
-    ("locale", "language"), [("de-DE", "de"), ("de_AT", "de"), ("EN", "en"), ("../etc", "en"), ("", "en"), (7, "en")]
+    ("locale", "language"), [("de-DE", "de"), ("de_AT", "de"), ("EN", "en"), ("../etc", ""), ("", ""), (7, "")]
 )
 def test_a_locale_becomes_a_language(locale: Any, language: str) -> None:
     assert read(locale=locale).locale == language

@@ -247,11 +247,18 @@ class SlackApp:
         """A code is checked while Slack waits and reaches no store; anything else goes the way of all messages."""
         code = translate.code_in(body)
         if code is None:
-            return (await self._take(body, translate.from_submission)).answer
+            return await self._worked_on(body)
         async with asyncio.timeout(self._replies.code):
             who = await self._people.identify(body)
             message = translate.from_submission(body, who, self._clock.now())
             return await self._ingress.submit_code(message, code)
+
+    async def _worked_on(self, body: Payload) -> DialogAnswer | None:
+        """The core itself ends its wait in time. What is durable is never called busy: pressed again it is done twice."""
+        async with asyncio.timeout(self._replies.answered):
+            who = await self._people.identify(body)
+        message = translate.from_submission(body, who, self._clock.now())
+        return (await asyncio.shield(self._platform.held(self._ingress.accept(message)))).answer
 
     async def _take(self, body: Payload, read: Reader) -> Accepted:
         """Find out who it is and make the message durable, within the time Slack is answered in.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -90,7 +91,7 @@ class InboxIngress:
 
     async def accept(self, message: IncomingMessage) -> Accepted:
         """Store, then work on it off the acknowledging path. Raises `StorageUnavailable`, `TimeoutError`."""
-        message = without_code(message)
+        message, began = without_code(message), time.monotonic()
         async with asyncio.timeout(self.replies.durable):
             row, arrived = await self.database.write(lambda tx: self._accept(tx, message))
         if row is None:
@@ -98,15 +99,15 @@ class InboxIngress:
         task = self._start(message, row, arrived)
         if message.window is not ReplyWindow.IN_RESPONSE:
             return Accepted()
-        return await self._within_window(task)
+        return await self._within_window(task, self.replies.in_window - (time.monotonic() - began))
 
     def _accept(self, tx: Transaction, message: IncomingMessage) -> tuple[str | None, Arrived | None]:
         row = tx.inbox.accept(message, lease_seconds=LEASE_SECONDS)
         return row, None if row is None else self.at_the_door(tx, message)
 
-    async def _within_window(self, task: asyncio.Task[Answer | None]) -> Accepted:
+    async def _within_window(self, task: asyncio.Task[Answer | None], seconds: float) -> Accepted:
         """The answer when it is there in time; the work goes on either way."""
-        done, _ = await asyncio.wait({task}, timeout=self.replies.in_window)
+        done, _ = await asyncio.wait({task}, timeout=seconds)
         answer = task.result() if done else None
         if answer is None:
             return Accepted()

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
-from datetime import timedelta
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,11 +13,11 @@ from bot.domain.reply_limits import REPLY_LIMITS
 from tests.fakes.clock import FixedClock
 from tests.fakes.slack_app import WAYS
 from tests.fakes.slack_server import FakeSlack
+from tests.fakes.slack_workspace import Message, View
 from tests.functional.test_slack_end_to_end import ASKED, PEOPLE, Doorward, doorward
+from tests.security.held import HELD_SECONDS, finished, held, later, timed
 
-HELD_SECONDS = 2
-SLACK_SECONDS = 3
-"""What Slack waits: a busy machine must not make these tests red, and ours is less than a third of it."""
+BUSY = "Busy, press again."
 
 
 @pytest.fixture(params=WAYS)
@@ -29,38 +25,23 @@ async def door(request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock
     async with FakeSlack(now=clock).running() as slack:
         for account in PEOPLE.values():
             slack.join(account)
+        slack.channel("C1HR", *PEOPLE.values())
         async with doorward(slack, tmp_path, clock, way=request.param, replies=REPLY_LIMITS) as running:
             await running.here.sign_in("john")
             yield running
 
 
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """A backup, or a shell, holds the database."""
-    with closing(sqlite3.connect(folder / "world.db", isolation_level=None)) as raw:
-        raw.execute("BEGIN IMMEDIATE")
-        yield
-        raw.execute("ROLLBACK")
+def dialog(door: Doorward) -> View:
+    """The one that is open."""
+    return [view for view in door.slack.views.values() if view.open][-1]
 
 
-async def finished(door: Doorward) -> list[str]:
-    return [record.event.action for record in await door.here.audit(type_prefix="effect.finished")]
-
-
-async def later(door: Doorward) -> None:
-    """Whatever anybody left behind is taken up."""
-    door.here.clock.advance(timedelta(minutes=2))
-    await door.here.core.ingress.take_over()
-    await door.here.core.delivery.take_over()
-    await door.settled()
-
-
-async def timed(sent: Any) -> Any:
-    """The answer, in time."""
-    began = time.monotonic()
-    answer = await sent
-    assert time.monotonic() - began < SLACK_SECONDS
-    return answer
+async def asked_of_mia(door: Doorward) -> None:
+    """John's request waits for Mia, who has an authenticator."""
+    await door.here.sign_in("mia")
+    await door.here.enrol("mia")
+    await door.type("john", "I'd like to take 21 to 23 December off")
+    await door.press("john", "Send request")
 
 
 @pytest.mark.requirement("6")
@@ -75,21 +56,21 @@ class TestLocked:
         with held(tmp_path):
             while time.monotonic() - began < HELD_SECONDS:
                 assert (await timed(door.slack.send(door.client, payload))).status_code == 503
-        assert await finished(door) == []
+        assert await finished(door.here) == []
         for _ in range(3):
             assert (await door.send(payload)).status_code == 200
-        await later(door)
-        assert await finished(door) == ["ViewLeaveBalance"]
+        await later(door.here)
+        assert await finished(door.here) == ["ViewLeaveBalance"]
         assert len(door.slack.messages) == 1
 
     async def test_a_command_is_told_to_come_again_and_is_not_done_later(self, door: Doorward, tmp_path: Path) -> None:
         with held(tmp_path):
             answer = await timed(door.slack.send(door.client, door.slack.command("U1JOHN", "whoami")))
-        assert (answer.status_code, answer.json()["text"]) == (200, "Busy, press again.")
-        await later(door)
-        assert await finished(door) == []
+        assert (answer.status_code, answer.json()["text"]) == (200, BUSY)
+        await later(door.here)
+        assert await finished(door.here) == []
         assert (await door.send(door.slack.command("U1JOHN", "whoami"))).status_code == 200
-        assert await finished(door) == ["WhoAmI"]
+        assert await finished(door.here) == ["WhoAmI"]
 
     async def test_a_press_is_told_to_come_again_and_counts_once(self, door: Doorward, tmp_path: Path) -> None:
         await door.type("john", "I'd like to take 21 to 23 December off")
@@ -98,8 +79,59 @@ class TestLocked:
             press = door.slack.press("U1JOHN", card, "Send request")
             assert (await timed(door.slack.send(door.client, press))).status_code == 200
         await door.settled()
-        assert "Busy, press again." in door.last("john", "Busy").text
-        assert "RequestLeave" not in await finished(door)
+        assert BUSY in door.last("john", "Busy").text
+        assert "RequestLeave" not in await finished(door.here)
         await asyncio.gather(*(door.send(door.slack.press("U1JOHN", card, "Send request")) for _ in range(2)))
-        await later(door)
-        assert (await finished(door)).count("RequestLeave") == 1
+        await later(door.here)
+        assert (await finished(door.here)).count("RequestLeave") == 1
+
+    async def test_a_press_that_opens_a_dialog_says_so_in_it(self, door: Doorward, tmp_path: Path) -> None:
+        await asked_of_mia(door)
+        with held(tmp_path):
+            await timed(door.slack.send(door.client, door.slack.press(*_approve(door))))
+            await door.platform.settled()
+        assert BUSY in str(dialog(door).content["blocks"])
+        dialog(door).open = False
+        await door.press("mia", "Approve")
+        assert "21 December" in str(dialog(door).content["blocks"]), "pressed again, it is the dialog"
+
+    async def test_a_code_is_asked_for_again_not_counted_and_good_once(self, door: Doorward, tmp_path: Path) -> None:
+        await asked_of_mia(door)
+        await door.press("mia", "Approve")
+        code = door.here.code("mia")
+        with held(tmp_path):
+            answer = await timed(door.slack.send(door.client, door.slack.submission(dialog(door), code=code)))
+        assert (answer.status_code, answer.json()["response_action"]) == (200, "errors")
+        assert list(answer.json()["errors"].values()) == [BUSY]
+        assert "ApproveLeave" not in await finished(door.here)
+        again = [door.slack.submission(dialog(door), code=code) for _ in range(2)]
+        for payload in again:
+            assert (await door.send(payload)).status_code == 200
+        await later(door.here)
+        assert (await finished(door.here)).count("ApproveLeave") == 1
+
+    async def test_words_in_a_dialog_are_kept_there_and_sent_once(self, door: Doorward, tmp_path: Path) -> None:
+        await asked_of_mia(door)
+        await door.press("mia", "Ask for more")
+        with held(tmp_path):
+            answer = await timed(door.slack.send(door.client, door.slack.submission(dialog(door), text="Who covers?")))
+        assert list(answer.json()["errors"].values()) == [BUSY]
+        assert (await door.send(door.slack.submission(dialog(door), text="Who covers?"))).status_code == 200
+        await later(door.here)
+        assert (await finished(door.here)).count("AskAboutLeave") == 1
+
+
+async def test_a_dialog_that_takes_long_is_not_called_busy(door: Doorward) -> None:
+    await asked_of_mia(door)
+    await door.press("mia", "Ask for more")
+    door.here.backend.faults.hang(1.2, times=2)
+    answer = await timed(door.slack.send(door.client, door.slack.submission(dialog(door), text="Who covers?")))
+    assert (answer.status_code, answer.content) == (200, b""), "it is durable, so pressing again would ask twice"
+    await later(door.here)
+    assert (await finished(door.here)).count("AskAboutLeave") == 1
+
+
+def _approve(door: Doorward) -> tuple[str, Message, str]:
+    card = door.last("mia", "Leave for John")
+    label = next(b["text"]["text"] for b in card.buttons() if "Approve" in b["text"]["text"])
+    return "U1MIA", card, label

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +13,11 @@ import pytest
 from adapters.teams.endpoint import PATH
 from bot.domain.reply_limits import REPLY_LIMITS
 from tests.fakes.clock import FixedClock
-from tests.fakes.teams_server import FOREIGN_TENANT, GUEST, JOHN, MIA, Activity, FakeTeams
+from tests.fakes.teams_server import FOREIGN_TENANT, GUEST, JOHN, MIA, Activity, Conversation, FakeTeams
 from tests.functional.test_teams_end_to_end import ASKED, Doorward, doorward, said
+from tests.security.held import HELD_SECONDS, finished, held, later, timed
 
-HELD_SECONDS = 2
-TEAMS_SECONDS = 3
-"""What a busy machine may take; ours is `REPLY_LIMITS.answered`, and Teams waits for fifteen."""
+BUSY = "Busy, press again."
 
 
 @pytest.fixture
@@ -32,10 +28,6 @@ async def door(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Doorward]:
         async with doorward(teams, tmp_path, clock, replies=REPLY_LIMITS) as running:
             await running.here.sign_in("john")
             yield running
-
-
-async def finished(door: Doorward) -> list[str]:
-    return [record.event.action for record in await door.here.audit(type_prefix="effect.finished")]
 
 
 def typed(door: Doorward, **changes: Any) -> Activity:
@@ -102,7 +94,7 @@ async def test_every_refusal_is_a_4xx_runs_nothing_and_is_written_down(door: Doo
         assert sorted(record.event.code for record in records) == sorted(written), name
         assert {(record.event.decision, record.event.channel) for record in records} == {("deny", "teams")}
     await door.here.core.ingress.drain(10)
-    assert await finished(door) == []
+    assert await finished(door.here) == []
     assert door.posted(JOHN) == []
 
 
@@ -114,35 +106,9 @@ async def test_one_persons_flood_is_told_so_and_nobody_else_notices(door: Doorwa
     await door.here.core.ingress.drain(30)
     limited = await door.here.audit(type_prefix="message.throttled")
     assert limited
-    assert len(await finished(door)) + len(limited) == 70
+    assert len(await finished(door.here)) + len(limited) == 70
     assert {record.event.channel for record in limited} == {f"teams:{JOHN.tenant}:{JOHN.oid}"}
     assert "18 days" in await door.type(MIA, ASKED)
-
-
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """A backup, or a shell, holds the database."""
-    with closing(sqlite3.connect(folder / "world.db", isolation_level=None)) as raw:
-        raw.execute("BEGIN IMMEDIATE")
-        yield
-        raw.execute("ROLLBACK")
-
-
-async def later(door: Doorward) -> None:
-    """Whatever anybody left behind is taken up."""
-    await door.here.core.ingress.drain(10)
-    door.here.clock.advance(timedelta(minutes=2))
-    await door.here.core.ingress.take_over()
-    await door.here.core.delivery.take_over()
-    await door.here.core.ingress.drain(10)
-
-
-async def timed(sent: Any) -> Any:
-    """The answer, in time."""
-    began = time.monotonic()
-    answer = await sent
-    assert time.monotonic() - began < TEAMS_SECONDS
-    return answer
 
 
 @pytest.mark.requirement("6")
@@ -157,11 +123,11 @@ class TestLocked:
         with held(tmp_path):
             while time.monotonic() - began < HELD_SECONDS:
                 assert (await timed(door.deliver(activity))).status_code == 503
-        assert await finished(door) == []
+        assert await finished(door.here) == []
         for _ in range(3):
             assert (await door.send(activity)).status_code == 200
-        await later(door)
-        assert await finished(door) == ["ViewLeaveBalance"]
+        await later(door.here)
+        assert await finished(door.here) == ["ViewLeaveBalance"]
         assert len(door.posted(JOHN)) == 1
 
     async def test_a_press_is_told_to_come_again_and_counts_once(self, door: Doorward, tmp_path: Path) -> None:
@@ -169,12 +135,45 @@ class TestLocked:
         room = door.teams.personal(JOHN)
         with held(tmp_path):
             answer = await timed(door.deliver(door.teams.pressed(JOHN, room, "Send request")))
-            assert (answer.status_code, answer.json()["value"]) == (200, "Busy, press again.")
+            assert (answer.status_code, answer.json()["value"]) == (200, BUSY)
         await door.here.core.ingress.drain(10)
-        assert "RequestLeave" not in await finished(door)
+        assert "RequestLeave" not in await finished(door.here)
         press = door.teams.pressed(JOHN, room, "Send request")
         for _ in range(2):
             assert (await door.send(press)).status_code == 200
-        await later(door)
-        assert (await finished(door)).count("RequestLeave") == 1
+        await later(door.here)
+        assert (await finished(door.here)).count("RequestLeave") == 1
         assert "waits for Mia" in said(door.posted(JOHN)[-1])
+
+    async def test_a_dialog_that_does_not_open_says_so_and_opens_when_pressed_again(
+        self, door: Doorward, tmp_path: Path
+    ) -> None:
+        room = await asked_of_mia(door)
+        press = door.teams.pressed(MIA, room, "Approve…")
+        with held(tmp_path):
+            answer = await timed(door.deliver(press))
+        assert (answer.status_code, answer.json()["task"]["value"]) == (200, BUSY)
+        answer = await door.send(door.teams.pressed(MIA, room, "Approve…"))
+        assert "21 December" in json.dumps(answer.json()["task"]["value"]["card"])
+
+    async def test_a_code_is_asked_for_again_not_counted_and_good_once(self, door: Doorward, tmp_path: Path) -> None:
+        room = await asked_of_mia(door)
+        card = (await door.send(door.teams.pressed(MIA, room, "Approve…"))).json()["task"]["value"]["card"]["content"]
+        code = door.here.code("mia")
+        with held(tmp_path):
+            answer = await timed(door.deliver(door.teams.submitted(MIA, room, card, code=code)))
+        assert BUSY in json.dumps(answer.json()["task"]["value"]["card"])
+        assert "ApproveLeave" not in await finished(door.here)
+        for _ in range(2):
+            assert (await door.send(door.teams.submitted(MIA, room, card, code=code))).status_code == 200
+        await later(door.here)
+        assert (await finished(door.here)).count("ApproveLeave") == 1
+
+
+async def asked_of_mia(door: Doorward) -> Conversation:
+    """John's request waits for Mia, who has an authenticator."""
+    await door.here.sign_in("mia")
+    await door.here.enrol("mia")
+    await door.type(JOHN, "I'd like to take 21 to 23 December off")
+    await door.press(JOHN, "Send request")
+    return door.teams.personal(MIA)

@@ -254,7 +254,7 @@ class SlackApp:
             return await self._ingress.submit_code(message, code)
 
     async def _worked_on(self, body: Payload) -> DialogAnswer | None:
-        """The core itself ends its wait in time. What is durable is never called busy: pressed again it is done twice."""
+        """The core ends its wait in time; what is durable is not called busy, or a press would do it twice."""
         async with asyncio.timeout(self._replies.answered):
             who = await self._people.identify(body)
         message = translate.from_submission(body, who, self._clock.now())

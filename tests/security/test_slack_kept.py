@@ -48,6 +48,9 @@ async def door(
         yield running
 
 
+VIEW = {"id": "V1", "type": "modal", "callback_id": "dialog", "private_metadata": "h", "state": {"values": {}}}
+
+
 def press(door: Doorward, **changes: Any) -> Json:
     """A press of a button nobody gave out."""
     return {
@@ -63,8 +66,7 @@ def press(door: Doorward, **changes: Any) -> Json:
 
 def submission(door: Doorward, **changes: Any) -> Json:
     """A submitted dialog that nobody opened."""
-    view = {"id": "V1", "type": "modal", "callback_id": "dialog", "private_metadata": "h", "state": {"values": {}}}
-    return press(door, type="view_submission", view=view) | changes
+    return press(door, type="view_submission", view=VIEW) | changes
 
 
 FOREIGN = "ingress.foreign"
@@ -94,7 +96,7 @@ REFUSED: dict[str, tuple[int, str, Callable[[Doorward], Json]]] = {
     "a dialog of another shape": (
         400,
         "ingress.malformed",
-        lambda door: submission(door, view={"id": "V1", "type": "modal", "private_metadata": "h", "state": {"values": 7}}),
+        lambda door: submission(door, view=VIEW | {"state": {"values": [7]}}),
     ),
     "too deep": (400, "ingress.malformed", lambda door: typed(door, deep=json.loads("[" * 70 + "]" * 70))),
     "too large": (413, "ingress.too_large", lambda door: typed(door, fill="x" * MAX_BODY_BYTES)),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from bot.domain.audit import AuditRecord, EventType
 from tests.fakes.slack_workspace import Message, View
 from tests.reliability.company import Member, Pair
 from tests.reliability.courier import Courier
-from tests.reliability.replicas import Replica
+from tests.reliability.replicas import DidNotStart, Replica
 from tests.reliability.workspace import WatchedSlack
 
 PATIENCE = 150.0
@@ -183,12 +184,26 @@ def takes_code(view: View) -> bool:
     return any(block["type"] == "input" for block in view.content["blocks"])
 
 
-async def killing(targets: Sequence[Replica], random: Random, *, every: tuple[float, float], most: int) -> None:
-    """Kill one of them now and then, and start it again, until cancelled; never two at a time."""
+async def killing(
+    targets: Sequence[Replica], random: Random, *, every: tuple[float, float], most: int, over: asyncio.Event
+) -> None:
+    """Kill one of them now and then, and start it again, until it is over; never two at a time."""
     for _ in range(most):
-        await asyncio.sleep(random.uniform(*every))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), random.uniform(*every))
+        if over.is_set():
+            return
         target = random.choice(list(targets))
         await target.kill()
+        await _up_again(target)
+
+
+async def _up_again(target: Replica) -> None:
+    """Start it, a second time where the first took too long: the campaign is of kills, not of a slow machine."""
+    try:
+        await target.start()
+    except DidNotStart:
+        target.slow_starts += 1
         await target.start()
 
 
@@ -198,10 +213,15 @@ async def kill_one(targets: Sequence[Replica], after: float) -> None:
     await targets[0].kill()
 
 
-async def ended(task: asyncio.Task[None]) -> None:
-    """Stop killing."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
+@asynccontextmanager
+async def meanwhile(killer: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Kill while something goes on; whoever is just being started again is waited for, however slow the machine."""
+    over = asyncio.Event()
+    task = asyncio.create_task(killer(over))
+    try:
+        yield
+    finally:
+        over.set()
         await task
 
 

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.reliability import record
-from tests.reliability.campaign import doubled_effects, ended, kill_one, killing, unaudited
+from tests.reliability.campaign import doubled_effects, kill_one, killing, meanwhile, unaudited
 from tests.reliability.company import leaves, written
 from tests.reliability.courier import COPIES, Courier, session
 from tests.reliability.replicas import replicas
@@ -26,8 +26,8 @@ from tests.reliability.workspace import WatchedSlack
 
 A_DAY = 12
 """Deliveries of one pair in one round."""
-FULL_SECONDS = 600.0
-"""A slow machine delivers less in this time, and the page says how much."""
+FULL_SECONDS = 2400.0
+"""After this nobody begins another day: a slower machine fails for its counts, and does not run into the night."""
 BOLT = ("-m", "tests.reliability.bolt")
 KINDS = ("message", "command", "press", "submission")
 
@@ -49,15 +49,16 @@ class Outcome:
     writes: int
 
 
-async def campaign(on: Stage, killer: Coroutine[Any, Any, None], *, rounds: int, at_once: int) -> Outcome:
+async def campaign(
+    on: Stage, killer: Callable[[asyncio.Event], Coroutine[Any, Any, None]], *, rounds: int, at_once: int
+) -> Outcome:
     """Run it to its end, and look at everything."""
     loop = asyncio.get_running_loop()
     since = loop.time()
     with progress("deliveries, four times each", len(on.pairs) * rounds * A_DAY) as bar:
         advancing(on, bar)
-        task = asyncio.create_task(killer)
-        await on.campaign.run(on.pairs, rounds=rounds, at_once=at_once)
-        await ended(task)
+        async with meanwhile(killer):
+            await on.campaign.run(on.pairs, rounds=rounds, at_once=at_once)
     seconds = loop.time() - since
     await take_over(on)
     records = await on.records()
@@ -115,7 +116,7 @@ def assert_clean(outcome: Outcome) -> None:
 @pytest.mark.timeout(600)
 async def test_deliveries_four_times_over_two_processes_and_a_kill(tmp_path: Path, postgres_url: str) -> None:
     async with stage(tmp_path, postgres_url, pairs=6, patience=4.0) as on:
-        outcome = await campaign(on, kill_one(on.replicas, 1.0), rounds=1, at_once=6)
+        outcome = await campaign(on, lambda _over: kill_one(on.replicas, 1.0), rounds=1, at_once=6)
         assert sum(replica.kills for replica in on.replicas) == 1
         assert on.courier.copies >= COPIES * sum(outcome.deliveries.values())
     assert set(outcome.deliveries) == set(KINDS)
@@ -125,12 +126,17 @@ async def test_deliveries_four_times_over_two_processes_and_a_kill(tmp_path: Pat
 @pytest.mark.chaos
 @pytest.mark.postgres
 @pytest.mark.requirement("4", "79")
-@pytest.mark.timeout(3000)
+@pytest.mark.timeout(5400)
 async def test_ten_thousand_deliveries_four_times_over_two_processes(tmp_path: Path, postgres_url: str) -> None:
-    async with stage(tmp_path, postgres_url, pairs=417) as on:
+    async with stage(tmp_path, postgres_url, pairs=430) as on:
         on.campaign.budget = FULL_SECONDS
-        killer = killing(on.replicas, Random(SEED), every=(15.0, 30.0), most=1000)
-        outcome = await campaign(on, killer, rounds=2, at_once=64)
+        random = Random(SEED)
+        outcome = await campaign(
+            on,
+            lambda over: killing(on.replicas, random, every=(15.0, 30.0), most=1000, over=over),
+            rounds=2,
+            at_once=64,
+        )
         total, kills = sum(outcome.deliveries.values()), sum(replica.kills for replica in on.replicas)
         bare = await _bare_bolt(tmp_path, deliveries=total, kills=kills, seconds=outcome.seconds)
         record.write(
@@ -198,11 +204,13 @@ async def _bare_bolt(folder: Path, *, deliveries: int, kills: int, seconds: floa
         async with replicas(home, settings, command=(sys.executable, *BOLT)) as both, session() as client:
             courier = Courier(slack=slack, to=both, session=client, random=Random(SEED))
             pause = max(0.5, seconds / max(1, kills) * deliveries / 40_000)
-            killer = asyncio.create_task(killing(both, Random(SEED), every=(pause / 2, pause), most=kills))
+            random = Random(SEED)
             with progress("the same with bare Bolt", deliveries) as bar:
                 courier.advance = lambda: bar.advance(bar.task_ids[0])
-                await _deliver(courier, slack, deliveries, sent)
-            await ended(killer)
+                async with meanwhile(
+                    lambda over: killing(both, random, every=(pause / 2, pause), most=kills, over=over)
+                ):
+                    await _deliver(courier, slack, deliveries, sent)
             await slack.until(lambda: False, 2.0)  # what Bolt does after its answer
     with closing(sqlite3.connect(database)) as raw:
         done = Counter(event for (event,) in raw.execute("SELECT event FROM effects"))

@@ -26,6 +26,7 @@ class Ticker:
                 args=[job],
                 seconds=job.every_seconds,
                 id=job.name,
+                name=job.name,
                 coalesce=True,
                 max_instances=1,
                 misfire_grace_time=None,

@@ -88,6 +88,7 @@ class Jobs:
             Job(name="watch_requests", every_seconds=60, run=self._watching.run),
             Job(name="carry_out_changes", every_seconds=15, run=self._carrying_out.run),
             Job(name="remind_of_reviews", every_seconds=15, run=self._reminding.run),
+            Job(name="hold_inbox", every_seconds=15, run=self._ingress.hold, once=False),
             Job(name="take_over_inbox", every_seconds=15, run=self._ingress.take_over, once=False),
             Job(name="take_over_outbox", every_seconds=5, run=self._delivery.take_over, once=False),
             Job(name="take_over_letters", every_seconds=30, run=self._letterbox.take_over, once=False),

@@ -39,6 +39,11 @@ _CLAIM = Statement(
     .values(lease_until=bindparam("until"), attempts=inbox.c.attempts + 1)
     .returning(inbox.c.position, inbox.c.id, inbox.c.payload, inbox.c.attempts)
 )
+_HOLD = Statement(
+    update(inbox)
+    .where(inbox.c.id == bindparam("row"), inbox.c.payload.is_not(None))
+    .values(lease_until=bindparam("until"))
+)
 _COMPLETE = Statement(
     update(inbox).where(inbox.c.id == bindparam("row")).values(payload=None, completed_at=bindparam("now"))
 )
@@ -86,6 +91,9 @@ class Inbox:
                 # It stays leased and is swept in the end: one bad row must not hold up the queue.
                 _log.error("integrity.alarm", table="inbox", row=row, detail=alarm.detail)
         return claimed
+
+    def hold(self, row: str, until: datetime) -> int:
+        return self._connection.change(_HOLD, row=row, until=to_micros(until))
 
     def complete(self, row: str, now: datetime) -> None:
         self._connection.change(_COMPLETE, row=row, now=to_micros(now))

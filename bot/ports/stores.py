@@ -28,6 +28,10 @@ class InboxStore(Protocol):
         """Take up to `limit` events nobody holds: (row id, message, attempt)."""
         ...
 
+    def hold(self, row: str, until: datetime) -> int:
+        """Renew the lease of an event that is still worked on; 0 where it is dealt with."""
+        ...
+
     def complete(self, row: str, now: datetime) -> None:
         """Forget the payload, keep the dedupe hash."""
         ...

@@ -10,8 +10,9 @@ import asyncio
 import secrets
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -19,7 +20,7 @@ import structlog
 from bot.domain.answer import Answer
 from bot.domain.audit import EventType
 from bot.domain.cards import Dialog
-from bot.domain.messages import IN_ANSWER, EventKind, IncomingMessage, ReplyWindow
+from bot.domain.messages import IN_ANSWER, EventKind, IncomingMessage, Place, ReplyWindow
 from bot.domain.proof import ConsentKind, Proof, ProofMethod
 from bot.domain.proposal import Proposal, ProposalState
 from bot.domain.reply_limits import REPLY_LIMITS, ReplyLimits
@@ -39,11 +40,17 @@ from bot.services.turns import Arrived
 from bot.texts.sentences import Voice, voice
 
 LEASE_SECONDS = 60
+HELD_AGAIN_SECONDS = 15
+"""Work that takes longer than this has its lease renewed, so that a slow system gives nothing to two workers."""
+HELD_AT_MOST_SECONDS = 600
+"""After this it counts as stuck, and is given to whoever takes it over."""
 MAX_ATTEMPTS = 5
 REJECTIONS_A_MINUTE = 120
 """Audit events for refusals at the way in; beyond that they are only counted, so that a flood cannot fill the log."""
 
 log = structlog.get_logger("doorward.ingress")
+Claimed = tuple[str, IncomingMessage, int]
+"""Row, message and attempt."""
 
 
 class Handle(Protocol):
@@ -87,6 +94,8 @@ class InboxIngress:
     """None where nobody links an account by typing a code."""
     replies: ReplyLimits = REPLY_LIMITS
     _running: set[asyncio.Task[Answer | None]] = field(default_factory=set)
+    _held: dict[str, datetime] = field(default_factory=dict)
+    """The rows that are worked on here, and since when."""
     _rejections: _Rejections = field(default_factory=_Rejections)
 
     async def accept(self, message: IncomingMessage) -> Accepted:
@@ -114,6 +123,7 @@ class InboxIngress:
         return Accepted(answer=None if answer.dialog is None else DialogUpdate(dialog=answer.dialog), view=answer.view)
 
     def _start(self, message: IncomingMessage, row: str, arrived: Arrived | None) -> asyncio.Task[Answer | None]:
+        self._held[row] = self.clock.now()
         task = asyncio.create_task(self._work(message, row, arrived))
         # The loop keeps only weak references to tasks: without this set the work could vanish.
         self._running.add(task)
@@ -135,6 +145,8 @@ class InboxIngress:
                 error=type(error).__name__,
                 at=f"{at.filename}:{at.lineno}",
             )
+        finally:
+            self._held.pop(row, None)
         return None
 
     async def resume(self, message: IncomingMessage, src_ip: str | None = None) -> Answer:
@@ -153,22 +165,42 @@ class InboxIngress:
         return await self.handle(again, row=row, in_browser=True, src_ip=src_ip)
 
     async def take_over(self, limit: int = 20) -> int:
-        """Work on rows whose holder is gone; how many. A row that failed too often is set aside with an alarm."""
+        """Work on rows whose holder is gone; how many. A row that failed too often is set aside with an alarm.
+
+        One conversation's in their order, those of several at once: a slow one holds up nobody else's.
+        """
         now = self.clock.now()
         claimed = await self.database.write(
             lambda tx: tx.inbox.claim(now=now, lease_seconds=LEASE_SECONDS, limit=limit)
         )
+        by_place: dict[Place, list[Claimed]] = {}
+        for one in claimed:
+            self._held[one[0]] = now
+            by_place.setdefault(one[1].place, []).append(one)
+        await asyncio.gather(*(self._work_through(rows) for rows in by_place.values()))
+        return len(claimed)
+
+    async def _work_through(self, claimed: Sequence[Claimed]) -> None:
         for row, message, attempt in claimed:
             if attempt > MAX_ATTEMPTS:
                 log.critical("message_given_up", correlation=message.event_id)
                 await self._set_aside(row)
                 continue
-            late = replace(message, window=ReplyWindow.NONE, trigger=None)
-            await self._work(late, row)
-        return len(claimed)
+            await self._work(replace(message, window=ReplyWindow.NONE, trigger=None), row)
+
+    async def hold(self) -> int:
+        """Renew the leases of what takes its time here; how many."""
+        now = self.clock.now()
+        since, stuck = now - timedelta(seconds=HELD_AGAIN_SECONDS), now - timedelta(seconds=HELD_AT_MOST_SECONDS)
+        rows = [row for row, at in self._held.items() if stuck < at <= since]
+        if not rows:
+            return 0
+        until = now + timedelta(seconds=LEASE_SECONDS)
+        return await self.database.write(lambda tx: sum(tx.inbox.hold(row, until) for row in rows))
 
     async def _set_aside(self, row: str) -> None:
         now = self.clock.now()
+        self._held.pop(row, None)
         await self.database.write(lambda tx: tx.inbox.complete(row, now))
 
     async def drain(self, seconds: float) -> None:

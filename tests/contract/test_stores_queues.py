@@ -51,6 +51,18 @@ async def test_what_a_process_holds_is_given_to_another_after_the_lease(database
     assert await database.write(lambda tx: tx.inbox.claim(now=late, lease_seconds=60, limit=9)) == []
 
 
+async def test_a_lease_that_is_renewed_is_nobody_elses_until_it_is_dealt_with(
+    database: OpenDatabase, now: datetime
+) -> None:
+    row = await database.write(lambda tx: tx.inbox.accept(a_message(now), lease_seconds=60))
+    assert row is not None
+    assert await database.write(lambda tx: tx.inbox.hold(row, now + 2 * MINUTE)) == 1
+    assert await database.write(lambda tx: tx.inbox.claim(now=now + MINUTE, lease_seconds=60, limit=9)) == []
+    await database.write(lambda tx: tx.inbox.complete(row, now))
+    assert await database.write(lambda tx: tx.inbox.hold(row, now + 3 * MINUTE)) == 0
+    assert await database.write(lambda tx: tx.inbox.claim(now=now + 3 * MINUTE, lease_seconds=60, limit=9)) == []
+
+
 async def test_events_are_claimed_in_order_of_arrival_and_once(
     database: OpenDatabase, replica: OpenDatabase, now: datetime
 ) -> None:

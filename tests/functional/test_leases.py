@@ -1,16 +1,18 @@
-"""Work that takes its time stays with whoever has it; one that is slow holds up nobody else; one that is stuck is given on."""
+"""Work that takes its time stays with whoever has it; what is slow holds up nobody else; what is stuck is given on."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bot.domain.answer import Answer
 from bot.domain.messages import IncomingMessage
-from bot.ports.database import Database
+from bot.ports.database import Database, Transaction
 from bot.services.ingress import MAX_ATTEMPTS, InboxIngress
 from tests.fakes.clock import FixedClock
 from tests.fakes.patience import PATIENT
@@ -62,7 +64,7 @@ class Worker:
 
 
 @pytest.fixture
-async def here(tmp_path: Path, clock: FixedClock) -> World:
+async def here(tmp_path: Path, clock: FixedClock) -> AsyncIterator[World]:
     async with world(tmp_path, clock) as made:
         yield made
 
@@ -71,8 +73,12 @@ async def abandoned(here: World, *people: str) -> list[str]:
     """One message of each, accepted by a process that is gone; their events, in order."""
     messages = [here.message(person, text="balance") for person in people]
     for message in messages:
-        await here.database.write(lambda tx, message=message: tx.inbox.accept(message, lease_seconds=0))
+        await here.database.write(partial(_accept, message))
     return [message.event_id for message in messages]
+
+
+def _accept(message: IncomingMessage, tx: Transaction) -> None:
+    assert tx.inbox.accept(message, lease_seconds=0)
 
 
 @pytest.mark.requirement("4", "82")

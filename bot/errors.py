@@ -61,9 +61,16 @@ class NotProven(Refusal):
 
 
 class SignInRefused(NotProven):
-    """The identity provider's answer failed one of our checks; `code` says which (`idp.…`)."""
+    """The identity provider's answer failed one of our checks; `code` says which (`idp.…`).
+
+    `challenge` is what the provider wants to see in the browser instead, in the form of the `claims` parameter.
+    """
 
     code = "idp.refused"
+
+    def __init__(self, detail: str = "", *, code: str | None = None, challenge: str = "") -> None:
+        super().__init__(detail, code=code)
+        self.challenge = challenge
 
 
 class NotAllowed(Refusal):
@@ -125,9 +132,13 @@ class StorageUnavailable(Unavailable):
 
 
 class AccountRevoked(DoorwardError):
-    """The identity provider no longer stands for this person."""
+    """The identity provider no longer stands for this person; `challenge` as with `SignInRefused`."""
 
     code = "idp.revoked"
+
+    def __init__(self, detail: str = "", *, code: str | None = None, challenge: str = "") -> None:
+        super().__init__(detail, code=code)
+        self.challenge = challenge
 
 
 class IntegrityAlarm(DoorwardError):

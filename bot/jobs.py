@@ -170,6 +170,7 @@ class Jobs:
                 tx.interactions.sweep(now)
                 + tx.inbox.sweep(now)
                 + tx.throttle.sweep(now)
+                + tx.challenges.sweep(now)
                 + tx.signals.sweep(now)
                 + tx.notices.sweep(now - KEPT_FOR)
             )

@@ -16,7 +16,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from bot.errors import IntegrityAlarm
 from bot.ports.keys import Rewritten
-from storage import authenticators, interactions, pending, revocations
+from storage import authenticators, challenges, interactions, pending, revocations
 from storage.authority import AuthorityRows
 from storage.crypto import Keyring, Purpose
 from storage.journal import LIVELY
@@ -29,6 +29,7 @@ Binding = Callable[[Mapping[str, Any]], str]
 
 BOUND: dict[str, Binding] = {
     "authenticators": authenticators.bound,
+    "claims_challenges": challenges.bound,
     "interactions": interactions.bound,
     "pending": pending.bound,
     "revocations": revocations.bound,

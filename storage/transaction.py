@@ -11,6 +11,7 @@ from bot.domain.identity import Person, RoleGrant
 from bot.domain.session import BrowserSession, Session
 from bot.ports.approval_stores import ApprovalStore, SubstitutionStore
 from bot.ports.break_glass import BreakGlassStore
+from bot.ports.challenges import ChallengeStore
 from bot.ports.changes import ChangeStore
 from bot.ports.consent_stores import (
     AuthenticatorStore,
@@ -65,6 +66,7 @@ from storage import (
 )
 from storage.audit_log import AuditLog
 from storage.authority import AuthorityRows
+from storage.challenges import Challenges
 from storage.crypto import Keyring
 from storage.inbox import Inbox
 from storage.interactions import Interactions
@@ -165,6 +167,7 @@ class StoreTransaction:
         self.browsers: BrowserSessionStore = browser_sessions.BrowserSessions(connection, keys, vault.browsers)
         self.interactions: InteractionStore = Interactions(connection, keys, sealer)
         self.pending: PendingStore = Pending(connection, sealer)
+        self.challenges: ChallengeStore = Challenges(connection, sealer)
         self.proposals: ProposalStore = proposals.Proposals(connection, sealer, vault.proposals)
         self.proofs: ProofStore = proofs.Proofs(connection, vault.proofs)
         self.authenticators: AuthenticatorStore = authenticators.Authenticators(

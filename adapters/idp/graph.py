@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 import structlog
 
+from adapters.idp.challenge import from_header
 from adapters.idp.graph_credential import GraphCredential, GraphRegistration
 from adapters.idp.msal_client import Post
 from adapters.idp.transport import Answer, Transport, parsed_object
@@ -165,12 +166,18 @@ class Graph:
         url = f"{self._base}/v1.0/users/{quote(object_id, safe='')}{path}"
         return await self._send(method, tenant, url, in_thread, body)
 
-    async def _send(self, method: str, tenant: str, url: str, in_thread: InThread, body: Any = None) -> dict[str, Any]:
+    async def _send(
+        self, method: str, tenant: str, url: str, in_thread: InThread, body: Any = None, *, again: bool = True
+    ) -> dict[str, Any]:
         if self._monotonic() < self._not_before:
             raise ProviderUnavailable("Graph asked to be left alone")
         token = await in_thread(lambda post: self._credential.token(tenant, post))
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         answer = await self._transport.ask(method, url, headers=headers, body=body)
+        if again and answer.status == 401 and (challenge := from_header(answer.headers.get("www-authenticate", ""))):
+            # An application has no browser to send anywhere: a new token that bears the claims is all there is.
+            self._credential.forget(tenant, challenge)
+            return await self._send(method, tenant, url, in_thread, body, again=False)
         if answer.status == 204:
             return {}
         if answer.status in (200, 201):

@@ -47,6 +47,7 @@ class GraphCredential:
     def __init__(self, registration: GraphRegistration) -> None:
         self._registration = registration
         self._caches: dict[str, Any] = {}
+        self._challenges: dict[str, str] = {}
         self._lock = Lock()
 
     def token(self, tenant: str, post: Post) -> str:
@@ -65,7 +66,9 @@ class GraphCredential:
                 azure_region=False,
             )
             try:
-                result = application.acquire_token_for_client([self._registration.scope])
+                result = application.acquire_token_for_client(
+                    [self._registration.scope], claims_challenge=self._challenges.get(tenant)
+                )
             except ProviderUnavailable:
                 raise
             except Exception:  # noqa: BLE001 - MSAL breaks in many ways on an answer that is none; it may hold the token
@@ -73,12 +76,15 @@ class GraphCredential:
         token = (result or {}).get("access_token")
         if not isinstance(token, str):
             raise ProviderUnavailable("the provider refused the application", code="idp.client_refused")
+        self._challenges.pop(tenant, None)
         return token
 
-    def forget(self, tenant: str) -> None:
-        """After Graph refused a token before its time: the next one is a new one."""
+    def forget(self, tenant: str, challenge: str = "") -> None:
+        """After Graph refused a token before its time: the next one is a new one, with what Graph's challenge asks."""
         with self._lock:
             self._caches.pop(tenant, None)
+            if challenge:
+                self._challenges[tenant] = challenge
 
 
 class _TokenEndpoint:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote_plus, urlencode
 
 from adapters.idp import msal_calls
+from adapters.idp.challenge import merged, read_challenge
 from adapters.idp.claims import DEFAULT_ROLE_CLAIMS, ClaimMapping, ClaimNames, Elsewhere, RoleClaims
 from adapters.idp.credentials import credential_of
 from adapters.idp.graph import Graph, GraphMember
@@ -129,14 +130,18 @@ class OidcProvider:
         login_hint: str | None = None,
         max_age: int | None = None,
         acr_values: tuple[str, ...] = (),
+        claims: str = "",
     ) -> SignInAttempt:
-        """Start a code flow with PKCE S256, state and nonce. Raises `ProviderUnavailable`."""
+        """Start a code flow with PKCE S256, state and nonce, and the claims a challenge asked for.
+
+        Raises `ProviderUnavailable`.
+        """
         request = {
             "redirect_uri": redirect_uri,
             "state": state,
             "login_hint": login_hint,
             "max_age": max_age,
-            "claims_challenge": claims_request(self._kind, acr_values),
+            "claims_challenge": merged(read_challenge(claims), claims_request(self._kind, acr_values)),
         }
         async with self._in_time():
             metadata = await self._metadata.get()

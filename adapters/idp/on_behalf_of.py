@@ -24,19 +24,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from adapters.idp.challenge import read_challenge
 from adapters.idp.id_token import LEEWAY, Claims, moment
 from adapters.idp.metadata import ProviderMetadata
 from adapters.idp.oidc import OidcProvider
+from adapters.idp.responses import FURTHER, GRANT_ENDED
 from bot.domain.secret import Secret
 from bot.errors import ProviderUnavailable, SignInRefused
 from bot.ports.silent_sign_in import Vouched
 
 SCOPE = "access_as_user"
-FURTHER = "idp.interaction_required"
-"""The code of what only a browser can mend."""
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ONLY_IN_A_BROWSER = frozenset({"interaction_required", "invalid_grant", "consent_required", "login_required"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +93,11 @@ class TeamsSingleSignOn:
         self._provider = provider
         self._rules = rules
 
+    @property
+    def name(self) -> str:
+        """The provider's name in the settings."""
+        return self._provider.name
+
     async def vouch(self, *, token: Secret, now: datetime) -> Vouched:
         """Raises `SignInRefused`, `ProviderUnavailable`."""
         asserted: Asserted | None = None
@@ -122,8 +126,9 @@ def check_response(result: Mapping[str, Any]) -> None:
     error = result.get("error")
     if error is None:
         return
-    if error in _ONLY_IN_A_BROWSER or result.get("claims"):
-        raise SignInRefused("the person has to sign in themselves", code=FURTHER)
+    challenge = read_challenge(result.get("claims"))
+    if error in GRANT_ENDED or result.get("claims"):
+        raise SignInRefused("the person has to sign in themselves", code=FURTHER, challenge=challenge)
     raise ProviderUnavailable("the provider refused this client", code="idp.client_refused")
 
 

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from adapters.idp.challenge import read_challenge
 from adapters.idp.id_token import Claims
 from adapters.idp.metadata import ProviderMetadata
 from adapters.idp.msal_client import Kind
 from adapters.idp.transport import Answer, parsed_object
 from bot.errors import AccountRevoked, ProviderUnavailable, SignInRefused
 
+FURTHER = "idp.interaction_required"
+"""The code of what only a browser can mend."""
 GRANT_ENDED = frozenset({"invalid_grant", "interaction_required", "login_required", "consent_required"})
 """Answers to a refresh that only a new sign-in can mend (RFC 6749 §5.2, OpenID Connect Core §3.1.2.6)."""
 NOT_NOW = frozenset({"temporarily_unavailable", "server_error"})
@@ -68,8 +71,10 @@ def check_token_response(result: Mapping[str, Any]) -> None:
     error = result.get("error")
     if error is None:
         return
-    if error == "invalid_grant":
+    if error == "invalid_grant" and not result.get("claims"):
         raise SignInRefused("the provider refused the code", code="idp.code_refused")
+    if error in GRANT_ENDED:
+        raise SignInRefused("the provider asks for more", code=FURTHER, challenge=read_challenge(result.get("claims")))
     raise ProviderUnavailable("the provider refused this client", code="idp.client_refused")
 
 
@@ -79,7 +84,7 @@ def check_refresh_response(result: Mapping[str, Any] | None) -> None:
         raise AccountRevoked("there is no grant to ask with", code="idp.no_grant")
     error = result.get("error")
     if error in GRANT_ENDED:
-        raise AccountRevoked("the provider ended the grant")
+        raise AccountRevoked("the provider ended the grant", challenge=read_challenge(result.get("claims")))
     if error is not None:
         raise ProviderUnavailable("the provider refused this client", code="idp.client_refused")
 

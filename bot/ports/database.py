@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from bot.ports.approval_stores import ApprovalStore, SubstitutionStore
 from bot.ports.break_glass import BreakGlassStore
+from bot.ports.challenges import ChallengeStore
 from bot.ports.changes import ChangeStore
 from bot.ports.consent_stores import (
     AuthenticatorStore,
@@ -54,6 +55,7 @@ class Transaction(Protocol):
     browsers: BrowserSessionStore
     interactions: InteractionStore
     pending: PendingStore
+    challenges: ChallengeStore
     proposals: ProposalStore
     proofs: ProofStore
     authenticators: AuthenticatorStore

@@ -86,8 +86,12 @@ class IdentityProvider(Protocol):
         login_hint: str | None = None,
         max_age: int | None = None,
         acr_values: tuple[str, ...] = (),
+        claims: str = "",
     ) -> SignInAttempt:
-        """Start a code flow with PKCE S256, state and nonce. Raises `ProviderUnavailable`."""
+        """Start a code flow with PKCE S256, state and nonce. Raises `ProviderUnavailable`.
+
+        `claims` is a challenge this provider made (`SignInRefused.challenge`).
+        """
         ...
 
     async def complete_sign_in(self, *, flow: bytes, response: Mapping[str, str], now: datetime) -> SignIn:

@@ -25,6 +25,11 @@ class Vouched:
 class SilentProvider(Protocol):
     """The identity provider behind the chat platform (Entra ID behind Teams)."""
 
+    @property
+    def name(self) -> str:
+        """The provider's name in the settings."""
+        ...
+
     async def vouch(self, *, token: Secret, now: datetime) -> Vouched:
         """Prove the token, and exchange it on the person's behalf.
 

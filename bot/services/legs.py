@@ -59,6 +59,10 @@ class Leg:
     """How many were typed, right or wrong."""
     nonce: str = ""
     flow: bytes = b""
+    account: LinkedIdentity | None = None
+    """Whom the provider is to sign in, where that is known from the beginning."""
+    claims: str = field(default="", repr=False)
+    """The claims challenge that this leg takes to the provider."""
     sign_in: SignIn | None = None
     next_path: str = ""
     step_up: Waiting | None = None

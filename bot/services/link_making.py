@@ -16,7 +16,7 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import SignIn
 from bot.ports.mail import WaitingLetter
-from bot.services import announcing, further_accounts
+from bot.services import announcing, challenges, further_accounts
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery
 from bot.services.first_administrator import Administrators, appoint
@@ -105,6 +105,8 @@ class LinkMaking:
             self.prove(tx, leg.step_up, sign_in.claims, identity, begun_at=leg.begun_at, scribe=scribe, src_ip=src_ip)
         if person.idp_checked_at == said_at != NEVER_CHECKED:
             appoint(tx, self.administrators, person, sign_in.claims.groups, scribe)
+        if leg.claims:
+            challenges.met(tx, leg.channel, identity)
         tx.tokens.save(identity, sign_in.token_cache, expected_version=None, now=now)
         # A code is typed in chat: nothing there may sign a browser in.
         browser = None if leg.stage == TYPING else open_browser(tx, sign_in.claims, now)

@@ -34,7 +34,7 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, SignIn
 from bot.ports.webauthn import WebAuthn
-from bot.services import further_accounts, tickets
+from bot.services import challenges, further_accounts, tickets
 from bot.services.further_accounts import Given
 from bot.services.legs import LEG, LEG_SECONDS, TICKET, TYPING, Leg, Named, SignedIn, Ticket, browser_hash
 from bot.services.link_codes import LinkCodes
@@ -117,6 +117,7 @@ class Linking:
             by_code=by_code,
             afresh=offered.afresh,
             login_hint=None if person is None else person.username,
+            account=None if link is None else link.identity,
             nonce=secrets.token_urlsafe(24),
         )
         return leg, self._keep(tx, leg)
@@ -156,6 +157,7 @@ class Linking:
             browser=browser_hash(browser_id),
             provider=person.provider,
             login_hint=person.username,
+            account=person.identity,
             next_path=f"/consent/{waiting.handle}",
             step_up=waiting,
         )
@@ -181,14 +183,18 @@ class Linking:
 
     async def _company(self, state: str, leg: Leg, *, max_age: int | None = None) -> str:
         begun_at = self._clock.now()
+        claims = await self._database.read(
+            lambda tx: challenges.waiting(tx, leg.channel, leg.account, leg.provider, begun_at)
+        )
         attempt = await self._providers[leg.provider].begin_sign_in(
             redirect_uri=self._company_redirect(leg.provider),
             state=state,
             login_hint=leg.login_hint,
             max_age=max_age,
             acr_values=() if leg.step_up is None else leg.step_up.acr_values,
+            claims=claims,
         )
-        moved = replace(leg, stage="company", flow=attempt.flow, begun_at=begun_at)
+        moved = replace(leg, stage="company", flow=attempt.flow, claims=claims, begun_at=begun_at)
         await self._database.write(lambda tx: self._move(tx, state, moved))
         return attempt.authorize_url
 
@@ -226,6 +232,7 @@ class Linking:
             )
         except SignInRefused as error:
             await self._refused(leg, error.code)
+            await self._challenged(leg, error.challenge)
             raise
         if leg.channel is None or leg.renewal:
             return await self._done(state, leg, sign_in, src_ip)
@@ -295,6 +302,12 @@ class Linking:
 
     async def _refused(self, leg: Leg, code: str) -> None:
         await self._making.refused(leg, code)
+
+    async def _challenged(self, leg: Leg, claims: str) -> None:
+        """What the provider wants to see goes with the next leg of the same person."""
+        of, now = leg.account or leg.channel, self._clock.now()
+        if claims and of is not None:
+            await self._database.write(lambda tx: challenges.keep(tx, of, leg.provider, claims, now))
 
     async def _done(self, state: str, leg: Leg, sign_in: SignIn, src_ip: str | None = None) -> SignedIn:
         signed_in, told = await self._making.commit(state, leg, sign_in, src_ip)

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from bot.domain.audit import EventType
-from bot.domain.identity import LinkedIdentity, Person
+from bot.domain.identity import Person
 from bot.errors import AccountRevoked, ProviderUnavailable
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import IdentityProvider, Revalidation
+from bot.services import challenges
 from bot.services.audit_trail import Scribe
 from bot.services.employment import Employment
 from bot.services.first_administrator import Administrators, appoint
@@ -109,8 +110,9 @@ class Revalidator:
         hr = asyncio.ensure_future(self._departed(person, scribe))  # both at once: people are told within three seconds
         try:
             fresh = await provider.revalidate(subject=person.identity.subject, token_cache=cache, now=self._clock.now())
-        except AccountRevoked:
-            await self._database.write(lambda tx: self._end(tx, person.identity, scribe))
+        except AccountRevoked as revoked:
+            claims = revoked.challenge
+            await self._database.write(lambda tx: self._end(tx, person, claims, scribe))
             raise
         finally:
             departed = await hr
@@ -121,9 +123,11 @@ class Revalidator:
     async def _departed(self, person: Person, scribe: Scribe) -> bool:
         return self._employment is not None and await self._employment.departed(person, scribe.correlation)
 
-    def _end(self, tx: Transaction, identity: LinkedIdentity, scribe: Scribe) -> None:
+    def _end(self, tx: Transaction, person: Person, claims: str, scribe: Scribe) -> None:
+        identity = person.identity
         tx.tokens.destroy(identity)  # its provider has ended it already: there is nothing to revoke
         end_everything(tx, identity)
+        challenges.keep(tx, identity, person.provider, claims, self._clock.now())
         tx.audit.append(scribe.event(EventType.SESSION_ENDED, code=AccountRevoked.code, time=self._clock.now()))
 
     def _store(

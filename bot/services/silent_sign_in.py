@@ -37,7 +37,7 @@ from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import SignIn
 from bot.ports.mail import Mail
 from bot.ports.silent_sign_in import SilentProvider, Vouched
-from bot.services import announcing, further_accounts, refusals
+from bot.services import announcing, challenges, further_accounts, refusals
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, edit_of
 from bot.services.sessions import identity_of, open_session, remember_person
@@ -84,6 +84,8 @@ class SilentSignIn:
             return await self._done(message, vouched, scribe, since=min(begun_at, vouched.issued_at))
         except (SignInRefused, NotAllowed, AlreadyLinked, TooMany) as refusal:
             await self._refused(scribe, refusal.code)
+            if isinstance(refusal, SignInRefused):
+                await self._challenged(message, refusal.challenge)
         except IntegrityAlarm as alarm:
             log.critical("integrity_alarm", code=alarm.code, correlation=scribe.correlation)
             event = scribe.event(EventType.INTEGRITY_ALARM, decision="error", code=alarm.code)
@@ -169,6 +171,12 @@ class SilentSignIn:
         told: list[Posting] = [edit for edit in edits if edit is not None]
         told += announcing.cards(tx, made, sign_in.claims) if made is not None else []
         return self.delivery.put_all(tx, told, "")
+
+    async def _challenged(self, message: IncomingMessage, claims: str) -> None:
+        """What the provider wants to see goes with the browser leg of this chat account."""
+        if claims:
+            name, now = self.provider.name, self.clock.now()
+            await self.database.write(lambda tx: challenges.keep(tx, message.who, name, claims, now))
 
     async def _refused(self, scribe: Scribe, code: str) -> None:
         event = replace(scribe, correlation=secrets.token_hex(8)).event(

@@ -6,6 +6,7 @@ from storage.tables import (
     approvals,
     audit,
     break_glass,
+    challenges,
     changes,
     consent,
     effects,
@@ -35,6 +36,7 @@ AREAS = (
     references,
     changes,
     break_glass,
+    challenges,
 )
 
 __all__ = ["AREAS", "metadata"]

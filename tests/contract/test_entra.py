@@ -233,3 +233,15 @@ async def test_the_credential_follows_no_link_to_elsewhere(identity: OidcProvide
     graph.trouble = Trouble(status=403, code="Authorization_RequestDenied")
     with pytest.raises(ProviderUnavailable):
         await identity.members(TENANT, 100)
+
+
+async def test_a_claims_challenge_of_graph_is_met_by_a_new_application_token(
+    identity: OidcProvider, both: tuple[FakeEntra, FakeGraph], clock: FixedClock
+) -> None:
+    known = await signed_in(identity, both, clock)
+    both[1].challenge = '{"access_token":{"nbf":{"essential":true,"value":"1795467000"}}}'
+    both[1].weak_tokens, both[1].tokens = set(both[1].tokens), set()
+    given = both[1].tokens_given
+    again = await identity.revalidate(subject=known.claims.subject, token_cache=known.token_cache, now=clock())
+    assert again.claims.subject == known.claims.subject
+    assert both[1].tokens_given == given + 1

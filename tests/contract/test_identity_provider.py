@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -121,6 +122,32 @@ async def test_the_authorization_request_carries_state_nonce_and_a_hashed_verifi
     assert len(query["nonce"][0]) == 64
     assert query["nonce"][0] not in attempt.flow.decode().partition('"nonce"')[2], "the token holds only its hash"
     assert "code_verifier" not in attempt.authorize_url
+
+
+async def test_a_claims_challenge_goes_to_the_provider_and_is_no_statement_of_it(
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider
+) -> None:
+    """The npm provider knows the `claims` parameter, Canaille passes over it; who it is stays the provider's word."""
+    wanted = '{"id_token":{"email":{"essential":true}},"userinfo":{"name":null}}'
+    attempt = await identity.begin_sign_in(redirect_uri=REDIRECT_URI, state="more", login_hint="john", claims=wanted)
+    asked = parse_qs(urlsplit(attempt.authorize_url).query)["claims"][0]
+    assert json.loads(asked) == json.loads(wanted)
+    response = await asyncio.to_thread(person.sign_in, attempt.authorize_url, REDIRECT_URI)
+    done = await identity.complete_sign_in(flow=attempt.flow, response=response, now=provider_time(demo))
+    assert (done.claims.username, done.claims.email) == ("john", BY_USERNAME["john"].email)
+
+
+async def test_a_claims_challenge_that_names_somebody_else_signs_nobody_else_in(
+    identity: OidcProvider, person: PersonAtProvider, demo: RealProvider
+) -> None:
+    wanted = json.dumps({"id_token": {"sub": {"essential": True, "value": BY_USERNAME["mia"].subject}}})
+    attempt = await identity.begin_sign_in(redirect_uri=REDIRECT_URI, state="her", login_hint="john", claims=wanted)
+    try:
+        response = await asyncio.to_thread(person.sign_in, attempt.authorize_url, REDIRECT_URI)
+        done = await identity.complete_sign_in(flow=attempt.flow, response=response, now=provider_time(demo))
+    except (SignInFailed, SignInRefused):
+        return
+    assert done.claims.username == "john"
 
 
 @pytest.mark.requirement("18")

@@ -77,6 +77,7 @@ class FakeDirectory:
         login_hint: str | None = None,
         max_age: int | None = None,
         acr_values: tuple[str, ...] = (),
+        claims: str = "",
     ) -> SignInAttempt:
         self._reach()
         return SignInAttempt(authorize_url=f"{ISSUER}/authorize?state={state}", flow=state.encode())

@@ -42,6 +42,7 @@ class Code:
     redirect_uri: str
     nonce: str
     challenge: str
+    claims: Claims = field(default_factory=dict)
 
 
 @dataclass
@@ -52,6 +53,8 @@ class Manners:
     token: Callable[[str], str] = lambda token: token
     on_behalf_error: str = ""
     on_behalf_claims: str = ""
+    wants: str = ""
+    """A claims challenge: until somebody signed in with it, on-behalf-of and refresh are refused with it."""
     away: bool = False
 
 
@@ -65,6 +68,10 @@ class FakeEntra:
     manners: Manners = field(default_factory=Manners)
     codes: dict[str, Code] = field(default_factory=dict)
     grants: dict[str, Person] = field(default_factory=dict)
+    asked_for: list[str] = field(default_factory=list)
+    """The `claims` parameter of each authorization request."""
+    satisfied: set[str] = field(default_factory=set)
+    """Object ids of those who signed in with what is wanted."""
     redirect_uris: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
     attributes: dict[str, Claims] = field(default_factory=dict)
@@ -104,7 +111,9 @@ class FakeEntra:
             redirect_uri=query["redirect_uri"],
             nonce=query["nonce"],
             challenge=query["code_challenge"],
+            claims=json.loads(query.get("claims", "{}")),
         )
+        self.asked_for.append(query.get("claims", ""))
         return {"code": code, "state": query["state"]}
 
     def sso_token(self, person: Person, *, key_id: str = "entra", **changes: Any) -> str:
@@ -186,6 +195,8 @@ class FakeEntra:
         if form["grant_type"] == ON_BEHALF:
             return self._on_behalf(form)
         person = self.grants.pop(form.get("refresh_token", ""), None)
+        if person is not None and self._unmet(person):
+            return self._challenged()
         return (400, {"error": "invalid_grant"}) if person is None else (200, self._issued(person))
 
     def _redeemed(self, code: Code | None, form: dict[str, str]) -> tuple[int, Any]:
@@ -193,7 +204,16 @@ class FakeEntra:
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if code is None or (code.challenge, code.redirect_uri) != (challenge, form.get("redirect_uri")):
             return 400, {"error": "invalid_grant"}
+        wanted = json.loads(self.manners.wants or "{}")
+        if wanted and all(claims.items() <= code.claims.get(member, {}).items() for member, claims in wanted.items()):
+            self.satisfied.add(code.person.oid)
         return 200, self._issued(code.person, code.nonce)
+
+    def _unmet(self, person: Person) -> bool:
+        return bool(self.manners.wants) and person.oid not in self.satisfied
+
+    def _challenged(self) -> tuple[int, Any]:
+        return 400, {"error": "interaction_required", "suberror": "basic_action", "claims": self.manners.wants}
 
     def _on_behalf(self, form: dict[str, str]) -> tuple[int, Any]:
         if form.get("requested_token_use") != "on_behalf_of":
@@ -208,6 +228,8 @@ class FakeEntra:
         person = self.people.get(claims.get("oid", ""))
         if person is None or claims.get("aud") not in {COMPANY_APP, RESOURCE}:
             return 400, {"error": "invalid_grant"}
+        if self._unmet(person):
+            return self._challenged()
         return 200, self._issued(person)
 
     def _issued(self, person: Person, nonce: str | None = None) -> dict[str, Any]:

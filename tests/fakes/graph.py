@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 from collections.abc import Callable, Iterator
@@ -56,6 +57,9 @@ class FakeGraph:
         self.requests: list[str] = []
         self.tokens: set[str] = set()
         self.tokens_given = 0
+        self.challenge = ""
+        """What an application token has to bear, once set."""
+        self.weak_tokens: set[str] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.transport_url = f"http://127.0.0.1:{self._server.server_port}"
@@ -74,6 +78,10 @@ class FakeGraph:
             return 401, {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret"}
         if form.get("scope", "").split()[0] != f"{GRAPH}/.default":
             return 400, {"error": "invalid_scope", "error_description": "AADSTS70011"}
+        if self.challenge and form.get("claims") != self.challenge:
+            token = secrets.token_urlsafe(24)  # good for nothing that takes the claims
+            self.weak_tokens.add(token)
+            return 200, {"token_type": "Bearer", "expires_in": 3599, "access_token": token}
         token = secrets.token_urlsafe(24)
         self.tokens.add(token)
         self.tokens_given += 1
@@ -87,6 +95,10 @@ class FakeGraph:
             trouble = self.trouble
             text = trouble.body if trouble.body is not None else self._error(trouble.code)
             return trouble.status, trouble.headers, text
+        if bearer in self.weak_tokens:
+            encoded = base64.b64encode(self.challenge.encode()).decode()
+            header = f'Bearer realm="", error="insufficient_claims", claims="{encoded}"'
+            return 401, {"www-authenticate": header}, self._error("InvalidAuthenticationToken")
         if bearer not in self.tokens:
             return 401, {}, self._error("InvalidAuthenticationToken")
         version, collection, object_id, *rest = parts.path.strip("/").split("/")

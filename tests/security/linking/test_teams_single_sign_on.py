@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from bot.domain.identity import Issuer, Link, LinkedIdentity, Subject
+from bot.errors import AccountRevoked
 from bot.ports.database import Transaction
+from bot.services.audit_trail import Scribe
 from tests.fakes.clock import FixedClock
 from tests.fakes.entra_server import COMPANY_APP, DESKTOP, ISSUER, LOGIN, RESOURCE, FakeEntra, subject
 from tests.fakes.teams_app import identity
@@ -170,6 +173,69 @@ async def test_what_only_a_browser_can_mend_goes_there(site: TeamsInstallation) 
     page = await site.naming_page(browser, link, VICTIM, VICTIM)
     assert (await browser.press(page, decision="link")).status_code == 200
     assert await site.linked(VICTIM) == subject(VICTIM)
+
+
+WANTED = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}'
+
+
+def asks_for_it(asked: str) -> bool:
+    claims = json.loads(asked or "{}")
+    return bool(claims.get("access_token", {}).get("acrs") == {"essential": True, "value": "c1"})
+
+
+async def test_what_entra_wants_to_see_goes_with_the_browser_leg(site: TeamsInstallation) -> None:
+    """Entra refuses the exchange until somebody signed in with the claims of its challenge; then it is met."""
+    site.entra.manners.wants = WANTED
+    link = await site.ask(VICTIM)
+    assert (await site.exchange(VICTIM, site.entra.sso_token(VICTIM))).status_code == 412
+    assert "c1" not in link
+    browser = site.browser()
+    page = await site.naming_page(browser, link, VICTIM, VICTIM)
+    assert [asks_for_it(asked) for asked in site.entra.asked_for] == [False, True], "Teams' own leg is not asked"
+    assert (await browser.press(page, decision="link")).status_code == 200
+    assert VICTIM.oid in site.entra.satisfied
+    core = site.running.core.outside
+    assert await core.database.read(lambda tx: tx.challenges.find(identity(VICTIM).key, now=core.clock.now())) is None
+
+
+async def test_somebody_elses_leg_takes_no_challenge(site: TeamsInstallation) -> None:
+    site.entra.manners.wants = WANTED
+    await site.ask(ATTACKER)
+    assert (await site.exchange(ATTACKER, site.entra.sso_token(ATTACKER))).status_code == 412
+    await site.link(VICTIM)
+    assert [asks_for_it(asked) for asked in site.entra.asked_for] == [False, False]
+
+
+async def test_a_renewal_takes_what_a_refresh_was_refused_for(site: TeamsInstallation) -> None:
+    """The provider ends the grant in the middle of the day: the next sign-in bears what it wants to see."""
+    await site.link(VICTIM)
+    site.entra.manners.wants = WANTED
+    core = site.running.core
+    person = await core.outside.database.read(lambda tx: tx.persons.by_username("mia@corp.example"))
+    assert person is not None
+    scribe = Scribe(time=core.outside.clock.now(), channel="", correlation="c")
+    with pytest.raises(AccountRevoked):
+        await core.pipeline.rechecking.revalidator.check(person, scribe)
+    assert await site.session(VICTIM) is None
+    browser = site.browser()
+    there = await site.take(browser, await site.ask(VICTIM))
+    assert (await browser.get(site.back(there, VICTIM))).status_code == 200
+    assert asks_for_it(site.entra.asked_for[-1])
+    assert VICTIM.oid in site.entra.satisfied
+
+
+NONE_AT_ALL = ["[1]", "not json", '{"sub":"somebody"}', '{"id_token":{"a":"' + "x" * 1100 + '"}}']
+
+
+@pytest.mark.parametrize("claims", NONE_AT_ALL, ids=["a list", "no JSON", "another member", "too long"])
+async def test_a_challenge_that_is_none_is_not_carried(site: TeamsInstallation, claims: str) -> None:
+    link = await site.ask(VICTIM)
+    site.entra.manners.on_behalf_error, site.entra.manners.on_behalf_claims = "interaction_required", claims
+    assert (await site.exchange(VICTIM, site.entra.sso_token(VICTIM))).status_code == 412
+    page = await site.naming_page(site.browser(), link, VICTIM, VICTIM)
+    assert page.status_code == 200
+    assert [*json.loads(site.entra.asked_for[-1])] == ["access_token"]
+    assert [*json.loads(site.entra.asked_for[-1])["access_token"]] == ["xms_cc"], "what we are able to, and no more"
 
 
 async def test_while_entra_is_away_nobody_is_signed_in(site: TeamsInstallation) -> None:

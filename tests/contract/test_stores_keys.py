@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain.answer import Draft, Posting
 from bot.domain.cards import Card
+from bot.domain.challenge import Challenge
 from bot.domain.interaction import Interaction
 from bot.domain.notice import Kept, Notice
 from bot.domain.reference import ConversationReference
@@ -40,6 +41,7 @@ def fill_all(tx: Transaction, now: datetime) -> str:
     tx.inbox.accept(a_message(now), lease_seconds=0)
     tx.outbox.put(an_item(now), lease_seconds=0)
     tx.pending.put(JOHNS_CHAT, a_message(now), until=now + timedelta(minutes=10))
+    tx.challenges.put(JOHN.key, Challenge(provider="demo", claims="{}", until=now + timedelta(hours=1)))
     tx.references.put(ConversationReference(of="a", conversation="b", service="c"), now=now)
     letter = Letter(to="john@example.org", subject="s", text="t")
     tx.letters.put(WaitingLetter(id="letter-1", letter=letter, written_at=now), lease_seconds=0)

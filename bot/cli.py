@@ -82,10 +82,12 @@ def migrate() -> None:
     Runs alone among replicas, in one transaction. Run it again as often as you like.
     """
     from bot.bootstrap.shell_output import talk
-    from storage.migration import migrate as upgrade
+    from bot.bootstrap.upgrading import upgrade
 
     with telling():
-        upgrade(load().database_url.get_secret_value())
+        adopted = upgrade(load(), now())
+    if adopted:
+        talk(f"{adopted} people who were here before are in the ledger now: whose row is deleted is not made again.")
     talk("The database has the newest schema.")
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 from sqlalchemy import Integer, bindparam, or_, select
 
-from bot.domain.identity import LinkedIdentity, Person, Role
-from bot.errors import Stale
+from bot.domain.identity import Acquaintance, LinkedIdentity, Person, Role
+from bot.errors import IntegrityAlarm, Stale
 from storage.authority import AuthorityRows, Values
 from storage.codec import identity_key, to_identity, to_micros, to_moment, words, words_to_json
+from storage.guesses import Guesses
+from storage.ledger import BUCKETS, Ledger, fingerprint
 from storage.roles import Roles
 from storage.statement import Connection, Statement, finding, holding, inserting_once, locking, replacing
 from storage.tables.identity import persons, role_grants
@@ -80,10 +82,14 @@ _WITH_ROLE = Statement(
 class Persons:
     """See `bot.ports.stores.PersonStore`."""
 
-    def __init__(self, connection: Connection, rows: AuthorityRows[Person], roles: Roles) -> None:
+    def __init__(
+        self, connection: Connection, rows: AuthorityRows[Person], roles: Roles, ledger: Ledger, guesses: Guesses
+    ) -> None:
         self._connection = connection
         self._rows = rows
         self._roles = roles
+        self._ledger = ledger
+        self._guesses = guesses
 
     def find(self, identity: LinkedIdentity) -> Person | None:
         row = self._connection.row(_FIND if self._connection.read_only else _HOLD, row=identity.key)
@@ -110,12 +116,29 @@ class Persons:
                 raise Stale("the person is gone")
             stored = replace(person, version=1)
             if self._connection.change(_INSERT, **self._rows.signed(_to_values(stored))):
+                self._ledger.enter(person.identity.key)
+                self._guesses.begin(person.identity)
                 return stored
             # Somebody inserted in between; PostgreSQL has waited for them, and the row is there now.
             row = self._connection.row(_LOCK, row=person.identity.key)
             if row is None:
                 raise Stale("the person came and went")
         return self._update(person, self._rows.load(row))
+
+    def acquaintance(self, identity: LinkedIdentity) -> Acquaintance:
+        return self._ledger.knows(identity.key)
+
+    def readmit(self, identity: LinkedIdentity) -> bool:
+        present = self._connection.row(_LOCK, row=identity.key)
+        return present is None and self._ledger.readmit(identity.key)
+
+    def adopt(self) -> int:
+        everybody = self._ledger.everybody()
+        for identity in everybody:
+            self._guesses.begin(to_identity(identity))
+        if self._ledger.begin(map(fingerprint, everybody)) < BUCKETS:
+            raise IntegrityAlarm("there is a ledger of who was here already")
+        return len(everybody)
 
     def _update(self, person: Person, present: Person) -> Person:
         if not person.version and present.locked:

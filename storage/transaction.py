@@ -33,6 +33,7 @@ from bot.ports.stores import (
     AuditStore,
     BrowserSessionStore,
     EffectStore,
+    GuessStore,
     InboxStore,
     JobStore,
     LinkStore,
@@ -52,7 +53,9 @@ from storage import (
     changes,
     effects,
     enrolment_codes,
+    guesses,
     installations,
+    ledger,
     links,
     passkeys,
     persons,
@@ -87,6 +90,7 @@ from storage.tables import break_glass as break_glass_tables
 from storage.tables import changes as change_tables
 from storage.tables import consent, identity
 from storage.tables import installations as installation_tables
+from storage.tables import ledger as ledger_tables
 from storage.tables import provisioning as provisioning_tables
 from storage.tables.effects import grants
 from storage.throttle import Throttle
@@ -106,6 +110,8 @@ class Vault:
             identity.links, keys, links.parse, remember=REMEMBERED
         )
         self.persons: AuthorityRows[Person] = AuthorityRows(identity.persons, keys, persons.parse, remember=REMEMBERED)
+        self.ledger: AuthorityRows[ledger.Bucket] = AuthorityRows(ledger_tables.known_people, keys, ledger.parse)
+        self.guesses: AuthorityRows[guesses.Counts] = AuthorityRows(ledger_tables.guess_counts, keys, guesses.parse)
         self.roles: AuthorityRows[RoleGrant] = AuthorityRows(
             identity.role_grants, keys, roles.parse, remember=REMEMBERED
         )
@@ -159,7 +165,11 @@ class StoreTransaction:
         granted = roles.Roles(connection, vault.roles)
         self.inbox: InboxStore = Inbox(connection, keys, sealer)
         self.links: LinkStore = links.Links(connection, vault.links)
-        self.persons: PersonStore = persons.Persons(connection, vault.persons, granted)
+        counts = guesses.Guesses(connection, vault.guesses)
+        self.guesses: GuessStore = counts
+        self.persons: PersonStore = persons.Persons(
+            connection, vault.persons, granted, ledger.Ledger(connection, vault.ledger), counts
+        )
         self.roles: RoleStore = granted
         self.sessions: SessionStore = sessions.Sessions(
             connection, keys, vault.sessions, vault.links, vault.persons, granted

@@ -28,10 +28,11 @@ from adapters.slack.installations import Installations
 from adapters.slack.oauth import Granted, SlackOAuth
 from adapters.slack.workspaces import is_ours
 from bot.domain.interaction import Interaction
+from bot.domain.limit import Limit
 from bot.errors import PlatformRefused, Unavailable
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
-from bot.services.throttling import Limit, hit
+from bot.services.throttling import hit
 
 START, BACK = "/slack/install", "/slack/oauth_redirect"
 STATE_SECONDS = 600

@@ -134,7 +134,7 @@ def _code(
     )
     if not isinstance(result, CodeRefusal):
         return None
-    left = throttling.codes_left(tx, visit.identity.key, CodePath.PAGE.value, visit.now)
+    left = throttling.codes_left(tx, visit.identity, CodePath.PAGE.value, visit.now)
     return _refused(tx, visit, signing, result, tries_left=left)
 
 

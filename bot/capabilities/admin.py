@@ -200,11 +200,17 @@ def lock_person(local: Local, acting: Acting) -> Result:
 
 
 def unlock_person(local: Local, acting: Acting) -> Result:
-    """Let somebody in again; they sign in anew."""
-    person = _person(local, acting)
-    agree(local, acting, person.identity, person.username, "unlock_person")
-    local.tx.persons.save(replace(person, locked=False, lock_reason=""))
-    return _done(acting, "admin.unlock_person.done", name=person.username)
+    """Let somebody in again; they sign in anew. Clears the alarm where their row, or their counts, were deleted."""
+    identity = identity_from_key(acting.facts.ref.id)
+    person = local.tx.persons.find(identity)
+    name = str(identity.subject) if person is None else person.username
+    if person is None and not local.tx.persons.readmit(identity):
+        raise NotFound
+    agree(local, acting, identity, name, "unlock_person")
+    if person is not None:
+        local.tx.persons.save(replace(person, locked=False, lock_reason=""))
+        local.tx.guesses.begin(identity)
+    return _done(acting, "admin.unlock_person.done", name=name)
 
 
 def give_enrolment_code(local: Local, acting: Acting) -> Result:

@@ -109,6 +109,16 @@ class Person:
     version: int = 0
 
 
+class Acquaintance(StrEnum):
+    """What is known of somebody whether or not their row is there."""
+
+    STRANGER = "stranger"
+    KNOWN = "known"
+    """Was here before; without a row, somebody deleted it."""
+    READMITTED = "readmitted"
+    """Was here before, and an administrator lets them be made anew."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """What policy sees of a person: made for one decision, never stored."""

@@ -29,6 +29,7 @@ from bot.ports.stores import (
     AuditStore,
     BrowserSessionStore,
     EffectStore,
+    GuessStore,
     InboxStore,
     JobStore,
     LinkStore,
@@ -71,6 +72,7 @@ class Transaction(Protocol):
     revocations: RevocationStore
     keys: KeyUseStore
     throttle: ThrottleStore
+    guesses: GuessStore
     jobs: JobStore
     signals: SignalStore
     provisioned: ProvisionedStore

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from bot.domain.audit import AuditEvent, AuditRecord
 from bot.domain.effect import Effect, EffectState
-from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Person, RoleGrant
+from bot.domain.identity import Acquaintance, ChannelIdentity, Link, LinkedIdentity, Person, RoleGrant
+from bot.domain.limit import Limit
 from bot.domain.messages import IncomingMessage
 from bot.domain.outbound import OutboxItem, PostedMessage
 from bot.domain.session import BrowserSession, Session, SessionLimits, Standing, Whose
@@ -89,7 +90,25 @@ class PersonStore(Protocol):
         ...
 
     def save(self, person: Person) -> Person:
-        """Insert, or update by compare-and-swap on `version`; a lock survives a race. Raises `Stale`."""
+        """Insert, or update by compare-and-swap on `version`; a lock survives a race.
+
+        Raises `Stale`; `IntegrityAlarm` where somebody who was here before would be made anew.
+        """
+        ...
+
+    def acquaintance(self, identity: LinkedIdentity) -> Acquaintance:
+        """Whether somebody was here before, by what deleting their row does not delete. Raises `IntegrityAlarm`."""
+        ...
+
+    def readmit(self, identity: LinkedIdentity) -> bool:
+        """Let somebody whose row is gone be made anew, once; False where nobody was here or the row is there."""
+        ...
+
+    def adopt(self) -> int:
+        """Begin the ledger of who was here from everybody the database tells of; how many.
+
+        For the upgrade of a database that had none. Raises `IntegrityAlarm` where there is one.
+        """
         ...
 
 
@@ -316,6 +335,29 @@ class ThrottleStore(Protocol):
 
     def sweep(self, now: datetime) -> int:
         """Delete old windows."""
+        ...
+
+
+class GuessStore(Protocol):
+    """The wrong codes of each person, in the sealed row that they have from the first moment on.
+
+    Every method but `begin` raises `IntegrityAlarm` where that row is gone or is not ours.
+    """
+
+    def begin(self, identity: LinkedIdentity) -> None:
+        """Make the row where there is none; one that is there keeps its counts."""
+        ...
+
+    def hit(self, identity: LinkedIdentity, path: str, limits: Sequence[Limit], now: datetime) -> bool:
+        """Count one in the present window of each limit first, then say whether all of them held."""
+        ...
+
+    def give_back(self, identity: LinkedIdentity, path: str, limits: Sequence[Limit], now: datetime) -> None:
+        """Take one count of each present window back."""
+        ...
+
+    def left(self, identity: LinkedIdentity, path: str, limits: Sequence[Limit], now: datetime) -> int:
+        """How many more the present windows take."""
         ...
 
 

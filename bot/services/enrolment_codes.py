@@ -71,7 +71,7 @@ def spend(tx: Transaction, identity: LinkedIdentity, said: tuple[str, str], scri
 
 def _check(tx: Transaction, identity: LinkedIdentity, said: tuple[str, str], scribe: Scribe) -> EnrolmentRefusal | None:
     # Condition 1 of the list above.
-    if not throttling.allows_code(tx, identity.key, PATH, scribe.time):
+    if not throttling.allows_code(tx, identity, PATH, scribe.time):
         return EnrolmentRefusal.THROTTLED
     one, other = (_typed(half) for half in said)
     if len(one) != HALF_CHARACTERS or len(other) != HALF_CHARACTERS:
@@ -81,7 +81,7 @@ def _check(tx: Transaction, identity: LinkedIdentity, said: tuple[str, str], scr
     # Condition 3 of the list above.
     if givers is None or not _both_may(tx, identity, givers, scribe):
         return EnrolmentRefusal.WRONG
-    throttling.code_counted(tx, identity.key, PATH, scribe.time)
+    throttling.code_counted(tx, identity, PATH, scribe.time)
     return None
 
 

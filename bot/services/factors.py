@@ -208,7 +208,7 @@ def letter(owner: Person, method: ProofMethod, counts_from: datetime | None = No
 def tell_if_closed(tx: Transaction, identity: LinkedIdentity, path: str, what: Told, now: datetime) -> None:
     """Tell the owner once wrong codes have closed a path for them."""
     owner = tx.persons.find(identity)
-    if owner is not None and throttling.codes_left(tx, identity.key, path, now) == 0:
+    if owner is not None and throttling.codes_left(tx, identity, path, now) == 0:
         tell(tx, owner, what, None, now)
 
 

@@ -95,7 +95,7 @@ def check(
     )
     if refusal is None:
         return None
-    left = throttling.codes_left(tx, identity.key, CodePath.PAGE.value, scribe.time)
+    left = throttling.codes_left(tx, identity, CodePath.PAGE.value, scribe.time)
     return WrongFactor(refusal=refusal, tries_left=left)
 
 

@@ -41,12 +41,12 @@ def spend(tx: Transaction, identity: LinkedIdentity, said: str, now: datetime) -
 
     Its owner is told when wrong ones have closed the path.
     """
-    if not throttling.allows_code(tx, identity.key, PATH, now):
+    if not throttling.allows_code(tx, identity, PATH, now):
         return RecoveryRefusal.THROTTLED
     code = "".join(character for character in said.upper() if character.isalnum())
     formed = len(code) == CODE_CHARACTERS and code.isascii()
     if not formed or not tx.recovery_codes.spend(identity, code, now=now):
         factors.tell_if_closed(tx, identity, PATH, Told.RECOVERY_FAILED, now)
         return RecoveryRefusal.WRONG
-    throttling.code_counted(tx, identity.key, PATH, now)
+    throttling.code_counted(tx, identity, PATH, now)
     return None

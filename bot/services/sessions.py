@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.domain.identity import ChannelIdentity, Employee, Issuer, LinkedIdentity, Person, Role, Subject
+from bot.domain.identity import Acquaintance, ChannelIdentity, Employee, Issuer, LinkedIdentity, Person, Role, Subject
 from bot.domain.session import BrowserSession, Session, SessionLimits
 from bot.domain.signal import SignalSource, suspension
 from bot.errors import IntegrityAlarm
@@ -90,7 +90,13 @@ def _drop_own_gifts(tx: Transaction, identity: LinkedIdentity, employee: str | N
 
 
 def _missed(tx: Transaction, identity: LinkedIdentity) -> Person | None:
-    """None for somebody new. A lock is part of the row, so a row that somebody deleted is not simply made again."""
+    """None for somebody new, or whom an administrator lets in anew.
+
+    A lock is part of the row, so a row that somebody deleted is not simply made again; nor is it where every other
+    trace was taken out too: `save` asks a ledger apart.
+    """
+    if tx.persons.acquaintance(identity) is Acquaintance.READMITTED:
+        return None
     if not tx.links.of_identity(identity) and not tx.audit.search(principal=identity.key, limit=1):
         return None
     known = tx.persons.find(identity)  # their first sign-in may have been through elsewhere a moment ago

@@ -111,7 +111,7 @@ def check_code(
     an action: a change among factors of which none counts yet, and the claim of a link from the host.
     """
     # Condition 1 of the list above.
-    if not throttling.allows_code(tx, identity.key, path.value, now):
+    if not throttling.allows_code(tx, identity, path.value, now):
         return CodeRefusal.THROTTLED
     # Condition 2 of the list above.
     candidates = [
@@ -140,14 +140,14 @@ def check_code(
     # Condition 4 of the list above.
     if not tx.authenticators.accept(authenticator.id, step=step, now=now, counts_from=counts_from):
         return CodeRefusal.WRONG
-    throttling.code_counted(tx, identity.key, path.value, now)
+    throttling.code_counted(tx, identity, path.value, now)
     return authenticator
 
 
 def _warn(tx: Transaction, authenticator: Authenticator, path: CodePath, now: datetime) -> None:
     """Tell the owner where wrong codes have closed a path, or switched the authenticator off: once each."""
     owner = tx.persons.find(authenticator.identity)
-    closed = throttling.codes_left(tx, authenticator.identity.key, path.value, now) == 0
+    closed = throttling.codes_left(tx, authenticator.identity, path.value, now) == 0
     if owner is not None and (closed or authenticator.disabled):
         factors.tell(tx, owner, Told.OFF if authenticator.disabled else Told.FAILED, authenticator.method, now)
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.identity import LinkedIdentity
+from bot.domain.limit import Limit
 from bot.domain.messages import EventKind, IncomingMessage
 from bot.ports.database import Transaction
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """So many in so many seconds."""
-
-    count: int
-    window_seconds: int
-
 
 MESSAGES = Limit(count=60, window_seconds=60)
 """Typed sentences of one chat account."""
@@ -26,6 +18,7 @@ POSTED_BY_APPS = Limit(count=3, window_seconds=3600)
 CODES = Limit(count=5, window_seconds=900)
 """Wrong codes of one person by one path (RFC 4226 §7.3: throttle)."""
 CODES_A_DAY = Limit(count=20, window_seconds=86_400)
+GUESSES = (CODES, CODES_A_DAY)
 FEEDBACK = Limit(count=5, window_seconds=86_400)
 """Sentences of one person that go to the owner."""
 QUESTIONS = Limit(count=5, window_seconds=86_400)
@@ -43,23 +36,19 @@ def allows_message(tx: Transaction, message: IncomingMessage, now: datetime) -> 
     return hit(tx, f"{path}|{message.who.key}", limit, now)
 
 
-def allows_code(tx: Transaction, person: str, path: str, now: datetime) -> bool:
-    """Whether one more code may be tried by this path (`chat` or `page`)."""
-    short = hit(tx, f"code|{path}|{person}", CODES, now)
-    return hit(tx, f"code-day|{path}|{person}", CODES_A_DAY, now) and short
+def allows_code(tx: Transaction, person: LinkedIdentity, path: str, now: datetime) -> bool:
+    """Whether one more code may be tried by this path (`chat` or `page`). Raises `IntegrityAlarm`."""
+    return tx.guesses.hit(person, path, GUESSES, now)
 
 
-def code_counted(tx: Transaction, person: str, path: str, now: datetime) -> None:
+def code_counted(tx: Transaction, person: LinkedIdentity, path: str, now: datetime) -> None:
     """A code was right: only wrong ones use tries up, so that thirty approvals in a row are thirty approvals."""
-    tx.throttle.give_back(f"code|{path}|{person}", window_seconds=CODES.window_seconds, now=now)
-    tx.throttle.give_back(f"code-day|{path}|{person}", window_seconds=CODES_A_DAY.window_seconds, now=now)
+    tx.guesses.give_back(person, path, GUESSES, now)
 
 
-def codes_left(tx: Transaction, person: str, path: str, now: datetime) -> int:
-    """How many more codes may be tried by this path before it closes."""
-    short = tx.throttle.used(f"code|{path}|{person}", window_seconds=CODES.window_seconds, now=now)
-    day = tx.throttle.used(f"code-day|{path}|{person}", window_seconds=CODES_A_DAY.window_seconds, now=now)
-    return max(0, min(CODES.count - short, CODES_A_DAY.count - day))
+def codes_left(tx: Transaction, person: LinkedIdentity, path: str, now: datetime) -> int:
+    """How many more codes may be tried by this path before it closes. Raises `IntegrityAlarm`."""
+    return tx.guesses.left(person, path, GUESSES, now)
 
 
 def hit(tx: Transaction, key: str, limit: Limit, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from storage.tables import (
     identity,
     installations,
     keys,
+    ledger,
     operations,
     provisioning,
     queues,
@@ -37,6 +38,7 @@ AREAS = (
     changes,
     break_glass,
     challenges,
+    ledger,
 )
 
 __all__ = ["AREAS", "metadata"]

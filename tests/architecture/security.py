@@ -30,6 +30,12 @@ S = Slack's request verification; B = Bot Connector authentication; M = measured
 A thief with every chat token and an open session gets what the policy lets a session do without a proof, and no more:
 [that list](chat-session.md) is made from the policies, and a test does all of it with a stolen session. Nothing
 confidential is among it.
+
+A database administrator can do what deleting does, and no more: rows they make or edit are refused, whoever is
+locked stays out whatever is deleted of them, and no code gets more tries ([how](sessions.md#what-deleting-rows-gives)).
+Without a witness elsewhere two things remain. Emptying the whole installation, audit log and all, makes it a new one; a
+checkpoint kept elsewhere contradicts that. Putting older rows back that we wrote ourselves is believed until
+`doorward audit verify --state` names them, and where the audit log is put back with them, until a checkpoint is compared.
 """
 
 

@@ -27,6 +27,8 @@ WRITTEN = (
         "authenticators",
         "browser_sessions",
         "grants",
+        "guess_counts",
+        "known_people",
         "links",
         "passkeys",
         "persons",

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from bot.texts.sentences import Voice
+
 SECONDS = 8.0
 ANSWER_BYTES = 512 * 1024
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -27,36 +29,35 @@ class Probe:
     """What it found where it is."""
 
 
-def slack(bot_token: str, *, teams: tuple[str, ...], scopes: tuple[str, ...], api_base_url: str) -> list[Probe]:
+def slack(
+    bot_token: str, *, teams: tuple[str, ...], scopes: tuple[str, ...], api_base_url: str, reader: Voice
+) -> list[Probe]:
     """`auth.test` (https://docs.slack.dev/reference/methods/auth.test): the token, its workspace and its scopes."""
     status, headers, said = _call(
         "POST", f"{api_base_url.rstrip('/')}/auth.test", headers={"authorization": f"Bearer {bot_token}"}
     )
     if status != 200 or not said.get("ok"):
-        why = str(said.get("error", "")) or _nothing(status)
-        return [Probe(what="auth.test", good=False, fix=_SLACK.get(why, f"Slack says {why}"))]
+        why = str(said.get("error", "")) or _nothing(status, reader)
+        fix = reader.say(f"setup.slack.{why}") if why in SLACK else reader.say("setup.fix.slack_says", why=why)
+        return [Probe(what="auth.test", good=False, fix=fix)]
     team = str(said.get("enterprise_id") or "") if not said.get("team_id") else str(said["team_id"])
     probes = [Probe(what="auth.test", good=True, found=f"{said.get('team', '')} ({team})")]
     ours = {team, str(said.get("enterprise_id") or "")} & set(teams)
-    probes.append(
-        Probe(what="workspace", good=bool(ours), fix=f"this token is of {team}: add it to DOORWARD_SLACK__TEAM_IDS")
-    )
+    fix = reader.say("setup.fix.slack_workspace", team=team)
+    probes.append(Probe(what=reader.say("setup.test.workspace"), good=bool(ours), fix=fix))
     granted = {scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",")}
     lacking = sorted(set(scopes) - granted)
-    fix = f"add {', '.join(lacking)} under OAuth & Permissions › Bot Token Scopes, and install the app again"
-    return [*probes, Probe(what="scopes", good=not lacking, fix=fix)]
+    fix = reader.say("setup.fix.slack_scopes", scopes=", ".join(lacking))
+    return [*probes, Probe(what=reader.say("setup.test.scopes"), good=not lacking, fix=fix)]
 
 
-_SLACK = {
-    "invalid_auth": "copy the Bot User OAuth Token (xoxb-…) again from OAuth & Permissions",
-    "not_authed": "paste the Bot User OAuth Token (xoxb-…) from OAuth & Permissions",
-    "token_revoked": "the token was revoked: install the app to the workspace again and copy the new one",
-    "account_inactive": "the app was removed from the workspace: install it again",
-    "not_allowed_token_type": "that is no bot token: copy the one that begins with xoxb-",
-}
+SLACK = frozenset({"invalid_auth", "not_authed", "token_revoked", "account_inactive", "not_allowed_token_type"})
+"""Errors that have a fix of their own, `setup.slack.<error>` of the texts."""
 
 
-def teams(app_id: str, app_password: str, *, tenant: str, token_url: str, metadata_url: str) -> list[Probe]:
+def teams(
+    app_id: str, app_password: str, *, tenant: str, token_url: str, metadata_url: str, reader: Voice
+) -> list[Probe]:
     """The bot's own token (client credentials), and the keys that Teams signs with."""
     status, _, said = _call(
         "POST",
@@ -69,38 +70,36 @@ def teams(app_id: str, app_password: str, *, tenant: str, token_url: str, metada
         },
     )
     got = status == 200 and bool(said.get("access_token"))
-    why = str(said.get("error", "")) or _nothing(status)
-    token = Probe(what="bot token", good=got, fix="" if got else _TEAMS.get(why, f"the token service says {why}"))
+    why = str(said.get("error", "")) or _nothing(status, reader)
+    fix = reader.say(f"setup.teams.{why}") if why in TEAMS else reader.say("setup.fix.token_service_says", why=why)
+    token = Probe(what=reader.say("setup.test.bot_token"), good=got, fix="" if got else fix)
     status, _, said = _call("GET", metadata_url)
     keys = str(said.get("jwks_uri", ""))
-    fix = (
-        f"{metadata_url} names no keys ({_nothing(status)}): check DOORWARD_TEAMS__OPENID_METADATA_URL and the way out"
-    )
-    return [token, Probe(what="signing keys", good=bool(keys), fix="" if keys else fix, found=keys)]
+    fix = reader.say("setup.fix.signing_keys", url=metadata_url, why=_nothing(status, reader))
+    return [
+        token,
+        Probe(what=reader.say("setup.test.signing_keys"), good=bool(keys), fix="" if keys else fix, found=keys),
+    ]
 
 
-_TEAMS = {
-    "invalid_client": "app id or client secret is wrong: Entra › App registrations › your bot › Certificates "
-    "& secrets, copy the secret's value (not its id)",
-    "unauthorized_client": "the app id is unknown in this tenant: check DOORWARD_TEAMS__APP_ID and the bot's tenant",
-    "invalid_request": "the token service does not take the request: check DOORWARD_TEAMS__TOKEN_URL",
-}
+TEAMS = frozenset({"invalid_client", "unauthorized_client", "invalid_request"})
+"""Errors that have a fix of their own, `setup.teams.<error>` of the texts."""
 
 
-def provider(authority: str, client_id: str, client_secret: str, *, redirect_uri: str, transport: str) -> list[Probe]:
+def provider(
+    authority: str, client_id: str, client_secret: str, *, redirect_uri: str, transport: str, reader: Voice
+) -> list[Probe]:
     """Discovery (OIDC Discovery §4), and the client's credential: a code nobody gave out must fail as a bad *code*."""
     base = (transport or authority).rstrip("/")
     status, _, said = _call("GET", f"{base}/.well-known/openid-configuration")
     endpoint = str(said.get("token_endpoint", ""))
     if status != 200 or not endpoint:
-        fix = (
-            f"{authority}/.well-known/openid-configuration gives no metadata ({_nothing(status)}): check the authority"
-        )
-        return [Probe(what="discovery", good=False, fix=fix)]
+        fix = reader.say("setup.fix.discovery", authority=authority, why=_nothing(status, reader))
+        return [Probe(what=reader.say("setup.test.discovery"), good=False, fix=fix)]
     issuer = str(said.get("issuer", ""))
     known = issuer.rstrip("/") == authority.rstrip("/") or "{tenantid}" in issuer
-    fix = f"the provider calls itself {issuer}: use exactly that as authority"
-    found = [Probe(what="discovery", good=known, fix="" if known else fix, found=issuer)]
+    fix = reader.say("setup.fix.issuer", issuer=issuer)
+    found = [Probe(what=reader.say("setup.test.discovery"), good=known, fix="" if known else fix, found=issuer)]
     status, _, said = _call(
         "POST",
         endpoint,
@@ -115,22 +114,19 @@ def provider(authority: str, client_id: str, client_secret: str, *, redirect_uri
     )
     why = str(said.get("error", ""))
     good = why == "invalid_grant"
-    return [*found, Probe(what="client", good=good, fix="" if good else _PROVIDER.get(why, _other(why, status)))]
+    if why in PROVIDER:
+        fix = reader.say(f"setup.provider.{why}")
+    else:
+        fix = reader.say("setup.fix.provider_says", why=why or _nothing(status, reader))
+    return [*found, Probe(what=reader.say("setup.test.client"), good=good, fix="" if good else fix)]
 
 
-_PROVIDER = {
-    "invalid_client": "client id or secret is wrong: copy both again from the provider's application",
-    "unauthorized_client": "this client may not use the authorization code flow: make it a web application there",
-    "redirect_uri_mismatch": "register the redirect URI above at the provider",
-}
+PROVIDER = frozenset({"invalid_client", "unauthorized_client", "redirect_uri_mismatch"})
+"""Errors that have a fix of their own, `setup.provider.<error>` of the texts."""
 
 
-def _other(why: str, status: int) -> str:
-    return f"the provider answers {why or _nothing(status)} where `invalid_grant` was to come"
-
-
-def _nothing(status: int) -> str:
-    return f"HTTP {status}" if status else "no answer"
+def _nothing(status: int, reader: Voice) -> str:
+    return f"HTTP {status}" if status else reader.say("setup.found.no_answer")
 
 
 def _call(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from adapters.probes import Probe
     from bot.bootstrap.setting_up import Asked, Part
     from bot.settings.tree import Settings
+    from bot.texts.sentences import Voice
 
 PARTS = ("address", "provider", "slack", "teams", "hr")
 
@@ -32,7 +33,9 @@ def setup(
     for 15 minutes and one claim, ending in a company sign-in and a code.
     """
     if part and part not in (*PARTS, "all"):
-        fail(f"{part} is no part of the set-up: it is one of {', '.join(PARTS)}, or all")
+        from bot.bootstrap.setting_up import reader
+
+        fail(reader(os.environ).say("setup.talk.no_such_part", part=part, parts=", ".join(PARTS)))
     with telling():
         if check:
             _check(part, as_json=as_json)
@@ -44,25 +47,27 @@ def setup(
 
 def print_link(kind: str) -> None:
     """Print a link for `kind`."""
+    from bot.bootstrap.setting_up import reader
     from bot.bootstrap.shell_output import talk
     from bot.bootstrap.shell_setup import link
     from bot.settings.tree import load
 
     made = link(load(), now(), kind)
     typer.echo(made)
-    talk("Open it within 15 minutes. Whoever signs in there with a code becomes administrator, so hand it to nobody.")
+    talk(reader(os.environ).say("setup.talk.link"))
 
 
 def _check(part: str, *, as_json: bool) -> None:
     from bot.bootstrap import setting_up
+    from bot.bootstrap.setting_up_parts import parts
     from bot.bootstrap.shell_output import show
 
-    settings = setting_up.read()
+    settings, reader = setting_up.read(), setting_up.reader(os.environ)
     rows = [
         {"part": one.name, "test": probe.what, "good": probe.good, "fix": probe.fix, "found": probe.found}
-        for one in setting_up.parts(settings)
+        for one in parts(settings)
         if _is_meant(one, part, settings)
-        for probe in one.test(settings)
+        for probe in one.test(settings, reader, {})
     ]
     show(rows, ("part", "test", "good", "fix"), as_json=as_json)
     if not all(row["good"] for row in rows):
@@ -78,62 +83,76 @@ def _is_meant(one: Part, part: str, settings: Settings) -> bool:
 
 def _walk(part: str) -> None:
     from bot.bootstrap import setting_up
+    from bot.bootstrap.setting_up_parts import parts
 
-    path = setting_up.configuration(dict(os.environ))
+    path, reader = setting_up.configuration(dict(os.environ)), setting_up.reader(os.environ)
     setting_up.open_file(path)
-    meant = [one for one in setting_up.parts(setting_up.read()) if part in ("all", one.name)]
-    failed = [one.title for one in meant if not _set_up(one, asked_for=part == one.name)]
+    meant = [one for one in parts(setting_up.read()) if part in ("all", one.name)]
+    failed = [one for one in meant if not _set_up(one, reader, asked_for=part == one.name)]
     if failed:
-        fail(f"not green yet: {', '.join(failed)}. Run it again once that is done; what was pasted is kept.", code=1)
-    _say(f"All of it is in {path}. Next: doorward check, doorward migrate, doorward serve; then doorward setup.")
+        titles = ", ".join(reader.say(f"setup.title.{one.name}") for one in failed)
+        fail(reader.say("setup.talk.not_green", parts=titles), code=1)
+    _say(reader.say("setup.talk.done", file=path))
 
 
-def _set_up(one: Part, *, asked_for: bool) -> bool:
+def _set_up(one: Part, reader: Voice, *, asked_for: bool) -> bool:
     """One part, until it is green or the person goes on without it."""
     from bot.bootstrap import setting_up
 
+    title = reader.say(f"setup.title.{one.name}")
     _say("")
-    _say(f"{one.title}", bold=True)
-    if one.name in ("slack", "teams") and not asked_for and not _confirm(f"Do you use {one.title}?"):
-        return True
-    while True:
+    _say(title, bold=True)
+    used = one.name not in ("slack", "teams") or asked_for or _confirm(reader.say("setup.talk.use", part=title))
+    while used:
         settings = setting_up.read()
-        for line in one.copy(settings):
+        for line in one.copy(settings, reader):
             _say(f"  · {line}")
-        path = setting_up.configuration(dict(os.environ))
-        answers = {asked.setting: _ask(settings, asked) for asked in one.asked}
-        setting_up.keep(path, {setting: value for setting, value in answers.items() if value is not None})
-        probes = one.test(setting_up.read())
+        once = _answer(one, settings, reader)
+        probes = one.test(setting_up.read(), reader, once)
         for probe in probes:
             _tell(probe)
         if all(probe.good for probe in probes):
             return True
-        if not _confirm("Paste it again?"):
+        if not _confirm(reader.say("setup.talk.again")):
             return False
+    return True
 
 
-def _ask(settings: Settings, asked: Asked) -> object:
+def _answer(one: Part, settings: Settings, reader: Voice) -> dict[str, str]:
+    """Ask for everything of a part and keep it; gives what is for this test alone."""
+    from bot.bootstrap import setting_up
+
+    answers = [(asked, _ask(settings, asked, reader)) for asked in one.asked]
+    kept = {asked.setting: given for asked, given in answers if asked.setting and given is not None}
+    setting_up.keep(setting_up.configuration(dict(os.environ)), kept)
+    return {asked.what: str(given) for asked, given in answers if not asked.setting and given is not None}
+
+
+def _ask(settings: Settings, asked: Asked, reader: Voice) -> object:
     """What was pasted; None where what is set already stays."""
     from bot.bootstrap import setting_up
 
-    there = setting_up.present(settings, asked)
-    if asked.variable in os.environ:
-        _say(f"  {asked.what}: comes from {asked.variable}")
+    what, there = reader.say(f"setup.asked.{asked.what}"), setting_up.present(settings, asked)
+    if asked.setting and asked.variable in os.environ:
+        _say(f"  {reader.say('setup.talk.from_environment', what=what, variable=asked.variable)}")
         return None
     if asked.secret:
-        hint = " (Enter keeps the one that is set)" if there else ""
-        given = typer.prompt(
-            f"  {asked.what}{hint}", default="" if there else None, hide_input=True, show_default=False, err=True
-        )
+        label = reader.say("setup.talk.keeps", what=what) if there else what
+        given = _prompt(label, default="" if there else None, hidden=True)
     elif asked.choices:
         default = str(there) if there in asked.choices else asked.choices[0]
-        given = typer.prompt(f"  {asked.what} [{'/'.join(asked.choices)}]", default=default, err=True)
+        given = _prompt(f"{what} [{'/'.join(asked.choices)}]", default=default)
     else:
-        given = typer.prompt(f"  {asked.what}", default=there, err=True)
-    text = str(given).strip()
+        given = _prompt(what, default=None if there is None else str(there)) if asked.setting else _prompt(what, "")
+    text = given.strip()
     if not text:
         return None
     return [one.strip() for one in text.split(",") if one.strip()] if asked.many else text
+
+
+def _prompt(label: str, default: str | None, *, hidden: bool = False) -> str:
+    shown = not hidden and default != ""
+    return str(typer.prompt(f"  {label}", default=default, hide_input=hidden, show_default=shown, err=True))
 
 
 def _confirm(question: str) -> bool:

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from babel import Locale
 
+from adapters import probes
 from adapters.web.own_factors import VERBS
 from bot import errors
+from bot.bootstrap.setting_up_parts import parts
 from bot.capabilities.catalogue import CATALOGUE
 from bot.capabilities.leave_asking import LEAVE_ASKING
 from bot.capabilities.model import Capability, Group
@@ -30,6 +32,7 @@ from bot.services.own_records import LOOKS
 from bot.services.passkeys import PasskeyRefusal
 from bot.services.recovery import RecoveryRefusal
 from bot.services.step_up import CodeRefusal
+from bot.settings.tree import Settings
 from bot.texts.sentences import DEFAULT_LANGUAGE, keys, languages
 from bot.understanding.understand import _OPTIONS, _TALK_TITLES
 from policy.cedar import load
@@ -41,6 +44,7 @@ SOURCE = Source("bot", "adapters")
 SPOKEN = (*SOURCE.spoken(), *page_spoken())
 POLICIES = load()
 LANGUAGES = ("de", "en")
+PARTS = parts(Settings())
 
 # What says why, and what next; and what a page says.
 CARD, QUESTION, PAGE = ("headline", "next"), ("headline", "body"), ("title", "sentence", "next")
@@ -151,6 +155,11 @@ REQUIRED: dict[str, set[str]] = {
     ),
     "talk.type.{}": {"talk.type.ask", "talk.type.answer"},
     **{f"talk.{part}.{{}}": _each(f"talk.{part}.{{}}", _names(LEAVE_ASKING)) for part in ("title", "field", "hint")},
+    "setup.asked.{}": _each("setup.asked.{}", {asked.what for part in PARTS for asked in part.asked}),
+    "setup.title.{}": _each("setup.title.{}", {part.name for part in PARTS}),
+    "setup.slack.{}": _each("setup.slack.{}", probes.SLACK),
+    "setup.teams.{}": _each("setup.teams.{}", probes.TEAMS),
+    "setup.provider.{}": _each("setup.provider.{}", probes.PROVIDER),
     "platforms.{}": _each("platforms.{}", Platform),
     "roles.{}": _each("roles.{}", Role),
     "web.change.{}.title": _each("web.change.{}.title", VERBS),

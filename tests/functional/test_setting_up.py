@@ -148,11 +148,56 @@ def test_teams_wants_the_secrets_value(bare: Shell, config: Path) -> None:
 
 
 def test_the_hr_system_of_the_demo_is_not_for_production(bare: Shell, config: Path) -> None:
-    told = typed(bare, config, "hr", lines=("demo", "n"))
+    told = typed(bare, config, "hr", lines=("demo", "", "n"))
     assert told.exit_code == 1
     assert "refused in production" in told.stderr
-    told = typed(bare, config, "hr", lines=("demo",), DOORWARD_ENVIRONMENT="development")
+
+
+def test_an_hr_system_this_version_does_not_speak_with(bare: Shell, config: Path) -> None:
+    told = typed(bare, config, "hr", lines=("odoo", "E1001", "n"))
+    assert told.exit_code == 1
+    assert "DOORWARD_HR__KIND=odoo" in told.stderr
+
+
+DEVELOPMENT: dict[str, Any] = {"DOORWARD_ENVIRONMENT": "development"}
+
+
+def test_the_record_of_one_employee_is_read_live(bare: Shell, config: Path) -> None:
+    told = typed(bare, config, "hr", lines=("demo", "E1001"), **DEVELOPMENT)
     assert told.exit_code == 0, told.output
+    assert "✓ record of E1001: found; department sales, region eu, manager E1002." in told.stderr
+    assert "✓ may: " in told.stderr
+    assert "create leave" in told.stderr
+    assert "one account for everybody" in told.stderr
+    assert "employee" not in str(written(config)), "whose record was read is not kept"
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [("E9999", "HR knows no E9999"), ("john", "john is no employee number"), ("'; --", "HR knows no '; --")],
+)
+def test_a_record_that_is_not_there_gets_the_fix(bare: Shell, config: Path, number: str, fix: str) -> None:
+    told = typed(bare, config, "hr", lines=("demo", number, "y", "demo", "E1001"), **DEVELOPMENT)
+    assert told.exit_code == 0, told.output
+    assert f"✗ record of {number}: {fix}" in told.stderr
+    assert "✓ record of E1001" in told.stderr
+
+
+def test_checking_hr_asks_nothing_and_reads_nobody(bare: Shell, config: Path) -> None:
+    config.touch(mode=0o600)
+    told = typed(bare, config, "hr", "--check", **DEVELOPMENT)
+    assert told.exit_code == 0, told.output
+    assert "connection" in told.stdout
+    assert "record of" not in told.stdout
+
+
+def test_it_speaks_the_language_of_the_shell(bare: Shell, config: Path) -> None:
+    told = typed(bare, config, "hr", lines=("demo", "E1001"), LC_ALL="de_DE.UTF-8", **DEVELOPMENT)
+    assert told.exit_code == 0, told.output
+    assert "HR-System" in told.stderr
+    assert "✓ Datensatz von E1001: gefunden; Abteilung sales" in told.stderr
+    told = typed(bare, config, "hr", lines=("demo", ""), LC_ALL="C.UTF-8", **DEVELOPMENT)
+    assert "✓ connection: it answers" in told.stderr
 
 
 def test_a_file_that_others_may_read_is_not_written_to(bare: Shell, config: Path) -> None:

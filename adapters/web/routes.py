@@ -31,6 +31,7 @@ from adapters.web.templating import STATIC
 from adapters.web.viewing import Viewing
 from adapters.web.visitors import OWN_PAGE
 from adapters.web.vouching import Vouching
+from adapters.web.writing import Writing
 
 STATIC_SECONDS = 300
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -76,12 +77,14 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
     own_factors = OwnFactors(pages, signing_in, enrolling, binding, vouching)
     recovering = Recovering(pages, signing_in)
     own_page = OwnPage(pages, signing_in)
+    writing = Writing(pages, signing_in)
     claiming = Claiming(pages, signing_in)
     ready = Ready(web.checks)
     shown = {
         START: signing_in.offer,
         "/consent/{handle}": consenting.show,
         "/view/{handle}": viewing.show,
+        "/write/{handle}": writing.show,
         OWN_PAGE: own_factors.show,
         RECOVER: recovering.show,
         SIGN_OUT: signing_in.ask_sign_out,
@@ -119,6 +122,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         RECOVER: recovering.take,
         **{f"{base}{path}": order for base in (OWN_PAGE, f"{OWN_PAGE}/{{handle}}") for path, order in own.items()},
         "/view/{handle}": viewing.open,
+        "/write/{handle}": writing.take,
         "/view/{handle}/close": viewing.close,
         "/view/{handle}/file": viewing.download,
     }

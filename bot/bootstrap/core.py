@@ -73,7 +73,7 @@ from bot.understanding.hearing import Hearing
 from bot.understanding.understand import Understanding
 from policy.engine import PolicyEngine
 
-HR_RESOURCES = ("Employee", "Leave", "Payslip", "Department")
+HR_RESOURCES = ("Employee", "Leave", "Payslip", "BankAccount", "Department")
 CRM_RESOURCES = ("Customer", "Ticket", "Opportunity")
 OWN_RESOURCES = ("Person", "System")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.capabilities.account import ACCOUNT
 from bot.capabilities.admin import ADMIN
+from bot.capabilities.bank_account import BANK_ACCOUNT
 from bot.capabilities.break_glass import BREAK_GLASS
 from bot.capabilities.changing import CHANGING
 from bot.capabilities.crm import CRM
@@ -32,6 +33,7 @@ CATALOGUE: tuple[Capability, ...] = (
     *LEAVE_CHANGING,
     *SUBSTITUTES,
     *PAY,
+    *BANK_ACCOUNT,
     *CRM,
     *ADMIN,
     *UPKEEP,

@@ -10,13 +10,14 @@ from pydantic import TypeAdapter
 
 from bot.capabilities.approving import Approving
 from bot.capabilities.model import Acting, Capability, Effect, Local, Ours, Systems
+from bot.capabilities.telling import for_the_office, write_to_mailbox
 from bot.capabilities.ticking import tick_dialog
-from bot.capabilities.writing import write_dialog
+from bot.capabilities.writing import page_path, write_dialog
 from bot.domain.action import CanonicalAction
 from bot.domain.answer import Answer, ApprovalRequest, Draft, Posting, Result, Sheet
 from bot.domain.approval import RequestState
 from bot.domain.audit import EventType
-from bot.domain.cards import Card, Fact
+from bot.domain.cards import Action, ActionStyle, Card, Fact
 from bot.domain.grant import Grant
 from bot.domain.interaction import Interaction
 from bot.domain.proposal import Shown
@@ -254,9 +255,15 @@ class Performing:
             return refusals.failed(turn.voice, code, turn.scribe.correlation)
         path = None if result.sheet is None else f"/view/{_keep_sheet(tx, turn, result.sheet)}"
         dialog = tick_dialog(tx, turn, result.ticks) if turn.dialog_wanted and result.ticks else None
-        if turn.dialog_wanted and result.form is not None:
+        draft = result.draft
+        if result.form is not None and result.form.on_page:
+            path = page_path(tx, turn, result.form)
+            label, url = turn.voice.say("consent.open_page"), self._ours.public_url + path
+            link = Action(label=label, url=url, style=ActionStyle.PRIMARY)
+            draft = replace(draft, card=replace(draft.card, actions=(*draft.card.actions, link)))
+        elif turn.dialog_wanted and result.form is not None:
             dialog = write_dialog(tx, turn, result.form, result.draft.card)
-        return Answer(draft=result.draft, dialog=dialog, continue_path=path, code="done")
+        return Answer(draft=draft, dialog=dialog, continue_path=path, code="done")
 
     def _follow(self, tx: Transaction, turn: Turn, result: Result) -> _Followed:
         """Cards for others: who is asked next, and every copy of what was decided."""
@@ -277,6 +284,10 @@ class Performing:
                 postings += approvals.show_progress(tx, asked, result.progress)
                 routes, missing = self._approving.routes, result.progress.missing
                 postings += ask_further(tx, asked, missing, routes=routes, now=turn.now).postings
+        if result.office is not None:
+            postings += for_the_office(turn, self._approving.routes, result.office)
+        if result.mailbox is not None:
+            write_to_mailbox(tx, turn, *result.mailbox)
         if result.asks is not None:
             return self._ask(tx, turn, result.asks, postings)
         return _Followed(postings=postings)

@@ -170,13 +170,15 @@ class Ticks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """A text that is wanted in a dialog, for an action that is decided on once it is there."""
+    """A text that is wanted, in a dialog or on our page, for an action that is decided on once it is there."""
 
     capability: str
     argument: str
     """Which argument the text becomes."""
     arguments: tuple[tuple[str, str], ...]
     """Pairs of a name and a value: the other arguments, which are known already."""
+    on_page: bool = False
+    """It is typed on our page: chat never has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +193,11 @@ class Result:
     ticks: Ticks | None = None
     """What an open dialog lets the person tick."""
     form: Form | None = None
-    """What an open dialog lets the person write."""
+    """What an open dialog, or our page, lets the person write."""
     progress: Progress | None = None
     postings: tuple[Posting, ...] = ()
     """Cards for others that follow from it."""
+    office: Card | None = None
+    """What the pay office is told, in HR's channel."""
+    mailbox: tuple[str, str] | None = None
+    """A letter to the person's own company mailbox, past the chat: subject and text."""

@@ -57,6 +57,7 @@ class Notice(StrEnum):
     BREAK_GLASS = "break_glass"
     COPY_CHANGED = "copy_changed"
     SESSION_ENDED = "session_ended"
+    PAY_OFFICE = "pay_office"
     DID_NOT_HELP = "did_not_help"
     MORE_WANTED = "more_wanted"
     MORE_TOLD = "more_told"
@@ -87,6 +88,7 @@ TABLE: Mapping[Notice, Rule] = MappingProxyType(
         Notice.BREAK_GLASS: Rule(who=Recipient.ADMINISTRATORS, kind=NoticeClass.SECURITY, by_mail=True),
         Notice.COPY_CHANGED: Rule(who=Recipient.CHANNEL, kind=NoticeClass.INFORMATION),
         Notice.SESSION_ENDED: Rule(who=Recipient.OWNER, kind=NoticeClass.INFORMATION),
+        Notice.PAY_OFFICE: Rule(who=Recipient.CHANNEL, kind=NoticeClass.INFORMATION),
         Notice.MORE_WANTED: Rule(who=Recipient.REQUESTER, kind=NoticeClass.ANSWER),
         Notice.MORE_TOLD: Rule(who=Recipient.APPROVER, kind=NoticeClass.ANSWER),
         Notice.DID_NOT_HELP: Rule(who=Recipient.ADMINISTRATORS, kind=NoticeClass.INFORMATION),

@@ -7,6 +7,7 @@ What people type may stand for an id, and is resolved here, under the grant; the
 | `Employee` | a reference, user name, display name, or a first name only one person has | the reference |
 | `Customer` | an id, a name, or the first words of a name only one customer has | the id |
 | `Payslip` | an id, `latest:<employee>` or `YYYY-MM:<employee>`, the employee given as above | the id |
+| `BankAccount` | a reference of whose it is | the reference |
 | `Ticket`, `Leave`, `Opportunity` | an id; also with a leading `#`, or its digits alone | the id |
 | `Department` | an id: the scope of a list | the id |
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from bot.domain.grant import Grant
 from bot.domain.leave import LeaveApproval, LeaveScope, LeaveState, Portion, Verdict
+from bot.ports.bank_accounts import BankAccounts
 from bot.ports.connectors import Call, OperationTraits, Reconciliation
 
 
@@ -228,7 +229,7 @@ class Report:
     rows: tuple[tuple[str, ...], ...]
 
 
-class HumanResources(Protocol):
+class HumanResources(BankAccounts, Protocol):
     """An HR system, called in the name of one person under a grant for one action.
 
     Every operation verifies the grant first and raises `NotAllowed`; it answers by `call.deadline`, else raises

@@ -17,7 +17,7 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome
 from bot.services import refusals, start_card, tickets
-from bot.services.buttons import PRESSED
+from bot.services.buttons import PRESSED, TYPED_ON_PAGE
 from bot.services.delivery import direct_place
 from bot.services.link_codes import comes_to_type, typing
 from bot.services.throttling import allows_message
@@ -191,6 +191,8 @@ def _check_handle(turn: Turn) -> Ending | None:
     known = pressed is not None and pressed.kind in PRESSED and pressed.audience in {"*", message.who.key, person.key}
     if message.handle and not known:
         return _spent(turn)
+    if pressed is not None and pressed.kind == TYPED_ON_PAGE and not turn.in_browser:
+        return _spent(turn)  # what is confidential is not taken from a chat platform, whoever sends it
     if message.automatic and (pressed is None or pressed.kind != "intent"):
         return _spent(turn)  # nobody pressed, so nobody agreed to anything
     if proposal is None:

@@ -26,7 +26,9 @@ TICKED = "ticked"
 """The kind of a dialog in which a list is ticked (`bot.capabilities.batching`)."""
 WRITTEN = "written"
 """The kind of a dialog in which a text is written (`bot.capabilities.writing`)."""
-PRESSED = frozenset({"intent", "confirm", "dismiss", "code", TICKED, WRITTEN, SAID})
+TYPED_ON_PAGE = "typed_on_page"
+"""The kind of a handle under which something is typed on our page, and never in the chat."""
+PRESSED = frozenset({"intent", "confirm", "dismiss", "code", TICKED, WRITTEN, TYPED_ON_PAGE, SAID})
 """The kinds of handles that are buttons or dialogs; those of our pages, tickets and sign-ins are none."""
 
 

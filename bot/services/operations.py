@@ -22,6 +22,8 @@ ACTIONS: Mapping[str, frozenset[str]] = {
     "decide_leave": frozenset({"ApproveLeave", "RefuseLeave", "BreakGlassApproveLeave"}),
     "list_absences": frozenset({"ListAbsences"}),
     "get_payslip": frozenset({"ViewPayslip"}),
+    "get_bank_account": frozenset({"PreviewBankAccount"}),
+    "change_bank_account": frozenset({"ChangeBankAccount"}),
     "get_benefits": frozenset({"ViewBenefits"}),
     "get_customer": frozenset({"ViewCustomer"}),
     "list_tickets": frozenset({"ListTickets"}),
@@ -35,7 +37,7 @@ ACTIONS: Mapping[str, frozenset[str]] = {
         {
             *("RequestLeave", "ChangeLeave", "WithdrawLeave", "CancelLeave"),
             *("ApproveLeave", "RefuseLeave", "RevokeDecision", "BreakGlassApproveLeave"),
-            "UpdateTicket",
+            *("UpdateTicket", "ChangeBankAccount"),
         }
     ),
 }

@@ -238,6 +238,8 @@ COMMANDS: tuple[Command, ...] = tuple(
         ("away", "team_absences", rf"(?:{_ISO})?", _as_sentence("team_absences")),
         ("my payslip", "view_payslip", rf"(?:{_MONTH})?", _payslip),
         ("payslip", "view_payslip", rf"(?:{_MONTH})?", _payslip),
+        ("bank change", "bank_change", "", _nothing),
+        ("bank", "bank_change", "", _nothing),
         ("benefits", "view_benefits", "", _one("person")),
         ("customer", "find_customer", r"[\w-]+", _one("customer")),
         ("tickets", "list_tickets", r"[\w-]+", _one("customer")),

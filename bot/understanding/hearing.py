@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from bot.capabilities.model import LONGEST_TEXT, Arguments, Capability
 from bot.domain.intent import Intent, Origin, Question
 from bot.domain.messages import EventKind
-from bot.services.buttons import SAID, WRITTEN, intent_of
+from bot.services.buttons import SAID, TYPED_ON_PAGE, WRITTEN, intent_of
 from bot.services.turns import Turn, read_slot
 from bot.texts.formats import zone
 from bot.understanding.commands import SENT_ON
@@ -41,7 +41,7 @@ class Hearing:
             return Intent(capability=action.capability, arguments=dict(action.arguments), origin=origin)
         if turn.pressed is not None and turn.pressed.kind == SAID:
             heard = self._sentence(turn, str(turn.pressed.payload.get("text", "")), now)
-        elif turn.pressed is not None and turn.pressed.kind == WRITTEN:
+        elif turn.pressed is not None and turn.pressed.kind in {WRITTEN, TYPED_ON_PAGE}:
             heard = self._written(turn)
         elif turn.pressed is not None:
             heard = self._understanding.complete(intent_of(turn.pressed))

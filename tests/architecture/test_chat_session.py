@@ -4,7 +4,7 @@ from policy.cedar import load
 from policy.sources import POLICIES
 from tests.architecture.chat_session import PAGE, Takes, page, takes, without_proof
 
-CONFIDENTIAL = {"ViewPayslip", "ViewBenefits", "GiveEnrolmentCode"}
+CONFIDENTIAL = {"ChangeBankAccount", "ViewPayslip", "ViewBenefits", "GiveEnrolmentCode"}
 ADMINISTRATION = {"GrantRole", "RevokeRole", "RevokeSessions", "EndCompanySessions", "LockPerson", "UnlockPerson"}
 EVERY_ROLE = frozenset({"employee", "line_manager", "hr_manager", "support_rep", "administrator", "auditor"})
 

@@ -162,6 +162,7 @@ REQUIRED: dict[str, set[str]] = {
     "setup.provider.{}": _each("setup.provider.{}", probes.PROVIDER),
     "platforms.{}": _each("platforms.{}", Platform),
     "roles.{}": _each("roles.{}", Role),
+    "web.bank.wrong.{}": _each("web.bank.wrong.{}", ("checksum", "country", "form")),
     "web.change.{}.title": _each("web.change.{}.title", VERBS),
     "web.change.{}.sentence": _each("web.change.{}.sentence", VERBS),
     "web.change.{}.button": _each("web.change.{}.button", VERBS),

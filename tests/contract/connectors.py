@@ -53,13 +53,14 @@ class GrantDesk:
     """Every operation a grant was verified for."""
     _numbers: Iterator[int] = field(default_factory=count)
 
-    def grant(self, who: Somebody, kind: str, record: str) -> Grant:
+    def grant(self, who: Somebody, kind: str, record: str, **arguments: str) -> Grant:
         now = self.clock.now()
         action = CanonicalAction(
             principal=who.identity.key,
             capability="test",
             action="Test",
             resource=ResourceRef(type=kind, id=record),
+            arguments=dict(arguments),
             salt="00" * 16,
         )
         grant = Grant(

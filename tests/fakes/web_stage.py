@@ -126,6 +126,7 @@ class Stage:
     platform: PlaygroundPlatform
     chat_sign_in: PlaygroundSignIn
     core: Core
+    backend: DemoBackend
     app: Starlette
     rejections: list[str]
     seeds: dict[str, str] = field(default_factory=dict)
@@ -379,6 +380,7 @@ async def web_stage(
             platform=platform,
             chat_sign_in=chat_sign_in,
             core=core,
+            backend=backend,
             app=app,
             rejections=rejections,
         )

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-from adapters.connectors.demo import seed_crm, seed_hr
+from adapters.connectors.demo import seed_bank, seed_crm, seed_hr
 from adapters.connectors.demo.schema import LABEL, SCHEMA
 from bot.errors import Misconfigured
 from bot.ports.connectors import ConnectorUnavailable, OutcomeUnknown
@@ -48,6 +48,7 @@ class DemoDatabase:
             raise Misconfigured(f"{path} is a database of something else; the demo backend keeps its own file")
         else:
             seed_hr.add_holidays(self._connection, today.year)
+        seed_bank.fill(self._connection)
         self._connection.execute("COMMIT")
 
     async def read(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:

@@ -38,6 +38,10 @@ STATEMENTS = {
         " OR p.employee IN (SELECT employee FROM employee_called WHERE called = :called) AND p.month = CASE :month"
         " WHEN 'latest' THEN (SELECT MAX(n.month) FROM payslip n WHERE n.employee = p.employee) ELSE :month END"
     ),
+    "BankAccount": (
+        "SELECT e.id, e.id AS owner, e.manager, e.department, e.region, NULL AS state, NULL AS amount, b.version"
+        " FROM bank_account b JOIN employee e ON e.id = b.employee WHERE lower(e.id) = :typed"
+    ),
     "Department": (
         "SELECT department AS id, NULL AS owner, NULL AS manager, department, NULL AS region, NULL AS state,"
         " NULL AS amount, '' AS version FROM employee WHERE lower(department) = :typed GROUP BY department"

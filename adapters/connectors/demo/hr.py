@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
-from adapters.connectors.demo import leave_decisions, leave_records, leave_requests, pay, staff
+from adapters.connectors.demo import bank, leave_decisions, leave_records, leave_requests, pay, staff
 from adapters.connectors.demo.gate import Gate
 from adapters.connectors.demo.traits import traits_of
 from bot.domain.grant import Grant
 from bot.domain.leave import LeaveScope, LeaveState, Portion, Verdict
+from bot.ports.bank_accounts import BankAccount
 from bot.ports.connectors import Call, OperationTraits, Reconciliation
 from bot.ports.hr import (
     Absence,
@@ -41,6 +42,7 @@ TRAITS = traits_of(
         "update_benefits",
         "update_contact",
         "update_pay",
+        "change_bank_account",
     },
     unversioned={"create_leave"},
     separated={"decide_leave", "reopen_leave", "update_pay"},
@@ -211,6 +213,20 @@ class DemoHumanResources:
             Pay,
             (employee, monthly, currency, effective),
             lambda visit: pay.set_pay(visit, employee, monthly, currency, effective),
+        )
+
+    async def get_bank_account(self, grant: Grant, call: Call, *, employee: str) -> BankAccount:
+        return await self._gate.read(grant, call, "get_bank_account", lambda visit: bank.account(visit, employee))
+
+    async def change_bank_account(self, grant: Grant, call: Call, *, employee: str, iban: str) -> BankAccount:
+        signed = grant.action.arguments.get("iban")
+        return await self._gate.write(
+            grant,
+            call,
+            "change_bank_account",
+            BankAccount,
+            (employee, iban),
+            lambda visit: bank.change(visit, employee, iban, signed),
         )
 
     async def run_report(

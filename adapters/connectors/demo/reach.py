@@ -31,6 +31,11 @@ def reach_payslip(visit: Visit, payslip: str) -> None:
     _demand(reached=_is(visit, "Payslip", payslip))
 
 
+def reach_bank_account(visit: Visit, employee: str) -> None:
+    """The grant is for the account that this employee is paid to, and no other. Raises `NotFound`."""
+    _demand(reached=_is(visit, "BankAccount", employee))
+
+
 def reach_department(visit: Visit, department: str) -> None:
     """The grant is for this department, or for a leave of somebody in it. Raises `NotFound`."""
     in_it = "SELECT 1 FROM leave JOIN employee e ON e.id = leave.employee WHERE leave.id = ? AND department = ?"

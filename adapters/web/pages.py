@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
@@ -23,12 +24,24 @@ from adapters.web.way_back import chat_link, own_chat
 from bot.domain.audit import EventType
 from bot.domain.cards import Status
 from bot.errors import DoorwardError, IntegrityAlarm, NotAllowed, Refusal, Unavailable
+from bot.services import first_administrator
+from bot.services.deciding import USE_BOT
 from bot.texts.sentences import Voice
 
 log = structlog.get_logger("doorward.web")
 Page = Callable[[Visit], Awaitable[Response]]
 Order = Callable[[Visit, dict[str, str]], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Asks(StrEnum):
+    """When a page asks policy whether whoever is signed in may use Doorward at all."""
+
+    ALWAYS = "always"
+    WITH_ADMINISTRATOR = "with_administrator"
+    """Not before there is a first administrator, whose factor is enrolled on the way to becoming one."""
+    NEVER = "never"
+    """What leads to being somebody, or away from it."""
 
 
 class Pages:
@@ -40,13 +53,14 @@ class Pages:
         self.csrf = CsrfGuard(web.csrf_key, web.public_url)
         self._visitors = Visitors(database=web.database, clock=web.clock, cookie=self.cookie)
 
-    def shows(self, page: Page) -> Endpoint:
+    def shows(self, page: Page, asks: Asks = Asks.ALWAYS) -> Endpoint:
         """An endpoint for a GET that shows something and changes nothing."""
 
         async def endpoint(request: Request) -> Response:
             visit = None
             try:
                 visit = await self._visitors.receive(request)
+                await self._let_in(visit, asks)
                 return await page(visit)
             except DoorwardError as error:
                 return await self._refused(request, visit, error)
@@ -55,7 +69,7 @@ class Pages:
 
     def comes_back(self, page: Page) -> Endpoint:
         """An endpoint for the way back from a sign-in, which is a GET by its protocol: HEAD must not run it."""
-        shown = self.shows(page)
+        shown = self.shows(page, Asks.NEVER)
 
         async def endpoint(request: Request) -> Response:
             if request.method != "GET":
@@ -64,7 +78,7 @@ class Pages:
 
         return endpoint
 
-    def takes(self, order: Order) -> Endpoint:
+    def takes(self, order: Order, asks: Asks = Asks.ALWAYS) -> Endpoint:
         """An endpoint for a POST of one of our forms."""
 
         async def endpoint(request: Request) -> Response:
@@ -73,11 +87,23 @@ class Pages:
                 visit = await self._visitors.receive(request)
                 form = await read_form(request)
                 self.csrf.check(request, None if visit.is_new else visit.browser_id, form.get(FIELD, ""))
+                await self._let_in(visit, asks)
                 return await order(visit, form)
             except DoorwardError as error:
                 return await self._refused(request, visit, error)
 
         return endpoint
+
+    async def _let_in(self, visit: Visit, asks: Asks) -> None:
+        """Whether whoever is signed in here may use Doorward at all. Raises `NotAllowed`."""
+        if asks is Asks.NEVER or visit.known is None:
+            return
+        if asks is Asks.WITH_ADMINISTRATOR:
+            found = await self.web.database.read(lambda tx: first_administrator.present(tx, visit.now))
+            if not found:
+                return
+        if not await self.web.may(visit.owner, USE_BOT):
+            raise NotAllowed(USE_BOT, code="page.not_let_in")
 
     def render(self, reader: Voice, template: str, *, status_code: int = 200, **variables: Any) -> HTMLResponse:
         """A page without a form, in the reader's language."""

@@ -22,7 +22,7 @@ from adapters.web.headers import SecurityHeaders, security_headers
 from adapters.web.health import Ready, alive
 from adapters.web.own_factors import OwnFactors
 from adapters.web.own_page import OwnPage
-from adapters.web.pages import Pages
+from adapters.web.pages import Asks, Pages
 from adapters.web.proving_provider import ProvingProvider
 from adapters.web.recovering import RECOVER, Recovering
 from adapters.web.signing_in import ACCOUNTS, CONTINUE, OWN_RECORDS, SIGN_OUT, START, SigningIn
@@ -34,6 +34,15 @@ from adapters.web.vouching import Vouching
 from adapters.web.writing import Writing
 
 STATIC_SECONDS = 300
+SETUP = "/setup/{handle}"
+UNASKED = frozenset(
+    {
+        *(START, ACCOUNTS, f"{ACCOUNTS}/options", CONTINUE),  # who it is comes first: policy is asked about somebody
+        SIGN_OUT,  # whoever is kept out can leave
+        *(SETUP, f"{SETUP}/options"),  # the first administrator, or a lost last one: nobody could let them in
+    }
+)
+"""The pages that do not ask policy whether somebody may use Doorward; so do the ways back from a sign-in."""
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
@@ -89,7 +98,7 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         RECOVER: recovering.show,
         SIGN_OUT: signing_in.ask_sign_out,
         OWN_RECORDS: own_page.show,
-        "/setup/{handle}": claiming.show,
+        SETUP: claiming.show,
     }
     coming_back = {
         "/signin/callback/{provider}": signing_in.company_back,
@@ -113,8 +122,8 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
         CONTINUE: signing_in.go_on,
         SIGN_OUT: signing_in.sign_out,
         f"{OWN_RECORDS}/end": own_page.end,
-        "/setup/{handle}": claiming.decide,
-        "/setup/{handle}/options": claiming.options,
+        SETUP: claiming.decide,
+        f"{SETUP}/options": claiming.options,
         "/consent/{handle}": consenting.decide,
         "/consent/{handle}/dismiss": consenting.dismiss,
         "/consent/{handle}/provider": at_provider.begin,
@@ -129,11 +138,18 @@ def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
     return [
         Route("/healthz", alive, methods=["GET"]),
         Route("/readyz", ready.answer, methods=["GET"]),
-        *[Route(path, pages.shows(page), methods=["GET"]) for path, page in shown.items()],
+        *[Route(path, pages.shows(page, _asks(path)), methods=["GET"]) for path, page in shown.items()],
         *[Route(path, pages.comes_back(page), methods=["GET"]) for path, page in coming_back.items()],
-        *[Route(path, pages.takes(order), methods=["POST"]) for path, order in taken.items()],
+        *[Route(path, pages.takes(order, _asks(path)), methods=["POST"]) for path, order in taken.items()],
         Mount("/static", _Static(directory=STATIC)),
     ]
+
+
+def _asks(path: str) -> Asks:
+    if path in UNASKED:
+        return Asks.NEVER
+    first = path == OWN_PAGE or path.startswith(f"{OWN_PAGE}/")
+    return Asks.WITH_ADMINISTRATOR if first else Asks.ALWAYS
 
 
 class _Static(StaticFiles):

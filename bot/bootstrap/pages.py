@@ -58,19 +58,37 @@ def pages(
 
 
 def own_pages(core: Core) -> May:
-    """Asks policy whether somebody may use the bot, and see that about themselves, on our pages."""
+    """Asks policy whether somebody may use the bot, and see that about themselves, on our pages.
+
+    A browser stands in no workspace: whoever is let in from one of their chats is let in here. With `UseBot` for the
+    action, that alone is asked.
+    """
     authorizer, outside = core.pipeline.learning.authorizer, core.outside
 
     async def may(person: Person, action: str) -> bool:
         now = outside.clock.now()
-        grants = await outside.database.read(lambda tx: tuple(tx.roles.of_identity(person.identity)))
-        principal = principal_of(person, grants, now)
-        here = Circumstances(
-            session=None, idp_checked_at=person.idp_checked_at, platform="web", place=None, authenticators=()
+        grants, links = await outside.database.read(
+            lambda tx: (tuple(tx.roles.of_identity(person.identity)), tx.links.of_identity(person.identity))
         )
-        asked = ((USE_BOT, DOORWARD), (action, own_record(principal)))
-        decisions = [authorizer.decide(principal, name, facts, here, proof=None, now=now) for name, facts in asked]
-        return all(isinstance(decision, Permit) for decision in decisions)
+        principal = principal_of(person, grants, now)
+        asked = {USE_BOT: DOORWARD} | ({action: own_record(principal)} if action != USE_BOT else {})
+
+        def permitted(workspace: str) -> bool:
+            here = Circumstances(
+                session=None,
+                idp_checked_at=person.idp_checked_at,
+                platform="web",
+                workspace=workspace,
+                place=None,
+                authenticators=(),
+            )
+            decisions = [
+                authorizer.decide(principal, name, facts, here, proof=None, now=now) for name, facts in asked.items()
+            ]
+            return all(isinstance(decision, Permit) for decision in decisions)
+
+        workspaces = dict.fromkeys(link.channel.tenant for link in links) or {"": None}
+        return any(permitted(workspace) for workspace in workspaces)
 
     return may
 

@@ -296,6 +296,7 @@ async def web_stage(
     extra: Mapping[str, Any] | None = None,
     mail: Mail | None = None,
     step_ups: StepUps | None = None,
+    policies: Path | None = None,
 ) -> AsyncIterator[Stage]:
     """A stage on SQLite; everything of it ends with the context."""
     path = folder / "doorward.db"
@@ -331,7 +332,7 @@ async def web_stage(
                 database=database,
                 clock=clock,
                 tracer=NullTracer(),
-                engine=load_policy(),
+                engine=load_policy() if policies is None else load_policy(policies),
                 mint=mint,
                 systems=Systems(hr=backend.hr, crm=backend.crm),
                 hr_facts=backend.facts,

@@ -171,12 +171,9 @@ def _input(field: DialogField, *, focused: bool) -> list[Block]:
     if field.kind is FieldKind.CHOICES:
         return _choices(field)
     code = field.kind is FieldKind.CODE
-    element: Block = {
-        "type": "plain_text_input",
-        "action_id": INPUT,
-        "focus_on_load": focused,
-        "max_length": MAX_CODE if code else MAX_TEXT,
-    }
+    element: Block = {"type": "datepicker", "action_id": INPUT, "focus_on_load": focused}
+    if field.kind is not FieldKind.DATE:
+        element |= {"type": "plain_text_input", "max_length": MAX_CODE if code else MAX_TEXT}
     block: Block = {
         "type": "input",
         "block_id": f"{CODE_FIELD if code else TEXT_FIELD}{field.name}",

@@ -212,6 +212,8 @@ def _value(inputs: object) -> str:
     if not isinstance(entry, dict):
         raise Malformed("state")
     ticked = entry.get("selected_options")
+    if entry.get("type") == "datepicker":
+        return text_of(entry, "selected_date")
     if ticked is None:
         return text_of(entry, "value")
     if not isinstance(ticked, list) or not all(isinstance(option, dict) for option in ticked):

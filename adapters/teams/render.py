@@ -240,13 +240,13 @@ def _input(field: DialogField) -> list[Element]:
         return _choices(field)
     code = field.kind is FieldKind.CODE
     element: Element = {
-        "type": "Input.Text",
+        "type": "Input.Date",
         "id": f"{CODE_FIELD if code else TEXT_FIELD}{field.name}",
         "label": plain(_cut(field.label, MAX_VALUE)),
         "isRequired": not field.optional,
-        "maxLength": MAX_CODE if code else MAX_TEXT,
-        "isMultiline": False,
     }
+    if field.kind is not FieldKind.DATE:
+        element |= {"type": "Input.Text", "maxLength": MAX_CODE if code else MAX_TEXT, "isMultiline": False}
     if not field.optional:
         element["errorMessage"] = plain(_cut(field.hint or field.label, MAX_VALUE))
     if field.hint:

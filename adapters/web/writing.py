@@ -54,6 +54,8 @@ class Writing:
         except NoAccountNumber as error:
             return self._page(visit, typed=typed, wrong=error)
         who, place = asked_in(found)
+        blanks = found.payload["blanks"]
+        assert isinstance(blanks, list)
         message = IncomingMessage(
             event_id=f"page-{secrets.token_hex(8)}",
             kind=EventKind.SUBMISSION,
@@ -61,7 +63,7 @@ class Writing:
             place=place,
             received_at=visit.now,
             handle=visit.handle(),
-            fields={str(found.payload["argument"]): number},
+            fields={str(name): number for name in blanks},
         )
         answer = await self._web.resume(message, visit.src_ip)
         return go(answer.continue_path) if answer.continue_path else self._ended(visit, who, answer.draft)

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from bot.capabilities.leave import read_at
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Systems, on_self
-from bot.domain.answer import Draft, Form, Result
+from bot.domain.answer import Blank, Draft, Form, Result
 from bot.domain.cards import Card, Fact, Status
 from bot.domain.iban import LONGEST, grouped, masked, normal
 from bot.domain.proposal import Shown
@@ -36,7 +36,7 @@ async def open_page(systems: Systems, acting: Acting) -> Result:  # noqa: ARG001
     """The card with the way to our page; nothing of the account is on it."""
     say = acting.voice.say
     card = Card(headline=say("hr.bank_change.headline"), body=say("hr.bank_change.body"), status=Status.NEEDS_PROOF)
-    form = Form(capability="change_bank_account", argument=NUMBER, arguments=(), on_page=True)
+    form = Form(capability="change_bank_account", blanks=(Blank(argument=NUMBER),), arguments=(), on_page=True)
     return Result(draft=Draft(card=card), form=form)
 
 

@@ -19,9 +19,10 @@ from bot.domain.intent import Intent, Origin
 from bot.domain.leave import LeaveScope, LeaveState, Portion
 from bot.domain.proposal import Shown
 from bot.ports.hr import Leave, LeaveBalance, LeavePreview
+from bot.services.approval_cards import owner_buttons
 from bot.texts.formats import clock_time, days, full_day, number
 
-MOST_BUTTONS = 5
+MOST_BUTTONS = 6
 ABSENCE_DAYS = 30
 """How far ahead absences are listed when nobody says until when."""
 
@@ -180,7 +181,7 @@ async def request_leave(systems: Systems, acting: Acting) -> Result:
         status=Status.WAITING if waits else Status.ALLOWED,
         quiet=read_at(acting),
     )
-    buttons = (press_of(acting, "hr.withdraw", "withdraw_leave", leave.id),) if waits else ()
+    buttons = waiting_buttons(acting, leave) if waits else ()
     return Result(
         draft=Draft(card=card, buttons=buttons, about=requester_copy(leave.id)),
         asks=approval_request(acting, leave) if waits else None,
@@ -223,6 +224,11 @@ def press_of(acting: Acting, key: str, capability: str, leave: str, *, danger: b
     )
 
 
+def waiting_buttons(acting: Acting, leave: Leave) -> tuple[Button, ...]:
+    """What its owner may do while a request waits."""
+    return owner_buttons(leave.id, acting.voice, changeable=leave.state is LeaveState.PENDING)
+
+
 async def my_leaves(systems: Systems, acting: Acting) -> Result:
     """The requests of one person."""
     leaves = await systems.hr.list_leaves(acting.grant, acting.call, employee=acting.facts.ref.id, scope=LeaveScope.OWN)
@@ -230,26 +236,24 @@ async def my_leaves(systems: Systems, acting: Acting) -> Result:
     facts = tuple(Fact(label=range_of(acting, item), value=say(f"hr.states.{item.state}")) for item in leaves[:10])
     headline = say("hr.my_leaves.headline", count=len(leaves))
     own = acting.facts.ref.id == acting.principal.employee
-    buttons = tuple(
-        replace(press_of(acting, "hr.withdraw", "withdraw_leave", item.id), label=_withdraw(acting, item))
-        for item in leaves
-        if own and item.state is LeaveState.PENDING
-    )
-    buttons += tuple(
-        replace(press_of(acting, "hr.cancel", "cancel_leave", item.id), label=_cancel(acting, item))
-        for item in leaves
-        if own and item.state is LeaveState.APPROVED and item.start > acting.now.date()
-    )
+    buttons = tuple(button for item in leaves if own for button in _own_buttons(acting, item))
     card = Card(headline=headline, facts=facts, quiet=read_at(acting))
     return Result(draft=Draft(card=card, buttons=buttons[:MOST_BUTTONS]))
 
 
-def _withdraw(acting: Acting, leave: Leave) -> str:
-    return f"{acting.voice.say('hr.withdraw')}: {range_of(acting, leave)}"
+def _own_buttons(acting: Acting, leave: Leave) -> tuple[Button, ...]:
+    """What its owner may do with one of several, each named by its days."""
+    found: tuple[Button, ...] = ()
+    if leave.state in (LeaveState.PENDING, LeaveState.SECOND_APPROVAL):
+        found = waiting_buttons(acting, leave)
+    elif leave.state is LeaveState.APPROVED and leave.start > acting.now.date():
+        found = (press_of(acting, "hr.cancel", "cancel_leave", leave.id),)
+    return tuple(replace(button, label=_labelled(button.label, range_of(acting, leave))) for button in found)
 
 
-def _cancel(acting: Acting, leave: Leave) -> str:
-    return f"{acting.voice.say('hr.cancel')}: {range_of(acting, leave)}"
+def _labelled(label: str, range_: str) -> str:
+    """With its days; the dots that say that a dialog opens stay at the end."""
+    return f"{label.removesuffix('…')}: {range_}{'…' if label.endswith('…') else ''}"
 
 
 def range_of(acting: Acting, leave: Leave) -> str:

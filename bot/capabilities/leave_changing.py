@@ -7,9 +7,9 @@ from datetime import date
 
 from pydantic import field_validator
 
-from bot.capabilities.leave import approval_request, press_of, range_of, read_at, requester_copy
-from bot.capabilities.leave_decisions import OneLeave, decision, of_leave, preview_leave
-from bot.capabilities.model import Acting, Capability, Effect, Group, Systems
+from bot.capabilities.leave import approval_request, range_of, read_at, requester_copy, waiting_buttons
+from bot.capabilities.leave_decisions import OneLeave, decision, preview_leave, write_on_leave
+from bot.capabilities.model import Acting, Capability, Systems
 from bot.domain.answer import Draft, Result
 from bot.domain.cards import Card, Fact, Status
 from bot.domain.leave import Portion
@@ -66,28 +66,23 @@ async def change_leave(systems: Systems, acting: Acting) -> Result:
         status=Status.WAITING,
         quiet=read_at(acting),
     )
-    buttons = (press_of(acting, "hr.withdraw", "withdraw_leave", leave.id),)
+    buttons = waiting_buttons(acting, leave)
     ended = decision(acting, leave, approved=False, final=False, withdrawn=True)
     return Result(
         draft=Draft(card=card, buttons=buttons, about=requester_copy(leave.id)),
         decided=replace(ended, start=before.start, end=before.end, undone="changed"),
-        asks=approval_request(acting, leave),
+        asks=replace(approval_request(acting, leave), was=(before.start, before.end)),
     )
 
 
 LEAVE_CHANGING: tuple[Capability, ...] = (
-    Capability(
-        name="change_leave",
-        action="ChangeLeave",
-        group=Group.HR,
-        resource_type="Leave",
+    write_on_leave(
+        "change_leave",
+        "ChangeLeave",
+        change_leave,
+        "leaves change",
         arguments=ChangedLeave,
         canonical=("start", "end"),
-        effect=Effect.WRITE,
-        target=of_leave,
-        perform=change_leave,
         preview=preview_change,
-        preview_action="ViewLeave",
-        command="leaves change",
     ),
 )

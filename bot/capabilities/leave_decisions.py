@@ -6,10 +6,20 @@ from dataclasses import replace
 from typing import Literal
 
 from bot.capabilities.leave import approval_request, day_count, range_of, read_at
-from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Systems, on_self
+from bot.capabilities.model import (
+    Acting,
+    Arguments,
+    Capability,
+    Effect,
+    Group,
+    Perform,
+    Preview,
+    Systems,
+    on_self,
+)
 from bot.domain.action import ResourceRef
-from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Form, Result, Ticks
-from bot.domain.cards import ActionStyle, Card, Fact, Quote, Status
+from bot.domain.answer import ApprovalRequest, Blank, Button, DecisionMade, Draft, Form, Result, Ticks
+from bot.domain.cards import ActionStyle, Card, Fact, FieldKind, Quote, Status
 from bot.domain.identity import Principal
 from bot.domain.intent import Intent, Origin
 from bot.domain.leave import LeaveScope, LeaveState, Verdict
@@ -28,7 +38,7 @@ class OneLeave(Arguments):
 class ViewedLeave(OneLeave):
     """One leave request, and what somebody wants to write about it."""
 
-    then: Literal["", "ask", "answer"] = ""
+    then: Literal["", "ask", "answer", "change", "reopen"] = ""
 
 
 def of_leave(arguments: Arguments, principal: Principal) -> ResourceRef:  # noqa: ARG001 - one shape for all targets
@@ -74,6 +84,18 @@ async def asks_leave(systems: Systems, acting: Acting) -> ApprovalRequest:
     return approval_request(acting, await systems.hr.get_leave(acting.grant, acting.call, leave=acting.facts.ref.id))
 
 
+FORMS = {
+    "ask": ("ask_about_leave", (Blank(argument="text"),)),
+    "answer": ("answer_about_leave", (Blank(argument="text"),)),
+    "change": (
+        "change_leave",
+        (Blank(argument="start", kind=FieldKind.DATE), Blank(argument="end", kind=FieldKind.DATE)),
+    ),
+    "reopen": ("revoke_decision", (Blank(argument="note"),)),
+}
+"""What a dialog asks for, by what somebody wants to do with a request."""
+
+
 async def view_leave(systems: Systems, acting: Acting) -> Result:
     """One request in detail, for whoever may see it; what is sensitive is not written in chat."""
     shown = await preview_leave(systems, acting)
@@ -83,7 +105,8 @@ async def view_leave(systems: Systems, acting: Acting) -> Result:
         return Result(draft=Draft(card=card))
     leave = acting.facts.ref.id
     body = acting.voice.say(f"talk.type.{then}", leave=leave)
-    form = Form(capability=f"{then}_about_leave", argument="text", arguments=(("leave", leave),))
+    capability, blanks = FORMS[then]
+    form = Form(capability=capability, blanks=blanks, arguments=(("leave", leave),))
     return Result(draft=Draft(card=replace(card, body=body)), form=form)
 
 
@@ -191,20 +214,35 @@ async def waiting(systems: Systems, acting: Acting) -> Result:
     )
 
 
-LEAVE_DECISIONS: tuple[Capability, ...] = (
-    Capability(
-        name="withdraw_leave",
-        action="WithdrawLeave",
+def write_on_leave(
+    name: str,
+    action: str,
+    perform: Perform,
+    command: str,
+    *,
+    arguments: type[OneLeave] = OneLeave,
+    canonical: tuple[str, ...] = ("note",),
+    preview: Preview = preview_leave,
+) -> Capability:
+    """Something done to one request, which is shown first to whoever may see it."""
+    return Capability(
+        name=name,
+        action=action,
         group=Group.HR,
         resource_type="Leave",
-        arguments=OneLeave,
+        arguments=arguments,
+        canonical=canonical,
         effect=Effect.WRITE,
         target=of_leave,
-        perform=withdraw_leave,
-        preview=preview_leave,
+        perform=perform,
+        preview=preview,
         preview_action="ViewLeave",
-        command="leaves withdraw",
-    ),
+        command=command,
+    )
+
+
+LEAVE_DECISIONS: tuple[Capability, ...] = (
+    write_on_leave("withdraw_leave", "WithdrawLeave", withdraw_leave, "leaves withdraw", canonical=()),
     Capability(
         name="view_leave",
         action="ViewLeave",
@@ -229,36 +267,11 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         perform=waiting,
         command="waiting",
     ),
-    Capability(
-        name="approve_leave",
-        action="ApproveLeave",
-        group=Group.HR,
-        resource_type="Leave",
-        arguments=OneLeave,
-        canonical=("note",),
-        effect=Effect.WRITE,
-        target=of_leave,
-        perform=approve_leave,
-        preview=preview_leave,
-        preview_action="ViewLeave",
+    replace(
+        write_on_leave("approve_leave", "ApproveLeave", approve_leave, "approve"),
         settles="SettleLeave",
         asks=asks_leave,
         stands_in=True,
-        command="approve",
     ),
-    Capability(
-        name="refuse_leave",
-        action="RefuseLeave",
-        group=Group.HR,
-        resource_type="Leave",
-        arguments=OneLeave,
-        canonical=("note",),
-        effect=Effect.WRITE,
-        target=of_leave,
-        perform=refuse_leave,
-        preview=preview_leave,
-        preview_action="ViewLeave",
-        stands_in=True,
-        command="refuse",
-    ),
+    replace(write_on_leave("refuse_leave", "RefuseLeave", refuse_leave, "refuse"), stands_in=True),
 )

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pydantic import Field
 
 from bot.capabilities.leave import approval_request, range_of, read_at
-from bot.capabilities.leave_decisions import OneLeave, decision, of_leave, preview_leave
-from bot.capabilities.model import Acting, Capability, Effect, Group, Systems
+from bot.capabilities.leave_decisions import OneLeave, decision, preview_leave, write_on_leave
+from bot.capabilities.model import Acting, Capability, Systems
 from bot.domain.answer import Draft, Result
 from bot.domain.cards import Card, Fact, Status
 from bot.domain.proposal import Shown
@@ -64,32 +64,13 @@ async def revoke_decision(systems: Systems, acting: Acting) -> Result:
 
 
 LEAVE_UNDOING: tuple[Capability, ...] = (
-    Capability(
-        name="cancel_leave",
-        action="CancelLeave",
-        group=Group.HR,
-        resource_type="Leave",
-        arguments=OneLeave,
-        canonical=("note",),
-        effect=Effect.WRITE,
-        target=of_leave,
-        perform=cancel_leave,
-        preview=preview_leave,
-        preview_action="ViewLeave",
-        command="leaves cancel",
-    ),
-    Capability(
-        name="revoke_decision",
-        action="RevokeDecision",
-        group=Group.HR,
-        resource_type="Leave",
+    write_on_leave("cancel_leave", "CancelLeave", cancel_leave, "leaves cancel"),
+    write_on_leave(
+        "revoke_decision",
+        "RevokeDecision",
+        revoke_decision,
+        "leaves reopen",
         arguments=WithReason,
-        canonical=("note",),
-        effect=Effect.WRITE,
-        target=of_leave,
-        perform=revoke_decision,
         preview=preview_revoked,
-        preview_action="ViewLeave",
-        command="leaves reopen",
     ),
 )

@@ -1,7 +1,8 @@
-"""Where somebody writes a text that an action needs: a dialog in the chat, or a page of ours."""
+"""Where somebody writes what an action still needs, a text or days: a dialog in the chat, or a page of ours."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from pydantic import TypeAdapter
@@ -24,7 +25,7 @@ def page_path(tx: Transaction, turn: Turn, form: Form) -> str:
     """Our page on which the text is typed: opened by its own person only, until the time is up."""
     payload = {
         "capability": form.capability,
-        "argument": form.argument,
+        "blanks": [blank.argument for blank in form.blanks],
         "arguments": dict(form.arguments),
         "who": _WHO.dump_python(turn.message.who, mode="json"),
         "place": _PLACE.dump_python(turn.message.place, mode="json"),
@@ -40,28 +41,30 @@ def asked_in(interaction: Interaction) -> tuple[ChannelIdentity, Place]:
 
 
 def write_dialog(tx: Transaction, turn: Turn, form: Form, about: Card) -> Dialog:
-    """One field for the text, under what it is about; what is done with the text stays here, under the handle."""
+    """A field for each blank, under what it is about; what is done with them stays here, under the handle."""
     say = turn.voice.say
     handle = tx.interactions.create(
         Interaction(
             kind=WRITTEN,
             payload={
                 "capability": form.capability,
-                "argument": form.argument,
+                "blanks": [blank.argument for blank in form.blanks],
                 "arguments": dict(form.arguments),
             },
             audience=turn.message.who.key,
             until=turn.now + timedelta(seconds=WRITE_SECONDS),
         )
     )
-    field = DialogField(
-        name=form.argument, label=say(f"talk.field.{form.capability}"), hint=say(f"talk.hint.{form.capability}")
+    fields = tuple(
+        DialogField(name=blank.argument, kind=blank.kind, label=say(f"talk.field.{form.capability}.{blank.argument}"))
+        for blank in form.blanks
     )
+    hinted = replace(fields[-1], hint=say(f"talk.hint.{form.capability}"))
     return Dialog(
         handle=handle,
         title=say(f"talk.title.{form.capability}"),
         submit=say("talk.send"),
-        fields=(field,),
+        fields=(*fields[:-1], hinted),
         signed=about.facts,
         body=about.headline,
     )

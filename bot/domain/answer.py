@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from bot.domain.cards import ActionStyle, Audience, Card, Dialog
+from bot.domain.cards import ActionStyle, Audience, Card, Dialog, FieldKind
 from bot.domain.identity import ChannelIdentity
 from bot.domain.intent import Intent
 from bot.domain.messages import Place
@@ -107,6 +107,8 @@ class ApprovalRequest:
     region: str = ""
     version: str = ""
     """Of the record, as its facts have it."""
+    was: tuple[date, date] | None = None
+    """The days it was asked for before, where they were changed."""
     line: tuple[LineMember, ...] = ()
     """The approver and those above, nearest first, as far as they could be learnt."""
 
@@ -169,12 +171,20 @@ class Ticks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Blank:
+    """One thing that is wanted in a dialog."""
+
+    argument: str
+    """Which argument it becomes."""
+    kind: FieldKind = FieldKind.TEXT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """A text that is wanted, in a dialog or on our page, for an action that is decided on once it is there."""
+    """What is wanted, in a dialog or on our page, for an action that is decided on once it is there."""
 
     capability: str
-    argument: str
-    """Which argument the text becomes."""
+    blanks: tuple[Blank, ...]
     arguments: tuple[tuple[str, str], ...]
     """Pairs of a name and a value: the other arguments, which are known already."""
     on_page: bool = False

@@ -84,6 +84,8 @@ class FieldKind(StrEnum):
     TEXT = "text"
     CODE = "code"
     """A one-time code: the adapter hands it over apart, it is never stored."""
+    DATE = "date"
+    """A day; the value is `YYYY-MM-DD`."""
     CHOICES = "choices"
     """Some of `options`; the value is their positions with commas between (`chosen`)."""
 

@@ -31,6 +31,8 @@ def question(
     """
     say = reader.say
     facts = [Fact(label=say("hr.working_days"), value=request.amount)]
+    if request.was is not None:
+        facts.insert(0, Fact(label=say("hr.change_leave.was"), value=days(*request.was, reader.language)))
     if detailed and request.kind:
         facts.append(Fact(label=say("hr.kind"), value=request.kind))
     if progress is not None:
@@ -119,6 +121,30 @@ def decided_card(made: DecisionMade, reader: Voice, at: str, *, own: bool) -> Ca
         body=reader.say(f"hr.outcome.{outcome(made)}", name=by_whom(made, reader), time=at),
         status=Status.PLAIN if made.withdrawn else status if made.final else Status.WAITING,
     )
+
+
+def after_decision(made: DecisionMade, reader: Voice, *, own: bool, decider: bool) -> tuple[Button, ...]:
+    """What may still be done, if policy lets them: the owner cancels approved leave, the decider takes that back."""
+    leave = made.about.removeprefix("Leave::")
+    if own and not made.final and made.undone != "changed":
+        return owner_buttons(leave, reader, changeable=made.undone == "revoked")
+    if made.withdrawn or not made.final:
+        return ()
+    if own and made.approved:
+        intent = Intent(capability="cancel_leave", arguments={"leave": leave}, origin=Origin.PRESS)
+        return (Button(label=reader.say("hr.cancel"), intent=intent),)
+    if not decider:
+        return ()
+    intent = Intent(capability="view_leave", arguments={"leave": leave, "then": "reopen"}, origin=Origin.PRESS)
+    return (Button(label=reader.say("hr.reopen"), intent=intent, opens_dialog=True),)
+
+
+def owner_buttons(leave: str, reader: Voice, *, changeable: bool) -> tuple[Button, ...]:
+    """What its owner may do while a request waits: other days before the first decision, withdraw it at any time."""
+    withdraw = Intent(capability="withdraw_leave", arguments={"leave": leave}, origin=Origin.PRESS)
+    change = Intent(capability="view_leave", arguments={"leave": leave, "then": "change"}, origin=Origin.PRESS)
+    found = (Button(label=reader.say("hr.withdraw"), intent=withdraw),)
+    return (Button(label=reader.say("hr.change"), intent=change, opens_dialog=True), *found) if changeable else found
 
 
 def outcome(made: DecisionMade) -> str:

@@ -13,7 +13,16 @@ from bot.domain.messages import PlaceKind
 from bot.domain.notice import Notice
 from bot.domain.outbound import PostedMessage
 from bot.ports.database import Transaction
-from bot.services.approval_cards import APPROVER, REQUESTER, decided_card, progress_line, question, told
+from bot.services.approval_cards import (
+    APPROVER,
+    REQUESTER,
+    after_decision,
+    decided_card,
+    owner_buttons,
+    progress_line,
+    question,
+    told,
+)
 from bot.services.delivery import edit_of
 from bot.texts.formats import days
 from bot.texts.sentences import Voice, voice
@@ -26,7 +35,8 @@ def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting
         for posted in tx.posted.about(about):
             own = about.endswith(REQUESTER)
             reader = _reader(tx, posted.to) if own else voice(None)
-            draft = Draft(card=decided_card(made, reader, at, own=own), audience=Audience.PLACE)
+            buttons = after_decision(made, reader, own=own, decider=_decided_by(tx, made, posted))
+            draft = Draft(card=decided_card(made, reader, at, own=own), buttons=buttons, audience=Audience.PLACE)
             edit = edit_of(tx, posted, draft)
             if edit is not None:
                 postings.append(edit)
@@ -36,6 +46,13 @@ def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting
             if own and made.approved and made.final:
                 postings += _who_stands_in(tx, made, posted, reader)
     return tuple(postings)
+
+
+def _decided_by(tx: Transaction, made: DecisionMade, posted: PostedMessage) -> bool:
+    """Whether a copy lies in the own conversation of whoever decided."""
+    link = tx.links.find(posted.to) if posted.place.kind is PlaceKind.DIRECT and made.by_employee else None
+    person = tx.persons.find(link.identity) if link else None
+    return person is not None and person.employee == made.by_employee
 
 
 def _who_stands_in(tx: Transaction, made: DecisionMade, posted: PostedMessage, reader: Voice) -> list[Posting]:
@@ -70,7 +87,10 @@ def show_progress(tx: Transaction, asked: AskedRequest, progress: Progress) -> t
             body=reader.say("approvals.told.progress", by=progress.given[-1], line=progress_line(progress, reader)),
             status=Status.WAITING,
         )
-        postings += _edit(tx, posted, Draft(card=card, audience=Audience.PLACE, about=asked.about + REQUESTER))
+        # Other days, as long as nothing of it is in the system: they void what was approved.
+        buttons = owner_buttons(asked.about.removeprefix("Leave::"), reader, changeable=not asked.request.by_hr)
+        draft = Draft(card=card, buttons=buttons, audience=Audience.PLACE, about=asked.about + REQUESTER)
+        postings += _edit(tx, posted, draft)
     return tuple(postings)
 
 

@@ -62,14 +62,18 @@ class Hearing:
         return self._understanding.understand(text, today=today, locale=locale, is_command=False)
 
     def _written(self, turn: Turn) -> Intent | Question:
-        """A text that was written in a dialog, as the argument the dialog was for."""
+        """What was written in a dialog, as the arguments the dialog was for."""
         assert turn.pressed is not None
-        name = str(turn.pressed.payload["argument"])
-        text = turn.message.fields.get(name, "").strip()
-        if not 0 < len(text) <= LONGEST_TEXT:
+        blanks = turn.pressed.payload["blanks"]
+        assert isinstance(blanks, list)
+        written = {str(name): turn.message.fields.get(str(name), "").strip() for name in blanks}
+        if not all(0 < len(text) <= LONGEST_TEXT for text in written.values()):
             return Question(text_key="ask.length")
         intent = intent_of(turn.pressed)
-        return self._understanding.complete(replace(intent, arguments={**intent.arguments, name: text}))
+        heard = self._understanding.complete(replace(intent, arguments={**intent.arguments, **written}))
+        if isinstance(heard, Intent) and heard != self._fitting(heard):
+            return Question(text_key="ask.fit")
+        return heard
 
     def _typed(self, turn: Turn, today: date) -> Intent | Question:
         """A sentence or command; first taken as the answer to the question that waits, if one does."""

@@ -18,7 +18,7 @@ from adapters.web.own_factors import VERBS
 from bot import errors
 from bot.bootstrap.setting_up_parts import parts
 from bot.capabilities.catalogue import CATALOGUE
-from bot.capabilities.leave_asking import LEAVE_ASKING
+from bot.capabilities.leave_decisions import FORMS
 from bot.capabilities.model import Capability, Group
 from bot.domain.identity import Platform, Role
 from bot.domain.leave import LeaveState, Portion
@@ -153,8 +153,12 @@ REQUIRED: dict[str, set[str]] = {
     "hr.{}.opened": _each(
         "hr.{}.opened", _names(e for e in CATALOGUE if e.group is Group.HR and any(s.confidential for s in _rules(e)))
     ),
-    "talk.type.{}": {"talk.type.ask", "talk.type.answer"},
-    **{f"talk.{part}.{{}}": _each(f"talk.{part}.{{}}", _names(LEAVE_ASKING)) for part in ("title", "field", "hint")},
+    "talk.type.{}": _each("talk.type.{}", FORMS),
+    **{
+        f"talk.{part}.{{}}": {f"talk.{part}.{capability}" for capability, _ in FORMS.values()}
+        for part in ("title", "hint")
+    },
+    "talk.field.{}.{}": {f"talk.field.{name}.{blank.argument}" for name, blanks in FORMS.values() for blank in blanks},
     "setup.asked.{}": _each("setup.asked.{}", {asked.what for part in PARTS for asked in part.asked}),
     "setup.title.{}": _each("setup.title.{}", {part.name for part in PARTS}),
     "setup.slack.{}": _each("setup.slack.{}", probes.SLACK),

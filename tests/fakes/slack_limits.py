@@ -77,6 +77,9 @@ def _input(block: Json) -> None:
             _text(option["text"], 75)
             _check(len(option["value"]) <= 150)
         return
+    if element["type"] == "datepicker":
+        _check("max_length" not in element)
+        return
     _check(element["type"] == "plain_text_input" and 1 <= element.get("max_length", 3000) <= 3000)
 
 

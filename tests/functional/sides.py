@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from adapters.playground.routes import playground_routes
 from adapters.playground.sign_in import PlaygroundSignIn
 from adapters.playground.stream import Hub
 from adapters.playground.tracer import PlaygroundTracer
+from bot.domain.cards import plain_text
 from bot.domain.identity import Platform
 from tests.fakes.clock import FixedClock
 from tests.fakes.slack_server import FakeSlack
@@ -49,6 +51,14 @@ class Side(Protocol):
         """Somebody submits the dialog that is open with this code."""
         ...
 
+    async def fill(self, name: str, **fields: str) -> None:
+        """Somebody submits the dialog that is open with these values."""
+        ...
+
+    def seen(self, name: str) -> str:
+        """Everything that stands in somebody's own conversation with the bot now, as they read it."""
+        ...
+
 
 class OnSlack:
     """Signed requests to `/slack/events`."""
@@ -63,8 +73,14 @@ class OnSlack:
         await self._door.press(name, label)
 
     async def give(self, name: str, code: str) -> None:
+        await self.fill(name, code=code)
+
+    async def fill(self, name: str, **fields: str) -> None:
         view = [view for view in self._door.slack.views.values() if view.open][-1]
-        await self._door.send(self._door.slack.submission(view, code=code))
+        await self._door.send(self._door.slack.submission(view, **fields))
+
+    def seen(self, name: str) -> str:
+        return "\n".join(json.dumps(shown.blocks, ensure_ascii=False) for shown in self._door.seen(name))
 
 
 class OnTeams:
@@ -93,12 +109,19 @@ class OnTeams:
         raise AssertionError(f"{name} sees no {label!r}")
 
     async def give(self, name: str, code: str) -> None:
+        await self.fill(name, code=code)
+
+    async def fill(self, name: str, **fields: str) -> None:
         person = ON_TEAMS[name]
         card = self._dialog["card"]["content"]
         answer = await self._door.send(
-            self._door.teams.submitted(person, self._door.teams.personal(person), card, code=code)
+            self._door.teams.submitted(person, self._door.teams.personal(person), card, **fields)
         )
         assert answer.status_code == 200
+        self._dialog = (answer.json() or {}).get("task", {}).get("value", {}) if answer.content else {}
+
+    def seen(self, name: str) -> str:
+        return "\n".join(teams_side.said(message) for message in self._door.posted(ON_TEAMS[name]))
 
 
 @dataclass
@@ -122,8 +145,14 @@ class OnPlayground:
         raise AssertionError(f"{name} sees no {label!r}")
 
     async def give(self, name: str, code: str) -> None:
+        await self.fill(name, code=code)
+
+    async def fill(self, name: str, **fields: str) -> None:
         dialog = self.platform.open_dialogs(name)[-1]
-        await self._order("dialog/submit", person=name, view=dialog["view"], fields={"code": code})
+        await self._order("dialog/submit", person=name, view=dialog["view"], fields=fields)
+
+    def seen(self, name: str) -> str:
+        return "\n".join(plain_text(post.card) for post in self.platform.posts(name) if post.card)
 
     async def _order(self, name: str, **body: Any) -> None:
         answer = await self.client.post(f"/play/{name}", json=body)

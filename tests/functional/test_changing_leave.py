@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from bot.domain.cards import FieldKind
 from bot.domain.leave import LeaveState
-from bot.domain.messages import PlaceKind
+from bot.domain.messages import EventKind, PlaceKind, ReplyWindow
 from bot.ports.ingress import DialogClosed
 from tests.fakes.chat import Posted
 from tests.fakes.world import World
@@ -66,4 +67,20 @@ async def test_only_the_owner_changes_and_only_what_waits(here: World) -> None:
     assert await here.submit_code("mia", here.code("mia")) == DialogClosed()
     here.clock.advance(timedelta(seconds=30))
     assert "No leave of yours" in await here.command("john", f"leaves change {leave} 2026-12-28 2026-12-29")
+    assert not await effects_done(here, "ChangeLeave")
+
+
+async def test_days_in_the_wrong_order_change_nothing_and_are_named(here: World) -> None:
+    await number(here)
+    await here.press("john", here.last("john", "Leave asked for"), "Change the days")
+    dialog = here.chat.dialogs["view"]
+    assert [field.kind for field in dialog.fields] == [FieldKind.DATE, FieldKind.DATE]
+    for start, end in (("2026-12-29", "2026-12-28"), ("2026-13-01", "2026-13-02"), ("tomorrow", "2026-12-28")):
+        message = here.message(
+            "john", EventKind.SUBMISSION, handle=dialog.handle, fields={"start": start, "end": end},
+            window=ReplyWindow.IN_RESPONSE, trigger="view",
+        )  # fmt: skip
+        await here.core.ingress.accept(message)
+        await here.core.ingress.drain(10)
+        assert "does not fit" in here.last("john").text
     assert not await effects_done(here, "ChangeLeave")

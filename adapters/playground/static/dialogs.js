@@ -86,7 +86,7 @@ function fieldElement(field) {
   const code = field.kind === "code";
   const id = `field-${field.name}`;
   const input = make("input", {
-    class: `input${code ? " input--code" : ""}`, id, name: field.name, type: "text", maxlength: code ? 8 : 500,
+    class: `input${code ? " input--code" : ""}`, id, name: field.name, type: field.kind === "date" ? "date" : "text", maxlength: code ? 8 : 500,
     inputmode: code ? "numeric" : null, autocomplete: code ? "one-time-code" : "off", placeholder: code ? "••••••" : null,
     "aria-describedby": `${id}-hint ${id}-error`, "data-testid": `dialog-field-${field.name}`,
   });

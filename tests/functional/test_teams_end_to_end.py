@@ -186,7 +186,7 @@ async def test_leave_is_asked_for_and_approved_with_a_code_in_a_dialog(door: Doo
 
     decided = door.posted(MIA)[0]
     assert "Approved by Mia" in said(decided)
-    assert labels(decided) == []
+    assert labels(decided) == ["Take it back…"]
     assert "approved by Mia" in said(door.posted(JOHN)[-1])
 
 

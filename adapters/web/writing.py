@@ -11,7 +11,7 @@ from adapters.web.pages import Pages, go
 from adapters.web.signing_in import SigningIn
 from adapters.web.visitors import Visit
 from adapters.web.way_back import chat_link
-from bot.capabilities.writing import asked_in
+from bot.capabilities.writing import asked_in, blanks_of
 from bot.domain.cards import Status
 from bot.domain.iban import NoAccountNumber, normal
 from bot.domain.identity import ChannelIdentity
@@ -54,8 +54,6 @@ class Writing:
         except NoAccountNumber as error:
             return self._page(visit, typed=typed, wrong=error)
         who, place = asked_in(found)
-        blanks = found.payload["blanks"]
-        assert isinstance(blanks, list)
         message = IncomingMessage(
             event_id=f"page-{secrets.token_hex(8)}",
             kind=EventKind.SUBMISSION,
@@ -63,7 +61,7 @@ class Writing:
             place=place,
             received_at=visit.now,
             handle=visit.handle(),
-            fields={str(name): number for name in blanks},
+            fields=dict.fromkeys(blanks_of(found), number),
         )
         answer = await self._web.resume(message, visit.src_ip)
         return go(answer.continue_path) if answer.continue_path else self._ended(visit, who, answer.draft)

@@ -40,6 +40,13 @@ def asked_in(interaction: Interaction) -> tuple[ChannelIdentity, Place]:
     return _WHO.validate_python(interaction.payload["who"]), _PLACE.validate_python(interaction.payload["place"])
 
 
+def blanks_of(interaction: Interaction) -> tuple[str, ...]:
+    """Which arguments what is written becomes."""
+    blanks = interaction.payload["blanks"]
+    assert isinstance(blanks, list)
+    return tuple(str(name) for name in blanks)
+
+
 def write_dialog(tx: Transaction, turn: Turn, form: Form, about: Card) -> Dialog:
     """A field for each blank, under what it is about; what is done with them stays here, under the handle."""
     say = turn.voice.say

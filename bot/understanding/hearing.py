@@ -71,7 +71,7 @@ class Hearing:
             return Question(text_key="ask.length")
         intent = intent_of(turn.pressed)
         heard = self._understanding.complete(replace(intent, arguments={**intent.arguments, **written}))
-        if isinstance(heard, Intent) and heard != self._fitting(heard):
+        if not isinstance(heard, Intent) or heard != self._fitting(heard):
             return Question(text_key="ask.fit")
         return heard
 

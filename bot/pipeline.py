@@ -22,8 +22,10 @@ from bot.capabilities.leave import is_own
 from bot.capabilities.model import Capability, Effect
 from bot.capabilities.performing import Performing
 from bot.capabilities.starting import Starting
+from bot.capabilities.viewing import Viewing
 from bot.domain.answer import Answer
 from bot.domain.audit import AuditRecord, EventType
+from bot.domain.cards import Card
 from bot.domain.intent import Intent, Question
 from bot.domain.messages import IncomingMessage
 from bot.errors import DoorwardError, IntegrityAlarm, NotAllowed, Stale
@@ -62,6 +64,7 @@ class Pipeline:
     performing: Performing
     starting: Starting
     batching: Batching
+    viewing: Viewing
     delivery: Delivery
 
     async def handle(
@@ -89,7 +92,14 @@ class Pipeline:
         )
         turn.trace(Step.AUTHENTIC, StepOutcome.OK)
         answer = await self._to_the_end(turn, self._walk)
-        return answer if turn.view is None else replace(answer, view=turn.view)
+        return replace(answer, view=turn.view, back=turn.back) if turn.view or turn.back else answer
+
+    async def look(self, message: IncomingMessage) -> Card | None:
+        """What this person's client shows them of a shared card; None where there is none of it any more.
+
+        Nothing is done, told or stored for it. Raises `StorageUnavailable`.
+        """
+        return await self.viewing.look(message, self)
 
     async def _to_the_end(self, turn: Turn, walk: Callable[[Turn], Awaitable[Ending | Answer]]) -> Answer:
         """Whatever happens on the way is answered, recorded and sent."""
@@ -243,6 +253,8 @@ class Pipeline:
 
     async def _perform(self, turn: Turn, capability: Capability) -> Answer:
         """Step 9: the answer is written in T2, with the outcome it tells."""
+        if turn.message.in_place:
+            turn.beside = await self.viewing.beside(turn, self)
         answer = await self.performing.perform(turn, capability)
         assert turn.effect is not None
         outcome = StepOutcome.OK if turn.effect.result is not None else StepOutcome.FAILED

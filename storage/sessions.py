@@ -155,7 +155,7 @@ class Sessions:
         row = self._rows.signed(_to_values(session, stored_id=stored_id, version=1))
         self._connection.change(_OPEN, **row)
 
-    def use(self, channel: ChannelIdentity, *, now: datetime, limits: SessionLimits) -> Standing:
+    def use(self, channel: ChannelIdentity, *, now: datetime, limits: SessionLimits, touch: bool = True) -> Standing:
         """The standing. In a read-only transaction nothing is touched, so only a write counts as use."""
         row = self._connection.row(_LOOK if self._connection.read_only else _USE, channel=channel.key)
         if row is None:
@@ -168,7 +168,7 @@ class Sessions:
         if not session.alive(now, own):
             state = SessionState.EXPIRED if session.over(now, own) else SessionState.IDLE
             return Standing(state=state, person=person, link_version=stored.version)
-        if now - session.last_used_at >= TOUCH_AFTER and not self._connection.read_only:
+        if touch and now - session.last_used_at >= TOUCH_AFTER and not self._connection.read_only:
             session = self._touch(row, session, now)
         return Standing(
             state=SessionState.ALIVE, person=person, session=session, grants=tuple(grants), link_version=stored.version

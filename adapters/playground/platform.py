@@ -121,6 +121,10 @@ class PlaygroundPlatform:
         self._person(to)
         return self.place(f"dm-{to.account}")
 
+    def link_to(self, place: Place, message: str) -> str:
+        """None: everything stands on one page."""
+        return ""
+
     async def take_away(self, place: Place, message: str) -> bool:
         """What a person typed is gone; that something was there stays, as on other platforms."""
         post = self._posts.get(message)

@@ -169,6 +169,10 @@ class SlackPlatform:
                 self._direct.popitem(last=False)
         return Place(platform=Platform.SLACK, tenant=to.tenant, conversation=channel, kind=PlaceKind.DIRECT)
 
+    def link_to(self, place: Place, message: str) -> str:
+        """None: a permalink is one more call, and a press is answered where it was made."""
+        return ""
+
     async def take_away(self, place: Place, message: str) -> bool:
         """Nothing: `chat.delete` with a bot's token removes the bot's own messages alone."""
         return False

@@ -27,7 +27,7 @@ from adapters.teams.parsing import Payload, part, text_of
 from adapters.teams.people import People, claimed, is_a_bot
 from adapters.teams.platform import TeamsPlatform
 from adapters.teams.render import CONTENT_TYPE, dialog_task, message_task, view_content
-from bot.domain.cards import Dialog
+from bot.domain.cards import Card, Dialog
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import IncomingMessage, PlaceKind
 from bot.errors import HandleSpent, Malformed, PlatformRefused, Refusal, Unavailable
@@ -131,7 +131,7 @@ class TeamsApp(ActivityHandler):
         """What Teams waits for. The stock handler breaks on card answers, so it is not called."""
         admitted, name = _admitted(turn_context), turn_context.activity.name
         if name == _PRESS:
-            return _ok(await self._press(admitted))
+            return _ok(await (self._view(admitted) if translate.is_view(admitted) else self._press(admitted)))
         if name == _TASK_FETCH:
             return _ok(await self._fetch(admitted))
         if name == _TASK_SUBMIT:
@@ -155,14 +155,26 @@ class TeamsApp(ActivityHandler):
         named = {"id": text_of(value, "id"), "connectionName": text_of(value, "connectionName")}
         return InvokeResponse(status=200, body=named) if signed_in else InvokeResponse(status=412, body=named)
 
+    async def _view(self, admitted: Admitted) -> Payload:
+        """The shared card as this person is to see it; where there is no answer, what everybody sees stays."""
+
+        async def seen() -> Payload:
+            who = await self._people.identify(admitted)
+            message = translate.from_view(admitted, who, self._clock.now())
+            card = await self._ingress.look(message)
+            return _card_message(self._phrases.gone) if card is None else _own_card(card, message.handle, admitted)
+
+        return await self._answered(
+            seen(), busy=lambda: _card_message(self._phrases.busy), gone=lambda: _card_message(self._phrases.gone)
+        )
+
     async def _press(self, admitted: Admitted) -> Payload:
         async def taken() -> Payload:
             who = await self._people.identify(admitted)
             message = translate.from_press(admitted, who, self._clock.now())
             view = (await self._accept(message)).view
             if view is not None:
-                account = text_of(part(admitted.activity, "from"), "id")
-                return {"statusCode": 200, "type": CONTENT_TYPE, "value": view_content(view, message.handle, account)}
+                return _own_card(view, message.handle, admitted)
             return _card_message(self._phrases.gone if message.automatic else self._phrases.working)
 
         return await self._answered(
@@ -269,6 +281,11 @@ def _deserialised(activity: Payload) -> Activity:
 
 def _ok(body: Payload) -> InvokeResponse:
     return InvokeResponse(status=200, body=body)
+
+
+def _own_card(card: Card, handle: str, admitted: Admitted) -> Payload:
+    account = text_of(part(admitted.activity, "from"), "id")
+    return {"statusCode": 200, "type": CONTENT_TYPE, "value": view_content(card, handle, account)}
 
 
 def _card_message(text: str) -> Payload:

@@ -62,6 +62,11 @@ class Connector:
         """`GET …/members/{id}`: what Teams says of a person in a conversation."""
         return await self._call("GET", service, ("v3", "conversations", conversation, "members", account))
 
+    async def members(self, service: str, conversation: str, page: int) -> dict[str, Any]:
+        """`GET …/pagedmembers`: the first `page` people of a conversation, fifty at the least."""
+        path = ("v3", "conversations", conversation, "pagedmembers")
+        return await self._call("GET", service, path, query=f"?pageSize={page}")
+
     async def _call(
         self,
         method: str,
@@ -70,11 +75,12 @@ class Connector:
         body: dict[str, Any] | None = None,
         *,
         creates: bool = False,
+        query: str = "",
     ) -> dict[str, Any]:
         """Raises `PlatformUnavailable` or `PlatformRefused`, its detail Teams' own error word."""
         if not self._config.serves(service):
             raise PlatformRefused("service address not on the list")
-        url = "/".join([service.rstrip("/"), *(_segment(name) for name in path)])
+        url = "/".join([service.rstrip("/"), *(_segment(name) for name in path)]) + query
         token = await self._credential.token()
         status, headers, text = await self._exchange(method, url, body, token, creates=creates)
         if status == 401:  # not looked at, so nothing was done

@@ -124,6 +124,12 @@ def _is_full_member(who: ChannelIdentity, name: str, profile: dict[str, Any]) ->
         said("id") == name
         and (said("aadObjectId") or said("objectId")).lower() == who.account
         and said("tenantId").lower() == who.tenant
-        and said("userRole").lower() == MEMBER
-        and "#ext#" not in said("userPrincipalName").lower()
+        and is_full(profile)
     )
+
+
+def is_full(profile: dict[str, Any]) -> bool:
+    """Whether Teams calls somebody a full member, and not by an external account of the directory."""
+    role, name = profile.get("userRole"), profile.get("userPrincipalName")
+    external = isinstance(name, str) and "#ext#" in name.lower()
+    return isinstance(role, str) and role.lower() == MEMBER and not external

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
 
 from adapters.teams.config import TeamsConfig
 from adapters.teams.connector import Connector
 from adapters.teams.conversations import Conversations, of_person, shared
-from adapters.teams.render import card_activity, sign_in_activity
-from bot.domain.cards import Audience, Dialog, Reply
+from adapters.teams.present import Present
+from adapters.teams.render import VIEWERS_AT_MOST, card_activity, sign_in_activity
+from bot.domain.cards import Audience, Card, Dialog, Reply
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.reference import ConversationReference
@@ -37,6 +40,7 @@ class TeamsPlatform:
         self._config = config
         self._connector = Connector(config, clock=clock)
         self._conversations = Conversations(database, clock)
+        self._present = Present(self._connector, clock, config.admits)
         self._aside: set[asyncio.Task[Any]] = set()
 
     def aside(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
@@ -69,7 +73,7 @@ class TeamsPlatform:
         if reply.audience is Audience.PERSON and place.kind is not PlaceKind.DIRECT:
             target = await self._personal(place, to)
         conversation = _conversation(target)
-        content = self._sign_in(target, reply) or card_activity(reply.card)
+        content = self._sign_in(target, reply) or card_activity(reply.card, await self._viewers(target, reply.card))
         answer = await self._connector.create_activity(await self._service(target), conversation, content)
         message = answer.get("id")
         return message_id(conversation, message) if isinstance(message, str) and message else None
@@ -83,8 +87,29 @@ class TeamsPlatform:
     async def update(self, place: Place, message: str, reply: Reply) -> None:
         """Replace a message; `message` is what `post` gave or `IncomingMessage.source` said."""
         conversation, _, activity = message.rpartition("|")
-        content = card_activity(reply.card) | {"id": activity}
+        content = card_activity(reply.card, await self._viewers(place, reply.card)) | {"id": activity}
         await self._connector.update_activity(await self._service(place), conversation, activity, content)
+
+    async def _viewers(self, place: Place, card: Card) -> list[str]:
+        """Whose clients are to ask what they are shown: who comes back first, then the conversation's own."""
+        if not card.refresh:
+            return []
+        named = [await self._conversations.find(who.key) for who in card.viewers]
+        first = [met.account for met in named if met is not None]
+        present = await self._present.of(await self._service(place), place.conversation)
+        return list(dict.fromkeys([*first, *present]))[:VIEWERS_AT_MOST]
+
+    def link_to(self, place: Place, message: str) -> str:
+        """Teams' deep link to a message of a channel or chat.
+
+        See: https://learn.microsoft.com/microsoftteams/platform/concepts/build-and-test/deep-link-teams
+        """
+        conversation, _, activity = message.rpartition("|")
+        base, _, thread = conversation.partition(";messageid=")
+        address = f"https://teams.microsoft.com/l/message/{quote(base, safe='')}/{quote(activity, safe='')}"
+        channel = {"tenantId": place.tenant, "parentMessageId": thread or activity}
+        chat = {"tenantId": place.tenant, "context": json.dumps({"contextType": "chat"}, separators=(",", ":"))}
+        return f"{address}?{urlencode(channel if place.kind is PlaceKind.CHANNEL else chat)}"
 
     async def open_dialog(self, trigger: str, dialog: Dialog) -> str | None:
         """Nothing: Teams opens a dialog only in the answer to the press, see `Ingress.open_dialog`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from adapters.teams.wording import escaped, plain, spoken
@@ -46,6 +47,11 @@ MAX_URL = 2000
 
 PRESS = "press"
 REFRESH = "refresh"
+"""What was read for one person, asked for again by their client."""
+VIEW = "view"
+"""A shared card, asked for by the client of each person it is shown to."""
+VIEWERS_AT_MOST = 60
+"""Teams shows so many people a card of their own; its documentation says no more."""
 HANDLE = "handle"
 TEXT_FIELD = "text."
 CODE_FIELD = "code."
@@ -63,12 +69,16 @@ _ICONS = {
 _STYLES = {ActionStyle.PRIMARY: "positive", ActionStyle.DANGER: "destructive"}
 
 
-def card_activity(card: Card) -> Element:
-    """The message that shows a card; its summary is what a notification says."""
+def card_activity(card: Card, viewers: Sequence[str] = ()) -> Element:
+    """The message that shows a card; its summary is what a notification says.
+
+    `viewers` are those, by Teams' own names, whose clients ask by themselves for what each of them is shown.
+    """
+    content = card_content(card, _asking(VIEW, card.refresh, viewers[:VIEWERS_AT_MOST]) if card.refresh else None)
     return {
         "type": "message",
         "summary": plain(_cut(card.headline, MAX_HEADLINE)),
-        "attachments": [attachment(card_content(card))],
+        "attachments": [attachment(content)],
     }
 
 
@@ -101,8 +111,9 @@ def attachment(content: Element) -> Element:
     return {"contentType": CONTENT_TYPE, "content": content}
 
 
-def card_content(card: Card) -> Element:
+def card_content(card: Card, refresh: Element | None = None) -> Element:
     """The card; when it is too large, what stands above the buttons is cut, never the buttons."""
+    asking = {} if refresh is None else {"refresh": refresh}
     upper = [_heading(_ICONS.get(card.status, "") + card.headline)]
     upper += [_text(card.body)] if card.body else []
     upper += _facts(card.facts)
@@ -110,22 +121,28 @@ def card_content(card: Card) -> Element:
     lower = _rows(card.actions)
     lower += [_text(card.quiet, isSubtle=True, size="Small")] if card.quiet else []
     says = _cut(plain_text(card), MAX_FALLBACK)
-    content = _card([*upper, *lower], says)
+    content = _card([*upper, *lower], says) | asking
     while _size(content) > MAX_CARD_BYTES and len(upper) > 1:
         upper.pop()
-        content = _card([*upper, _text("…"), *lower], says)
+        content = _card([*upper, _text("…"), *lower], says) | asking
     if _size(content) > MAX_CARD_BYTES:
         raise PlatformRefused("card too large")
     return content
 
 
 def view_content(card: Card, handle: str, account: str) -> Element:
-    """A card that one person alone is shown; their client asks for it again by the same handle.
+    """A card that one person alone is shown; their client asks for it again by the same handle, or by the card's own.
 
     See: https://learn.microsoft.com/adaptive-cards/authoring-cards/universal-action-model (user-specific views)
     """
-    again = {"type": "Action.Execute", "verb": REFRESH, "data": {HANDLE: handle}}
-    return card_content(card) | {"refresh": {"action": again, "userIds": [account]}}
+    verb = VIEW if card.refresh == handle else REFRESH
+    return card_content(card, _asking(verb, handle, [account]))
+
+
+def _asking(verb: str, handle: str, viewers: Sequence[str]) -> Element:
+    """Without anybody named, a client asks when its person says so in the message's menu."""
+    again = {"type": "Action.Execute", "verb": verb, "data": {HANDLE: handle}}
+    return {"action": again, "userIds": list(viewers)} if viewers else {"action": again}
 
 
 def dialog_content(dialog: Dialog) -> Element:

@@ -8,7 +8,7 @@ from datetime import datetime
 from adapters.teams.guard import Admitted
 from adapters.teams.parsing import Payload, part, text_of
 from adapters.teams.platform import message_id
-from adapters.teams.render import CODE_FIELD, HANDLE, PRESS, REFRESH, TEXT_FIELD
+from adapters.teams.render import CODE_FIELD, HANDLE, PRESS, REFRESH, TEXT_FIELD, VIEW
 from adapters.teams.wording import typed_text
 from bot.domain.cards import Dialog
 from bot.domain.identity import ChannelIdentity, Platform
@@ -56,6 +56,20 @@ def from_press(admitted: Admitted, who: ChannelIdentity, now: datetime) -> Incom
 def is_refresh(admitted: Admitted) -> bool:
     """Whether a client asks by itself for what only its own person may see on a card. Raises `Malformed`."""
     return text_of(part(part(admitted.activity, "value"), "action"), "verb") == REFRESH
+
+
+def is_view(admitted: Admitted) -> bool:
+    """Whether a client asks what its own person is shown of a shared card. Raises `Malformed`."""
+    return text_of(part(part(admitted.activity, "value"), "action"), "verb") == VIEW
+
+
+def from_view(admitted: Admitted, who: ChannelIdentity, now: datetime) -> IncomingMessage:
+    """What a client sends for a card it shows: nobody pressed anything. Raises `Malformed`, also in a personal chat."""
+    data = part(part(part(admitted.activity, "value"), "action"), "data")
+    message = _with_handle(admitted, who, now, EventKind.PRESS, data)
+    if message.place.kind is PlaceKind.DIRECT:
+        raise Malformed("view")
+    return replace(message, in_place=True, automatic=True)
 
 
 def from_fetch(admitted: Admitted, who: ChannelIdentity, now: datetime) -> IncomingMessage:

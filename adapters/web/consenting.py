@@ -222,7 +222,7 @@ class Consenting:
 
     def _result(self, visit: Visit, answer: Answer, proposal: Proposal) -> Response:
         card = None if answer.draft is None else answer.draft.card
-        back_url = chat_link(self._web.teams_bot, proposal.channel)
+        back_url = answer.back or chat_link(self._web.teams_bot, proposal.channel)
         if card is None:
             return self._pages.message(visit, "done", status=Status.ALLOWED, back_url=back_url)
         return self._pages.render(visit.voice, "answer.html", card=card, back_url=back_url)

@@ -241,6 +241,7 @@ class SigningIn:
         if answer is not None and answer.continue_path is not None:
             return go(answer.continue_path)
         kind = "signed_in" if waiting is None else "signed_in_on" if answer is not None else "signed_in_later"
+        back = "" if answer is None else answer.back
         headline = answer.draft.card.headline if answer is not None and answer.draft is not None else ""
         return self._pages.message(
             visit,
@@ -248,7 +249,7 @@ class SigningIn:
             status=Status.ALLOWED,
             name=signed.display_name,
             headline=headline,
-            back_url="" if signed.channel is None else chat_link(self._web.teams_bot, signed.channel),
+            back_url="" if signed.channel is None else back or chat_link(self._web.teams_bot, signed.channel),
         )
 
     async def _resume(self, visit: Visit, waiting: IncomingMessage) -> Answer | None:

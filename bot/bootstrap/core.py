@@ -18,6 +18,7 @@ from bot.capabilities.model import Effect, Ours, Systems
 from bot.capabilities.performing import Performing
 from bot.capabilities.reconciling import Reconciling
 from bot.capabilities.starting import Starting
+from bot.capabilities.viewing import Viewing
 from bot.domain.assurance import FactorRules
 from bot.domain.identity import Platform
 from bot.domain.notice import WorkingHours
@@ -180,6 +181,7 @@ def compose(outside: Outside) -> Core:
         clock=clock,
         limits=limits,
         handle=pipeline.handle,
+        look_at=pipeline.look,
         at_the_door=pipeline.arrival.at_the_door,
         silent=_silent(outside, delivery),
         link_codes=codes,
@@ -355,6 +357,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
             rollout=outside.rollout,
             revalidator=revalidator,
         ),
+        viewing=Viewing(database=database, clock=clock, limits=outside.limits),
         delivery=delivery,
     )
 

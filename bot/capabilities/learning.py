@@ -31,7 +31,11 @@ class Learning:
         turn.circumstances = await self.circumstances(turn)
         ref = turn.proposal.action.resource if turn.proposal else turn.target
         assert ref is not None
-        facts = await self.facts.learn(turn.person, ref, turn.circumstances, turn.scribe.correlation, turn.now)
+        facts = None if turn.learnt is None else turn.learnt.get(ref)
+        if facts is None:
+            facts = await self.facts.learn(turn.person, ref, turn.circumstances, turn.scribe.correlation, turn.now)
+        if turn.learnt is not None:
+            turn.learnt[ref] = facts
         if turn.proposal is not None and turn.proposal.facts_version != facts.version:
             raise DoorwardError("facts changed since the proposal", code="changed_meanwhile")
         turn.facts = facts

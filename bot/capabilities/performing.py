@@ -248,6 +248,7 @@ class Performing:
             source=turn.message.source,
             scribe=turn.scribe,
             writes=capability.effect is Effect.WRITE,
+            attended=not turn.message.automatic,
         )
 
     def _answer(self, tx: Transaction, turn: Turn, result: Result | None, code: str) -> Answer:

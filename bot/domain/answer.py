@@ -47,6 +47,8 @@ class Posting:
     to: ChannelIdentity
     place: Place
     edits: str | None = None
+    version: int = 0
+    """The rendered version that this makes of a posted message (`PostedMessage.version`)."""
     notice: Notice | None = None
     """Which line of the table of notices it is; None for an answer to what was just said."""
 
@@ -75,6 +77,8 @@ class Answer:
     """A stable code of how it ended, for the trace and the audit trail."""
     view: Card | None = None
     """What the platform shows on the card that was pressed, to this person alone; then it is posted nowhere."""
+    back: str = ""
+    """The address of the shared card this began on, for a page that ends it; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.domain.identity import ChannelIdentity
+
 
 class Status(StrEnum):
     """The meaning a card carries; shown as icon and word, never colour alone."""
@@ -76,6 +78,10 @@ class Card:
     status: Status = Status.PLAIN
     quiet: str = ""
     """Source system and time."""
+    refresh: str = ""
+    """An opaque handle by which a client asks what its own person is shown of a shared card (`bot.services.views`)."""
+    viewers: tuple[ChannelIdentity, ...] = ()
+    """Who is to be shown their own now, where not everybody can be; a platform that cannot takes no notice."""
 
 
 class FieldKind(StrEnum):

@@ -83,6 +83,8 @@ class IncomingMessage:
     """The platform shows what was asked for on the card itself, to this person alone."""
     automatic: bool = False
     """The person's client asked, to show a card anew: nobody pressed anything, so nothing is posted for it."""
+    comes_back: bool = False
+    """It waited for a sign-in: the shared card it was pressed on is shown to this person anew."""
     locale: str | None = None
     timezone: str | None = None
     by_app: bool = False

@@ -38,6 +38,10 @@ class ChatPlatform(Protocol):
         """The direct conversation with a person. Raises as `post`."""
         ...
 
+    def link_to(self, place: Place, message: str) -> str:
+        """The platform's own address of a message in a place, to open it by; empty where there is none."""
+        ...
+
     async def take_away(self, place: Place, message: str) -> bool:
         """Remove what a person typed; False where the platform lets nobody but them. Raises as `post`."""
         ...

@@ -60,6 +60,13 @@ class Ingress(Protocol):
         """The dialog a pressed action opens, for platforms that want it in their response. Raises as `accept`."""
         ...
 
+    async def look(self, message: IncomingMessage) -> Card | None:
+        """What a person's client shows them of a shared card, which asks by itself; None where it is no more.
+
+        Nobody did anything: no row, no record, no use of a session. Raises as `accept`.
+        """
+        ...
+
     async def submit_code(self, message: IncomingMessage, code: Secret) -> DialogAnswer:
         """Check a code inside the reply window; it is never stored. Raises as `accept`."""
         ...

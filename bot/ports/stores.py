@@ -139,9 +139,10 @@ class SessionStore(Protocol):
         """Open, ending any earlier one of the same chat account."""
         ...
 
-    def use(self, channel: ChannelIdentity, *, now: datetime, limits: SessionLimits) -> Standing:
+    def use(self, channel: ChannelIdentity, *, now: datetime, limits: SessionLimits, touch: bool = True) -> Standing:
         """The standing of a chat account: both limits checked by one conditional statement, touched when 60 s old.
 
+        Not touched where only a client asks by itself: a window left open is nobody's use of a session.
         Reads link, person, session and role grants in one go and checks their MACs (`IntegrityAlarm`).
         """
         ...

@@ -16,7 +16,7 @@ from bot.errors import IntegrityAlarm
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome
-from bot.services import refusals, start_card, tickets
+from bot.services import refusals, start_card, tickets, views
 from bot.services.buttons import PRESSED, TYPED_ON_PAGE
 from bot.services.delivery import direct_place
 from bot.services.link_codes import comes_to_type, typing
@@ -101,7 +101,7 @@ class Arrival:
             return replace(known, within=False)
         if message.by_app:  # it takes nothing that waits, and touches no session
             return replace(known, standing=Standing(state=SessionState.NOT_LINKED))
-        standing = tx.sessions.use(message.who, now=now, limits=self._limits)
+        standing = tx.sessions.use(message.who, now=now, limits=self._limits, touch=not message.automatic)
         if not self._admits(tx, message, standing, now):
             first = tx.throttle.hit(f"rollout|{message.who.key}", limit=1, window_seconds=TOLD_SECONDS, now=now)
             return replace(known, standing=standing, outside=True, told=not first)
@@ -150,7 +150,13 @@ class Arrival:
         """An offer only this person sees; the message waits, and is decided anew afterwards."""
         if turn.message.automatic:
             return end(turn, EventType.SIGN_IN_OFFERED, "deny", Answer(code="view.not_signed_in"))
-        waiting = replace(turn.message, window=ReplyWindow.NONE, trigger=None, in_place=False)
+        waiting = replace(
+            turn.message,
+            window=ReplyWindow.NONE,
+            trigger=None,
+            in_place=False,
+            comes_back=views.began_on_a_card(turn.message),
+        )
 
         def answer(tx: Transaction) -> Answer:
             tx.pending.put(waiting.who, waiting, until=turn.now + timedelta(seconds=PENDING_SECONDS))

@@ -28,21 +28,29 @@ WRITTEN = "written"
 """The kind of a dialog in which a text is written (`bot.capabilities.writing`)."""
 TYPED_ON_PAGE = "typed_on_page"
 """The kind of a handle under which something is typed on our page, and never in the chat."""
+VIEWED = "viewed"
+"""The kind of what lies under a shared card's own handle (`bot.services.views`): no button, and nothing is pressed."""
 PRESSED = frozenset({"intent", "confirm", "dismiss", "code", TICKED, WRITTEN, TYPED_ON_PAGE, SAID})
 """The kinds of handles that are buttons or dialogs; those of our pages, tickets and sign-ins are none."""
 
 
-def with_handles(tx: Transaction, draft: Draft, to: ChannelIdentity, now: datetime) -> Card:
-    """The card with a handle under every button; links come after what is done in the chat itself."""
+def with_handles(tx: Transaction, draft: Draft, to: ChannelIdentity, now: datetime, *, viewed: str = "") -> Card:
+    """The card with a handle under every button; links come after what is done in the chat itself.
+
+    `viewed` is the handle of the shared card that the buttons stand on, where that has one.
+    """
     shared = draft.audience is Audience.PLACE
-    actions = tuple(_action(tx, button, to, now, shared=shared) for button in draft.buttons)
+    stands_on = {VIEWED: viewed} if viewed else {}
+    actions = tuple(_action(tx, button, to, now, stands_on, shared=shared) for button in draft.buttons)
     return replace(draft.card, actions=actions + draft.card.actions)
 
 
-def _action(tx: Transaction, button: Button, to: ChannelIdentity, now: datetime, *, shared: bool) -> Action:
+def _action(
+    tx: Transaction, button: Button, to: ChannelIdentity, now: datetime, stands_on: dict[str, str], *, shared: bool
+) -> Action:
     if button.url:
         return Action(label=button.label, url=button.url, style=button.style)
-    payload: dict[str, object] = {"kind": button.kind}
+    payload: dict[str, object] = {"kind": button.kind, **stands_on}
     if button.intent is not None:
         payload |= {"capability": button.intent.capability, "arguments": dict(button.intent.arguments)}
     if button.proposal is not None:

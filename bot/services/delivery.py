@@ -21,6 +21,7 @@ from bot.errors import DoorwardError, PlatformRefused, PlatformUnavailable
 from bot.ports.chat import ChatPlatform
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
+from bot.services import views
 from bot.services.buttons import with_handles
 
 LEASE_SECONDS = 60
@@ -57,7 +58,7 @@ class Delivery:
     def put(self, tx: Transaction, posting: Posting, correlation: str) -> OutboxItem:
         """Queue a posting in the transaction of what it tells; held for this process, which calls `send` next."""
         now = self._clock.now()
-        card = with_handles(tx, posting.draft, posting.to, now)
+        card = views.rendered(tx, posting, now)
         item = OutboxItem(
             id=secrets.token_hex(12),
             place=posting.place,
@@ -105,6 +106,11 @@ class Delivery:
             await self._platforms[platform].update_dialog(view, dialog)
         except DoorwardError as error:
             log.info("dialog_not_shown", code=error.code)
+
+    def link_to(self, place: Place, message: str) -> str:
+        """The address that opens a posted message; empty where the platform has none, or is not ours to ask."""
+        platform = self._platforms.get(place.platform)
+        return "" if platform is None else platform.link_to(place, message)
 
     async def take_code_away(self, message: IncomingMessage) -> None:
         """Remove a code that somebody typed, where the platform lets us. Best effort."""
@@ -203,4 +209,4 @@ def edit_of(tx: Transaction, posted: PostedMessage, draft: Draft) -> Posting | N
     """The draft as an edit of a posted copy; None where somebody else edited it meanwhile (compare-and-swap)."""
     if not tx.posted.swap(replace(posted, version=posted.version + 1), version=posted.version):
         return None
-    return Posting(draft=draft, to=posted.to, place=posted.place, edits=posted.message)
+    return Posting(draft=draft, to=posted.to, place=posted.place, edits=posted.message, version=posted.version + 1)

@@ -61,6 +61,8 @@ class Plan:
     writes: bool
     also: Callable[[Transaction, Grant], None] | None = None
     """What else must hold, and is taken, in T1: other people's approvals. Raises `Stale`."""
+    attended: bool = True
+    """A person asked, not their client by itself: only then it is a use of the session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +169,7 @@ class Effects:
 
     def _compare(self, tx: Transaction, plan: Plan, now: datetime) -> None:
         # Condition 1 of the list above.
-        standing = tx.sessions.use(plan.channel, now=now, limits=self._limits)
+        standing = tx.sessions.use(plan.channel, now=now, limits=self._limits, touch=plan.attended)
         if standing.state is not SessionState.ALIVE or standing.person is None or standing.session is None:
             raise Stale("session")
         if plan.standing.session is None or standing.session.id != plan.standing.session.id:

@@ -19,7 +19,7 @@ import structlog
 
 from bot.domain.answer import Answer
 from bot.domain.audit import EventType
-from bot.domain.cards import Dialog
+from bot.domain.cards import Card, Dialog
 from bot.domain.messages import IN_ANSWER, EventKind, IncomingMessage, Place, ReplyWindow
 from bot.domain.proof import ConsentKind, Proof, ProofMethod
 from bot.domain.proposal import Proposal, ProposalState
@@ -86,6 +86,8 @@ class InboxIngress:
     clock: Clock
     limits: SessionLimits
     handle: Handle
+    look_at: Callable[[IncomingMessage], Awaitable[Card | None]]
+    """`Pipeline.look`."""
     at_the_door: Callable[[Transaction, IncomingMessage], Arrived | None]
     """`Arrival.at_the_door`: one transaction where two would do."""
     silent: SilentSignIn | None = None
@@ -217,6 +219,11 @@ class InboxIngress:
         return Dialog(
             handle="", title=reader.say("dialog.elsewhere.title"), submit="", body=reader.say("dialog.elsewhere.body")
         )
+
+    async def look(self, message: IncomingMessage) -> Card | None:
+        """See the port. Raises `StorageUnavailable`, `TimeoutError`."""
+        async with asyncio.timeout(RESPONSE_SECONDS):
+            return await self.look_at(message)
 
     async def submit_code(self, message: IncomingMessage, code: Secret) -> DialogAnswer:
         """Check a code for the proposal its dialog is of; a proof is stored and the proposal goes on.

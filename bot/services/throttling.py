@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.domain.identity import LinkedIdentity
+from bot.domain.identity import ChannelIdentity, LinkedIdentity
 from bot.domain.limit import Limit
 from bot.domain.messages import EventKind, IncomingMessage
 from bot.ports.database import Transaction
@@ -13,6 +13,8 @@ MESSAGES = Limit(count=60, window_seconds=60)
 """Typed sentences of one chat account."""
 PRESSES = Limit(count=120, window_seconds=60)
 """Buttons and dialogs of one chat account, apart, so that typing cannot close the buttons."""
+VIEWS = Limit(count=240, window_seconds=60)
+"""Shared cards that one person's clients ask about by themselves, apart: looking on closes nobody's buttons."""
 POSTED_BY_APPS = Limit(count=3, window_seconds=3600)
 """Questions whether a person meant what an app posted under their account; what comes beyond is dropped."""
 CODES = Limit(count=5, window_seconds=900)
@@ -34,6 +36,11 @@ def allows_message(tx: Transaction, message: IncomingMessage, now: datetime) -> 
     typed = message.kind in (EventKind.MESSAGE, EventKind.COMMAND)
     limit, path = (MESSAGES, "typed") if typed else (PRESSES, "pressed")
     return hit(tx, f"{path}|{message.who.key}", limit, now)
+
+
+def allows_view(tx: Transaction, who: ChannelIdentity, now: datetime) -> bool:
+    """Whether what one person's client shows them is made anew."""
+    return hit(tx, f"viewed|{who.key}", VIEWS, now)
 
 
 def allows_code(tx: Transaction, person: LinkedIdentity, path: str, now: datetime) -> bool:

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Unpack
 
 from bot.domain.action import SALT_BYTES, CanonicalAction, ResourceFacts, ResourceRef
-from bot.domain.answer import Answer, Posting
+from bot.domain.answer import Answer, Draft, Posting
 from bot.domain.audit import AuditEvent, AuditRecord, EventType
-from bot.domain.cards import Card
+from bot.domain.cards import Action, Audience, Card
 from bot.domain.identity import Principal
 from bot.domain.intent import ArgumentValue, Intent, Origin
 from bot.domain.interaction import Interaction
-from bot.domain.messages import IN_ANSWER, EventKind, IncomingMessage, ReplyWindow
+from bot.domain.messages import IN_ANSWER, EventKind, IncomingMessage, PlaceKind, ReplyWindow
 from bot.domain.outbound import OutboxItem
 from bot.domain.proof import Proof, ProofMethod
 from bot.domain.proposal import Proposal
@@ -25,6 +25,7 @@ from bot.domain.session import Standing
 from bot.ports.clock import Clock
 from bot.ports.database import Transaction
 from bot.ports.trace import NullTracer, Step, StepOutcome, TraceDetails, TraceEntry, Tracer
+from bot.services import views
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import Circumstances
 from bot.services.buttons import with_handles
@@ -110,11 +111,17 @@ class Turn:
     """As what this would count, where several have to approve."""
     revalidated: bool = False
     effect: Ran | None = None
+    learnt: dict[ResourceRef, ResourceFacts] | None = None
+    """Facts shared by what is weighed together, only to be shown; None where something may come of a decision."""
     quiet: bool = False
     """One of a list: what becomes of it stands in the answer for the whole list."""
     outbox: list[OutboxItem] = field(default_factory=list)
     view: Card | None = None
     """The answer, where the platform shows it on the pressed card to this person alone."""
+    beside: tuple[Action, ...] = ()
+    """The shared card's own buttons that stand under such an answer."""
+    back: str = ""
+    """The address of the shared card it began on."""
     _since: float = field(default_factory=time.perf_counter)
 
     @property
@@ -162,7 +169,10 @@ def conclude(
     tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery, follow: Callable[[], tuple[Posting, ...]]
 ) -> None:
     """Queue the answer and what follows from it, and end the inbox row: part of the transaction of what they tell."""
-    postings = [*_own(tx, turn, answer), *follow()]
+    postings = [*_own(tx, turn, answer, delivery), *follow()]
+    if turn.message.comes_back and not _asks_to_sign_in(answer):
+        again = views.bring_back(tx, turn.message, turn.pressed, turn.now)
+        postings += [] if again is None else [again]
     turn.outbox += delivery.put_all(tx, postings, turn.scribe.correlation)
     if turn.row is not None:
         tx.inbox.complete(turn.row, turn.now)
@@ -173,14 +183,16 @@ def proposal_card(proposal_id: str) -> str:
     return f"Proposal::{proposal_id}"
 
 
-def _own(tx: Transaction, turn: Turn, answer: Answer) -> tuple[Posting, ...]:
+def _own(tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery) -> tuple[Posting, ...]:
     """The answer to the person; not in chat where an open dialog or the browser shows it."""
+    turn.back = _way_back(turn, answer, delivery)
     if answer.draft is None or turn.dialog_open or turn.quiet:
         return ()
     if answer.code == "done" and answer.dialog is not None and turn.dialog_wanted and _in_time(turn):
         return ()
     if _shown_in_place(turn, answer):
-        turn.view = with_handles(tx, answer.draft, turn.message.who, turn.now)
+        card = with_handles(tx, answer.draft, turn.message.who, turn.now)
+        turn.view = replace(card, actions=(*turn.beside, *card.actions))
         return ()
     if turn.message.automatic:
         return ()
@@ -193,7 +205,27 @@ def _own(tx: Transaction, turn: Turn, answer: Answer) -> tuple[Posting, ...]:
             )
     if turn.in_browser and answer.continue_path is not None:
         return ()
-    return (Posting(draft=answer.draft, to=who, place=place),)
+    return (Posting(draft=_leading_back(turn, answer.draft), to=who, place=place),)
+
+
+def _way_back(turn: Turn, answer: Answer, delivery: Delivery) -> str:
+    """The address of the shared card that a press was made on, whose answer stands in the person's own chat."""
+    source = turn.message.source or (turn.proposal.source if turn.proposal is not None else None)
+    place = turn.message.place
+    if source is None or place.kind is PlaceKind.DIRECT or _asks_to_sign_in(answer):
+        return ""
+    return delivery.link_to(place, source)
+
+
+def _leading_back(turn: Turn, draft: Draft) -> Draft:
+    if not turn.back or draft.audience is not Audience.PERSON:
+        return draft
+    link = Action(label=turn.voice.say("views.back"), url=turn.back)
+    return replace(draft, card=replace(draft.card, actions=(*draft.card.actions, link)))
+
+
+def _asks_to_sign_in(answer: Answer) -> bool:
+    return answer.code.startswith("sign_in.")
 
 
 def _shown_in_place(turn: Turn, answer: Answer) -> bool:

@@ -74,6 +74,9 @@ class FakeChat:
     async def direct_place(self, to: ChannelIdentity) -> Place:
         return direct(to)
 
+    def link_to(self, place: Place, message: str) -> str:
+        return ""
+
     async def take_away(self, place: Place, message: str) -> bool:
         self.taken_away.append(message)
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from bot.domain.cards import Dialog
+from bot.domain.cards import Card, Dialog
 from bot.domain.messages import IncomingMessage
 from bot.domain.secret import Secret
 from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed
@@ -18,6 +18,9 @@ class RecordingIngress:
     accepted: list[IncomingMessage] = field(default_factory=list)
     """Every message once, however often it was delivered."""
     deliveries: int = 0
+    looks: list[IncomingMessage] = field(default_factory=list)
+    card: Card | None = None
+    """What a viewer is shown."""
     codes: list[tuple[IncomingMessage, str]] = field(default_factory=list)
     exchanges: list[tuple[IncomingMessage, str]] = field(default_factory=list)
     signs_in: bool = False
@@ -42,6 +45,11 @@ class RecordingIngress:
     async def open_dialog(self, message: IncomingMessage) -> Dialog:
         await self.accept(message)
         return self.dialog
+
+    async def look(self, message: IncomingMessage) -> Card | None:
+        await self._available()
+        self.looks.append(message)
+        return self.card
 
     async def submit_code(self, message: IncomingMessage, code: Secret) -> DialogAnswer:
         await self._available()

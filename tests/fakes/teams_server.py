@@ -26,6 +26,8 @@ TENANT = "8e1b6f52-0a31-4a53-9d3c-6a6f0b1c2d3e"
 FOREIGN_TENANT = "99999999-0a31-4a53-9d3c-6a6f0b1c2d3e"
 ISSUER = "https://api.botframework.com"
 MESSAGE_BYTES = 28 * 1024
+VIEWERS_AT_MOST = 60
+PAGE_AT_LEAST, PAGE_AT_MOST = 50, 500
 TOKEN_SECONDS = 3600
 
 Activity = dict[str, Any]
@@ -67,6 +69,7 @@ class Person:
 
 
 JOHN = Person(name="john", oid="11111111-1111-4111-8111-111111111111")
+SARAH = Person(name="sarah", oid="44444444-4444-4444-8444-444444444444")
 MIA = Person(name="mia", oid="22222222-2222-4222-8222-222222222222")
 GUEST = Person(
     name="gus", oid="33333333-3333-4333-8333-333333333333", role="guest", upn="gus_other.example#EXT#@corp.example"
@@ -99,6 +102,8 @@ class FakeTeams:
     """What the next connector calls are answered with instead."""
     by_directory_id: bool = True
     """Whether a personal conversation can be asked for by the directory's name of a person, too."""
+    lists_people: bool = True
+    """Whether it says who all is in a conversation."""
     keys_hang: bool = False
     keys_at: str = ""
     """Where the metadata says the keys are, when not here."""
@@ -214,10 +219,26 @@ class FakeTeams:
         del self.conversations[conversation.id]
         return activity
 
-    def pressed(self, person: Person, conversation: Conversation, label: str) -> Activity:
-        """A press of a button on the last card there: `Action.Execute` or one that opens a dialog."""
+    def looks(self, person: Person, conversation: Conversation) -> Activity | None:
+        """What a person's client sends by itself for the last card there; None where the card does not name them."""
         message = list(conversation.activities.values())[-1]
-        content = message["attachments"][0]["content"]
+        refresh = message["attachments"][0]["content"].get("refresh", {})
+        if person.account not in refresh.get("userIds", []):
+            return None
+        return self.asks_anew(person, conversation, message["id"], refresh["action"])
+
+    def asks_anew(self, person: Person, conversation: Conversation, message: str, action: Activity) -> Activity:
+        """What a client sends for a card it shows."""
+        sent = {name: action[name] for name in ("type", "verb", "data")}
+        value = {"action": sent, "trigger": "automatic"}
+        return self.invoke(person, conversation, "adaptiveCard/action", value, replyToId=message)
+
+    def pressed(
+        self, person: Person, conversation: Conversation, label: str, *, content: Activity | None = None
+    ) -> Activity:
+        """A press on the last card there, or on `content`, which only this person is shown of it."""
+        message = list(conversation.activities.values())[-1]
+        content = content or message["attachments"][0]["content"]
         action = next(action for action in actions_of(content) if action["title"] == label)
         value: Activity
         if action["type"] == "Action.Execute":
@@ -263,7 +284,7 @@ class FakeTeams:
         if self.failures:
             return self.failures.pop(0)
         parts = [unquote(part) for part in path.removeprefix("/teams/v3/conversations").split("/") if part]
-        return self._connector(method, parts, body)
+        return self._connector(method, parts, body, parse_qs(urlsplit(target).query))
 
     def _published(self, key_id: str, endorsements: list[str]) -> dict[str, Any]:
         return dict(rsa_key(key_id).as_dict(private=False)) | {"kid": key_id, "endorsements": endorsements}
@@ -278,7 +299,7 @@ class FakeTeams:
         self.tokens.add(token)
         return 200, {"token_type": "Bearer", "expires_in": TOKEN_SECONDS, "access_token": token}, {}
 
-    def _connector(self, method: str, parts: list[str], body: bytes) -> Answer:
+    def _connector(self, method: str, parts: list[str], body: bytes, query: dict[str, list[str]]) -> Answer:
         if len(body) > MESSAGE_BYTES:
             return _refused(413, "MessageSizeTooBig")
         given = json.loads(body) if body else {}
@@ -290,13 +311,25 @@ class FakeTeams:
         match method, parts[1:]:
             case "POST", ["activities"]:
                 return self._posted(conversation, parts[0], given)
+            case "GET", ["pagedmembers"] if self.lists_people:
+                return self._page(conversation, query)
             case "PUT", ["activities", name] if name in conversation.activities:
-                conversation.activities[name] |= given
+                if not all(_is_card(attached["content"]) for attached in given.get("attachments", [])):
+                    return _refused(400, "BadArgument")
+                conversation.activities[name] = conversation.activities[name] | given
                 return 200, {"id": name}, {}
             case "GET", ["members", name]:
                 known = [person for person in conversation.members if name in {person.account, person.oid}]
                 return (200, known[0].profile, {}) if known else _refused(404, "MemberNotFoundInConversation")
         return _refused(404, "NotFound")
+
+    def _page(self, conversation: Conversation, query: dict[str, list[str]]) -> Answer:
+        """The first people of a conversation; more have to be asked for with the token."""
+        size = int(query.get("pageSize", [str(PAGE_AT_LEAST)])[0])
+        if not PAGE_AT_LEAST <= size <= PAGE_AT_MOST:
+            return _refused(400, "BadArgument")
+        more = {"continuationToken": "next"} if len(conversation.members) > size else {}
+        return 200, {"members": [person.profile for person in conversation.members[:size]], **more}, {}
 
     def _created(self, given: Activity) -> Answer:
         known = {person.account: person for room in self.conversations.values() for person in room.members}
@@ -320,9 +353,7 @@ class FakeTeams:
             conversation.activities[name] = given | {"id": name, "address": address}
             return 201, {"id": name}, {}
         for content in (attached["content"] for attached in given.get("attachments", [])):
-            if content["type"] != "AdaptiveCard" or not re.fullmatch(r"1\.[0-5]", content["version"]):
-                return _refused(400, "BadArgument")
-            if any(len(row.get("actions", [])) > 6 for row in content["body"]):
+            if not _is_card(content):
                 return _refused(400, "BadArgument")
         name = str(next(self._numbers))
         conversation.activities[name] = given | {"id": name, "address": address}
@@ -354,6 +385,20 @@ class FakeTeams:
                 return
 
         return Handler
+
+
+def _is_card(content: Activity) -> bool:
+    """A card that Teams shows, and shows to no more people in their own way than it does."""
+    if content["type"] != "AdaptiveCard" or not re.fullmatch(r"1\.[0-5]", content["version"]):
+        return False
+    if any(len(row.get("actions", [])) > 6 for row in content["body"]):
+        return False
+    refresh = content.get("refresh")
+    if refresh is None:
+        return True
+    viewers = refresh.get("userIds", [])
+    named = len(set(viewers)) == len(viewers) and all(name.startswith("29:") for name in viewers)
+    return refresh["action"]["type"] == "Action.Execute" and named and len(viewers) <= VIEWERS_AT_MOST
 
 
 def _is_sign_in(attachments: list[Activity]) -> bool:

@@ -222,7 +222,7 @@ class InboxIngress:
 
     async def look(self, message: IncomingMessage) -> Card | None:
         """See the port. Raises `StorageUnavailable`, `TimeoutError`."""
-        async with asyncio.timeout(RESPONSE_SECONDS):
+        async with asyncio.timeout(self.replies.in_window):
             return await self.look_at(message)
 
     async def submit_code(self, message: IncomingMessage, code: Secret) -> DialogAnswer:

@@ -86,10 +86,10 @@ class InboxIngress:
     clock: Clock
     limits: SessionLimits
     handle: Handle
-    look_at: Callable[[IncomingMessage], Awaitable[Card | None]]
-    """`Pipeline.look`."""
     at_the_door: Callable[[Transaction, IncomingMessage], Arrived | None]
     """`Arrival.at_the_door`: one transaction where two would do."""
+    look_at: Callable[[IncomingMessage], Awaitable[Card | None]] | None = None
+    """`Pipeline.look`; None where no platform shows each viewer their own."""
     silent: SilentSignIn | None = None
     """None where no platform's client signs people in."""
     link_codes: LinkCodes | None = None
@@ -223,7 +223,7 @@ class InboxIngress:
     async def look(self, message: IncomingMessage) -> Card | None:
         """See the port. Raises `StorageUnavailable`, `TimeoutError`."""
         async with asyncio.timeout(self.replies.in_window):
-            return await self.look_at(message)
+            return None if self.look_at is None else await self.look_at(message)
 
     async def submit_code(self, message: IncomingMessage, code: Secret) -> DialogAnswer:
         """Check a code for the proposal its dialog is of; a proof is stored and the proposal goes on.

@@ -20,6 +20,7 @@ from bot.capabilities.denying import told_why
 from bot.capabilities.learning import Learning, around
 from bot.capabilities.leave import is_own
 from bot.capabilities.model import Capability, Effect
+from bot.capabilities.namesakes import Namesakes
 from bot.capabilities.performing import Performing
 from bot.capabilities.starting import Starting
 from bot.capabilities.viewing import Viewing
@@ -59,6 +60,7 @@ class Pipeline:
     hearing: Hearing
     learning: Learning
     deciding: Deciding
+    namesakes: Namesakes
     consenting: Consenting
     rechecking: Rechecking
     performing: Performing
@@ -169,6 +171,8 @@ class Pipeline:
             return ending
         if isinstance(decision, Deny):
             return await self._denied(turn, capability, decision)
+        if ending := await self.namesakes.which(turn, capability):
+            return ending
         if ending := await self.consenting.ask(turn, capability, decision):  # 7 consent and step-up
             return ending
         if ending := await self.rechecking.before_acting(turn, decision):  # 8 revalidate

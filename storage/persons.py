@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, or_, select
+from sqlalchemy import Integer, bindparam, func, or_, select
 
 from bot.domain.identity import Acquaintance, LinkedIdentity, Person, Role
 from bot.errors import IntegrityAlarm, Stale
@@ -62,6 +62,8 @@ def _to_values(person: Person) -> Values:
     }
 
 
+NAMESAKES = 50
+"""More people of one name than anybody chooses from."""
 _FIND = finding(persons)
 _HOLD = holding(persons)
 _LOCK = locking(persons)
@@ -69,7 +71,13 @@ _INSERT = inserting_once(persons)
 _REPLACE = replacing(persons)
 _RECHECKED = replacing(persons, journaled=False)
 _BY_EMPLOYEE = Statement(select(persons).where(persons.c.employee == bindparam("employee")).limit(2))
-_BY_USERNAME = Statement(select(persons).where(persons.c.username == bindparam("username")).limit(2))
+_CALLED = Statement(
+    select(persons)
+    # SQLite folds A to Z only, PostgreSQL what its locale says: Python folds the rest (see `_spellings`).
+    .where(or_(*(func.lower(persons.c.username) == bindparam(name) for name in ("typed", "small", "capital"))))
+    .order_by(persons.c.identity)
+    .limit(NAMESAKES)
+)
 _EVERYONE = Statement(select(persons).order_by(persons.c.identity).limit(bindparam("limit", type_=Integer)))
 _granted = select(role_grants.c.identity).where(role_grants.c.role == bindparam("role"))
 _WITH_ROLE = Statement(
@@ -99,7 +107,13 @@ class Persons:
         return self._only(_BY_EMPLOYEE, employee=employee)
 
     def by_username(self, username: str) -> Person | None:
-        return self._only(_BY_USERNAME, username=username)
+        found = self.called(username)
+        return found[0] if len(found) == 1 else None
+
+    def called(self, username: str) -> Sequence[Person]:
+        typed, small, capital = _spellings(username)
+        rows = self._connection.rows(_CALLED, typed=typed, small=small, capital=capital)
+        return [self._rows.load(row) for row in rows]
 
     def everyone(self, limit: int) -> Sequence[Person]:
         return [self._rows.load(row) for row in self._connection.rows(_EVERYONE, limit=limit)]
@@ -157,3 +171,12 @@ class Persons:
 
     def _holds(self, person: Person, role: str) -> bool:
         return role in person.roles or any(grant.role == role for grant in self._roles.of_identity(person.identity))
+
+
+def _spellings(username: str) -> tuple[str, str, str]:
+    """As typed, in small and in capital letters, each with A to Z in small ones."""
+    return _ascii_lower(username), _ascii_lower(username.casefold()), _ascii_lower(username.upper())
+
+
+def _ascii_lower(text: str) -> str:
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)

@@ -15,6 +15,7 @@ from bot.capabilities.catalogue import BY_NAME, CATALOGUE
 from bot.capabilities.consenting import Consenting
 from bot.capabilities.learning import Learning
 from bot.capabilities.model import Effect, Ours, Systems
+from bot.capabilities.namesakes import Namesakes
 from bot.capabilities.performing import Performing
 from bot.capabilities.reconciling import Reconciling
 from bot.capabilities.starting import Starting
@@ -338,6 +339,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         hearing=Hearing(understanding(), BY_NAME, offers_owner=outside.owner.named),
         learning=Learning(database=database, facts=facts, authorizer=authorizer, standing_in=standing_in),
         deciding=Deciding(database=database, authorizer=authorizer),
+        namesakes=Namesakes(database=database),
         consenting=Consenting(performing=performing, public_url=outside.public_url),
         rechecking=rechecking,
         performing=performing,

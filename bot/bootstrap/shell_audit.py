@@ -1,4 +1,4 @@
-"""The audit log from the shell: search, export, verification. None of it needs the installation's keys."""
+"""The audit log from the shell: search, export, verification. Only a name takes the installation's keys."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from enum import StrEnum
 from itertools import islice
 from typing import TypedDict
 
-from bot.bootstrap.installation import looked_up, on_database
+from bot.bootstrap.installation import keyring, looked_up, on_database
 from bot.bootstrap.shell_output import Advance
 from bot.domain.audit import AuditRecord
 from bot.ports.database import Database, Transaction
+from bot.services.people import only_person
 from bot.settings.tree import Settings
 from storage.audit_export import CONTRACT, FIELDS, to_csv, to_export, to_json_lines
 from storage.audit_log import CHUNK
@@ -78,8 +79,15 @@ class Verification:
     fault: Fault | None
 
 
-def search(settings: Settings, filters: Filters, limit: int) -> list[Mapping[str, object]]:
-    """The latest records that match, newest first, with the contract's fields."""
+def search(settings: Settings, filters: Filters, limit: int, now: datetime) -> list[Mapping[str, object]]:
+    """The latest records that match, newest first, with the contract's fields.
+
+    Raises `NotAllowed` where the principal is a user name of nobody or of several; names take the keys.
+    """
+    name = filters["principal"]
+    if name and "#" not in name:
+        person = looked_up(settings, keyring(settings, now), lambda tx: only_person(tx, name))
+        filters = Filters(**{**filters, "principal": person.identity.key})
     found = looked_up(settings, Keyring.generate(), lambda tx: tx.audit.search(limit=limit, **filters))
     return [_fields(record) for record in found]
 

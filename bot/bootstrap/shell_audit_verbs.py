@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bot.bootstrap.shell import Group, Json, Limit, fail, telling
+from bot.bootstrap.shell import Group, Json, Limit, fail, now, telling
 from bot.settings.tree import load
 
 audit = Group()
@@ -33,7 +33,7 @@ def _moment(text: str) -> datetime:
 
 @audit.command("search")
 def audit_search(
-    principal: Annotated[str | None, typer.Option(help="Who: issuer#subject.")] = None,
+    principal: Annotated[str | None, typer.Option(help="Who: a user name, or issuer#subject.")] = None,
     type: Annotated[str | None, typer.Option(help="What kind, or how it starts: access.decided, link.")] = None,  # noqa: A002 - the contract's word
     resource: Annotated[str | None, typer.Option(help="On what: Payslip::E1003.")] = None,
     decision: Annotated[str | None, typer.Option(help="How it came out: allow, deny, step_up, …")] = None,
@@ -63,7 +63,7 @@ def audit_search(
         until=until,
     )
     with telling():
-        rows = search(load(), filters, limit)
+        rows = search(load(), filters, limit, now())
     columns = ("seq", "time", "type", "decision", "principal", "action", "resource", "rules", "code")
     show(rows, columns, as_json=as_json)
 

@@ -14,7 +14,7 @@ from bot.errors import NotAllowed
 from bot.ports.database import Database, Transaction
 from bot.services import changes
 from bot.services.audit_trail import Scribe
-from bot.services.people import find_person
+from bot.services.people import only_person
 from bot.settings.tree import Settings
 from policy.model import EVERY_DEPARTMENT
 
@@ -23,15 +23,13 @@ Fields = dict[str, object]
 
 
 def propose(settings: Settings, now: datetime, capability: str, person: str, **arguments: str) -> Fields:
-    """Propose a change of somebody's. Raises `NotAllowed` where nobody is known by that name."""
+    """Propose a change of somebody's. Raises `NotAllowed` where nobody, or more than one, is known by that name."""
     if "role" in arguments and arguments["role"] not in {role.value for role in Role}:
         known = ", ".join(role.value for role in Role)
         raise NotAllowed(f"{arguments['role']} is no role; there are {known}", code="role.unknown")
 
     def work(tx: Transaction, scribe: Scribe) -> Fields:
-        target = find_person(tx, person)
-        if target is None:
-            raise NotAllowed(f"nobody who ever signed in is called {person}", code="person.unknown")
+        target = only_person(tx, person)
         wanted = Wanted(capability=capability, target=target.identity.key, arguments=arguments)
         return _fields(tx, changes.propose(tx, wanted, changes.SHELL, scribe))
 

@@ -12,7 +12,7 @@ from bot.domain.cards import Card, Fact, Status
 from bot.domain.identity import LinkedIdentity, Person, Principal, Role, RoleGrant
 from bot.ports.connectors import NotFound
 from bot.services import changes, company_sessions, enrolment_codes, roles
-from bot.services.people import NEWCOMER, find_person, identity_from_key
+from bot.services.people import NEWCOMER, exact_name, find_person, identity_from_key
 from bot.services.sessions import end_everything
 from bot.texts.formats import moment
 from policy.model import EVERY_DEPARTMENT
@@ -86,7 +86,7 @@ def _holder(local: Local, acting: Acting) -> tuple[LinkedIdentity, str, frozense
     identity = identity_from_key(acting.facts.ref.id)
     person = local.tx.persons.find(identity)
     if person is not None:
-        return identity, person.username, person.roles
+        return identity, exact_name(local.tx, person), person.roles
     if acting.facts.state != NEWCOMER:
         raise NotFound
     return identity, str(identity.subject), frozenset()
@@ -171,9 +171,10 @@ def list_sessions(local: Local, acting: Acting) -> Result:
 def revoke_sessions(local: Local, acting: Acting) -> Result:
     """End every session of a person."""
     person = _person(local, acting)
-    agree(local, acting, person.identity, person.username, "revoke_sessions")
+    name = exact_name(local.tx, person)
+    agree(local, acting, person.identity, name, "revoke_sessions")
     ended = end_everything(local.tx, person.identity)
-    return _done(acting, "admin.revoke_sessions.done", name=person.username, count=ended.sessions)
+    return _done(acting, "admin.revoke_sessions.done", name=name, count=ended.sessions)
 
 
 def end_company_sessions(local: Local, acting: Acting) -> Result:
@@ -181,10 +182,10 @@ def end_company_sessions(local: Local, acting: Acting) -> Result:
     person = _person(local, acting)
     named = company_sessions.ask(local.tx, person, by=acting.channel)
     ended = end_everything(local.tx, person.identity)
-    say, how = acting.voice.say, "asked" if named else "unnamed"
+    say, how, name = acting.voice.say, "asked" if named else "unnamed", exact_name(local.tx, person)
     card = Card(
-        headline=say("admin.end_company_sessions.done", name=person.username, count=ended.sessions),
-        body=say(f"admin.end_company_sessions.{how}", name=person.username, provider=person.provider),
+        headline=say("admin.end_company_sessions.done", name=name, count=ended.sessions),
+        body=say(f"admin.end_company_sessions.{how}", name=name, provider=person.provider),
         status=Status.ALLOWED,
     )
     return Result(draft=Draft(card=card), code="done" if named else "company_sessions.unnamed")
@@ -193,17 +194,18 @@ def end_company_sessions(local: Local, acting: Acting) -> Result:
 def lock_person(local: Local, acting: Acting) -> Result:
     """Lock somebody out: the lock is part of their row, and everything of theirs ends."""
     person = _person(local, acting)
-    agree(local, acting, person.identity, person.username, "lock_person")
+    name = exact_name(local.tx, person)
+    agree(local, acting, person.identity, name, "lock_person")
     local.tx.persons.save(replace(person, locked=True, lock_reason=acting.argument("reason")))
     end_everything(local.tx, person.identity)
-    return _done(acting, "admin.lock_person.done", name=person.username)
+    return _done(acting, "admin.lock_person.done", name=name)
 
 
 def unlock_person(local: Local, acting: Acting) -> Result:
     """Let somebody in again; they sign in anew. Clears the alarm where their row, or their counts, were deleted."""
     identity = identity_from_key(acting.facts.ref.id)
     person = local.tx.persons.find(identity)
-    name = str(identity.subject) if person is None else person.username
+    name = str(identity.subject) if person is None else exact_name(local.tx, person)
     if person is None and not local.tx.persons.readmit(identity):
         raise NotFound
     agree(local, acting, identity, name, "unlock_person")
@@ -238,7 +240,7 @@ def _filters(local: Local, query: str) -> dict[str, str]:
         if name in AUDIT_FILTERS and value:
             filters["type_prefix" if name == "type" else name] = value
     if "principal" in filters and "#" not in filters["principal"]:
-        person = local.tx.persons.by_username(filters["principal"])
+        person = find_person(local.tx, filters["principal"])
         filters["principal"] = "-" if person is None else person.identity.key
     return filters
 
@@ -272,7 +274,7 @@ def explain_policy(local: Local, acting: Acting) -> Result:
     """Which rules speak to an action, and what somebody's roles make of it."""
     say = acting.voice.say
     rules = local.engine.rules_for(acting.argument("action"))
-    person = local.tx.persons.by_username(acting.argument("person"))
+    person = find_person(local.tx, acting.argument("person"))
     roles = ", ".join(say(f"roles.{role}") for role in sorted(_held(local, acting, person))) or "–"
     facts = (
         Fact(label=say("account.roles"), value=roles),

@@ -12,7 +12,7 @@ from bot.domain.identity import Principal
 from bot.ports.connectors import NotFound
 from bot.services import changes
 from bot.services.change_cards import cancel_button, line
-from bot.services.people import identity_from_key
+from bot.services.people import exact_name, identity_from_key
 from bot.services.sessions import end_tenant
 from bot.services.unlinking import unlink
 
@@ -87,9 +87,10 @@ def revoke_link(local: Local, acting: Acting) -> Result:
     link = next((one for one in links if one.channel.key == acting.argument("account")), None)
     if person is None or link is None:
         raise NotFound
-    agree(local, acting, person.identity, person.username, "revoke_link", account=link.channel.key)
+    name = exact_name(local.tx, person)
+    agree(local, acting, person.identity, name, "revoke_link", account=link.channel.key)
     unlink(local.tx, link, scribe_of(acting), code="link.revoked")
-    headline = acting.voice.say("admin.revoke_link.done", name=person.username)
+    headline = acting.voice.say("admin.revoke_link.done", name=name)
     return Result(draft=Draft(card=Card(headline=headline, status=Status.ALLOWED)))
 
 

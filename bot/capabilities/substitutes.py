@@ -17,6 +17,7 @@ from bot.domain.intent import Intent, Origin
 from bot.domain.notice import Notice
 from bot.ports.database import Transaction
 from bot.services.delivery import direct_place
+from bot.services.people import find_person
 from bot.texts.formats import days, zone
 from bot.texts.sentences import voice
 
@@ -48,7 +49,7 @@ def name_substitute(local: Local, acting: Acting) -> Result:
     """
     tx, approver = local.tx, acting.facts.ref.id
     start, end = date.fromisoformat(acting.argument("start")), date.fromisoformat(acting.argument("end"))
-    person = tx.persons.by_username(acting.argument("substitute").casefold())
+    person = find_person(tx, acting.argument("substitute"))
     if person is None or not person.employee or person.locked:  # (1)
         return _refused(acting, "unknown")
     if person.employee == approver:  # (2)

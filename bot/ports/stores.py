@@ -78,7 +78,11 @@ class PersonStore(Protocol):
         ...
 
     def by_username(self, username: str) -> Person | None:
-        """By provider user name, for administrators' commands; None when nobody or more than one."""
+        """By provider user name, as `called`; None when nobody or more than one."""
+        ...
+
+    def called(self, username: str) -> Sequence[Person]:
+        """Everybody with this user name at their provider, in capitals or not, in the order of their identities."""
         ...
 
     def everyone(self, limit: int) -> Sequence[Person]:

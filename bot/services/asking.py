@@ -18,6 +18,7 @@ from bot.domain.notice import Notice
 from bot.ports.database import Transaction
 from bot.services.approval_cards import APPROVER, question
 from bot.services.delivery import direct_place
+from bot.services.people import find_person
 from bot.services.standing_in import reachable
 from bot.texts.formats import zone
 from bot.texts.sentences import voice
@@ -115,7 +116,7 @@ class _Asking:
                 yield found
 
     def named(self, username: str) -> None:
-        person = self.tx.persons.by_username(username)
+        person = find_person(self.tx, username)
         found = None if person is None or not person.employee else reachable(self.tx, person.employee)
         if found is not None and found[0].employee != self.request.owner:
             self.person(*found)

@@ -25,7 +25,7 @@ from bot.domain.identity import LinkedIdentity, Person
 from bot.ports.database import Transaction
 from bot.services import first_administrator
 from bot.services.audit_trail import Scribe
-from bot.services.people import identity_from_key
+from bot.services.people import exact_name, identity_from_key
 
 SHELL = "shell"
 SINGLE = "single_administrator"
@@ -152,4 +152,4 @@ def _about(change: Change) -> str:
 def target_name(tx: Transaction, change: Change) -> str:
     """Whom it is about, as administrators call them."""
     person = tx.persons.find(identity_from_key(change.wanted.target)) if "#" in change.wanted.target else None
-    return person.username if person else change.wanted.target
+    return exact_name(tx, person) if person else change.wanted.target

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.domain.action import ResourceFacts, ResourceRef
 from bot.domain.grant import FactsGrant
 from bot.domain.identity import Issuer, LinkedIdentity, Person, Subject
+from bot.errors import NotAllowed
 from bot.ports.database import Database, Transaction
 
 NEWCOMER = "newcomer"
@@ -17,9 +18,41 @@ def identity_from_key(key: str) -> LinkedIdentity:
     return LinkedIdentity(issuer=Issuer(issuer), subject=Subject(subject))
 
 
+def named(tx: Transaction, name: str) -> tuple[Person, ...]:
+    """Everybody whom a name may mean: an identity key, a user name, or a user name with `@` and the provider's name."""
+    if "#" in name:
+        person = tx.persons.find(identity_from_key(name))
+        return () if person is None else (person,)
+    found = tuple(tx.persons.called(name))
+    username, _, provider = name.rpartition("@")
+    if found or not username:
+        return found
+    return tuple(one for one in tx.persons.called(username) if one.provider.casefold() == provider.casefold())
+
+
 def find_person(tx: Transaction, name: str) -> Person | None:
-    """Somebody by identity key or by user name."""
-    return tx.persons.find(identity_from_key(name)) if "#" in name else tx.persons.by_username(name.casefold())
+    """The one person a name means; None where nobody or more than one is called so."""
+    found = named(tx, name)
+    return found[0] if len(found) == 1 else None
+
+
+def only_person(tx: Transaction, name: str) -> Person:
+    """The one person a name means. Raises `NotAllowed`, with every exact name where there are several."""
+    found = named(tx, name)
+    if not found:
+        raise NotAllowed(f"nobody who ever signed in is called {name}", code="person.unknown")
+    if len(found) > 1:
+        which = ", ".join(f"{exact_name(tx, one)} ({one.identity.key})" for one in found)
+        raise NotAllowed(f"{len(found)} people are called {name}; say which: {which}", code="person.ambiguous")
+    return found[0]
+
+
+def exact_name(tx: Transaction, person: Person) -> str:
+    """The shortest name that means this person alone."""
+    for name in (person.username, f"{person.username}@{person.provider}"):
+        if "#" not in name and find_person(tx, name) == person:
+            return name
+    return person.identity.key
 
 
 class OwnFacts:

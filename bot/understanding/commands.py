@@ -11,7 +11,8 @@ from bot.understanding import entities
 from bot.understanding.slots import Arguments, Filled, Sentence, fill
 
 _PREFIX = re.compile(r"\s*(?:/doorward\b|/(?=[a-z])|doorward\s+(?=\S))\s*", re.IGNORECASE)
-_PERSON = r"@?[^\W\d_][\w.+-]*(?:@[\w.-]+)?"
+_PERSON = r"@?[^\W\d_][\w.+-]*(?:@[\w.-]+){0,2}"
+"""A user name, which may be an address, and behind another `@` the provider where two have people called so."""
 _ANYTHING = r"\S.*"
 """Words of the person's own, which are shown before anything is done with them."""
 SENT_ON = 300
@@ -192,8 +193,8 @@ COMMANDS: tuple[Command, ...] = tuple(
         ("review", "review_break_glass", r"[0-9a-fA-F]{8}\s+(?:fine|wrong)\s+.{3,}", _review),
         ("changes cancel", "cancel_change", r"[0-9a-fA-F]{8}", _one("change")),
         ("changes", "list_changes", "", _nothing),
-        ("sessions revoke", "revoke_sessions", _PERSON, _one("person")),
-        ("sessions end-company", "end_company_sessions", _PERSON, _one("person")),
+        ("sessions revoke", "revoke_sessions", _SOMEBODY, _one("person")),
+        ("sessions end-company", "end_company_sessions", _SOMEBODY, _one("person")),
         ("sessions", "my_sessions", "", _nothing),
         ("accounts remove", "remove_link", r"\w+:\S+", _one("account")),
         ("accounts", "my_accounts", "", _nothing),
@@ -207,9 +208,9 @@ COMMANDS: tuple[Command, ...] = tuple(
         ("roles revoke", "revoke_role", rf"{_SOMEBODY}\s+\S+", _revoke),
         ("roles", "list_roles", "", _one("person")),
         ("links revoke", "revoke_link", rf"{_PERSON}\s+\w+:\S+", _first_and_rest("person", "account")),
-        ("lock", "lock_person", _PERSON, _first_and_rest("person", "reason")),
-        ("unlock", "unlock_person", _PERSON, _one("person")),
-        ("enrolment code", "give_enrolment_code", _PERSON, _one("person")),
+        ("lock", "lock_person", _SOMEBODY, _first_and_rest("person", "reason")),
+        ("unlock", "unlock_person", _SOMEBODY, _one("person")),
+        ("enrolment code", "give_enrolment_code", _SOMEBODY, _one("person")),
         ("audit search", "search_audit", ".*", _audit),
         ("audit export", "export_audit", "", _nothing),
         ("audit", "search_audit", "", _audit),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.domain.audit import EventType
-from bot.domain.identity import Issuer, Platform, Role
+from bot.domain.identity import Issuer, LinkedIdentity, Platform, Role
 from bot.domain.session import BrowserSession, SessionLimits, SessionState, Standing, Whose
 from bot.errors import AlreadyLinked, IntegrityAlarm, Stale
 from bot.ports.database import Transaction
@@ -109,6 +109,23 @@ async def test_two_people_of_one_name_are_nobody(database: OpenDatabase, now: da
     await database.write(lambda tx: tx.persons.save(a_person(now, MIA, username="john", employee="E-john")))
     assert await database.read(lambda tx: tx.persons.by_username("john")) is None
     assert await database.read(lambda tx: tx.persons.by_employee("E-john")) is None
+
+
+async def test_a_user_name_is_found_in_capitals_or_not(database: OpenDatabase, now: datetime) -> None:
+    await database.write(lambda tx: tx.persons.save(a_person(now, username="John.Doe@Corp.example")))
+    await database.write(lambda tx: tx.persons.save(a_person(now, MIA, username="JÖRG")))
+
+    async def found(typed: str) -> list[LinkedIdentity]:
+        return [one.identity for one in await database.read(lambda tx: tx.persons.called(typed))]
+
+    for typed in ("john.doe@corp.EXAMPLE", "John.Doe@Corp.example"):
+        assert await found(typed) == [JOHN]
+    for typed in ("jörg", "JÖRG", "Jörg"):
+        assert await found(typed) == [MIA]
+    await database.write(lambda tx: tx.persons.save(a_person(now, MIA, username="john.doe@corp.example")))
+    assert await found("JOHN.DOE@corp.example") == [JOHN, MIA]
+    assert await database.read(lambda tx: tx.persons.by_username("john.doe@corp.example")) is None
+    assert await found("%") == []
 
 
 async def test_roles_are_given_and_taken(database: OpenDatabase, now: datetime) -> None:

@@ -33,7 +33,7 @@ class TestAudit:
         assert list(row) == CONTRACT
 
     def test_a_search_that_finds_nothing_is_0(self, shell: Shell) -> None:
-        result = shell("audit", "search", "--principal", "nobody")
+        result = shell("audit", "search", "--principal", "https://login.company.test#nobody")
         assert (result.exit_code, result.stdout) == (0, "")
 
     def test_a_date_that_is_none_is_2(self, shell: Shell) -> None:

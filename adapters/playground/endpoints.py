@@ -27,6 +27,7 @@ from bot.domain.secret import Secret
 from bot.domain.typed_code import TAKEN_OUT, without_code
 from bot.errors import Malformed, ProviderUnavailable, StorageUnavailable
 from bot.ports.ingress import DialogAnswer, DialogUpdate, FieldError, Ingress
+from bot.texts.sentences import accepted
 
 COMMAND = "/doorward"
 MENTION = f"@{DOORWARD}"
@@ -97,7 +98,7 @@ class Playground:
         word, _, rest = text.partition(" ")
         if word == COMMAND:
             post = self._platform.say(person, place, text, only=place.kind is not PlaceKind.DIRECT)
-            message = self._message(person, place, EventKind.COMMAND, text=rest.strip(), source=post.id)
+            message = self._message(request, person, place, EventKind.COMMAND, text=rest.strip(), source=post.id)
             await self._hand_over(message, f"{COMMAND} {without_code(message).text}".strip())
             return JSONResponse({})
         post = self._platform.say(person, place, text)
@@ -106,7 +107,7 @@ class Playground:
                 return JSONResponse({})  # as on Slack: in a channel only what names Doorward reaches it
             place = replace(place, thread=place.thread or post.id)
             text = _without_mention(text)
-        message = self._message(person, place, EventKind.MESSAGE, text=text, source=post.id)
+        message = self._message(request, person, place, EventKind.MESSAGE, text=text, source=post.id)
         await self._hand_over(message, post.text if without_code(message) is message else TAKEN_OUT)
         return JSONResponse({})
 
@@ -118,7 +119,7 @@ class Playground:
             raise Malformed("action: the button's place on the card is needed")
         post, action = self._platform.pressed(person, text_of(body, "message"), position)
         place = self._platform.place(post.conversation, post.thread)
-        message = self._message(person, place, EventKind.PRESS, handle=action.handle, source=post.id)
+        message = self._message(request, person, place, EventKind.PRESS, handle=action.handle, source=post.id)
         if not action.opens_dialog:
             await self._hand_over(message, action.label)
             return JSONResponse({})
@@ -137,6 +138,7 @@ class Playground:
         opened = self._platform.dialog(person, view)
         fields, code = _values(opened, body.get("fields"))
         message = self._message(
+            request,
             person,
             opened.place,
             EventKind.SUBMISSION,
@@ -246,6 +248,7 @@ class Playground:
 
     def _message(
         self,
+        request: Request,
         person: str,
         place: Place,
         kind: EventKind,
@@ -269,6 +272,7 @@ class Playground:
             fields=fields or {},
             trigger=self._platform.trigger(person, place, source) if interactive else None,
             source=source,
+            locale=accepted(request.headers.get("accept-language", "")).language,
         )
 
     async def _hand_over(self, message: IncomingMessage, words: str) -> None:

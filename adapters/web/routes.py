@@ -22,7 +22,7 @@ from adapters.web.headers import SecurityHeaders, security_headers
 from adapters.web.health import Ready, alive
 from adapters.web.own_factors import OwnFactors
 from adapters.web.own_page import OwnPage
-from adapters.web.pages import Asks, Pages
+from adapters.web.pages import Asks, Order, Page, Pages
 from adapters.web.proving_provider import ProvingProvider
 from adapters.web.recovering import RECOVER, Recovering
 from adapters.web.signing_in import ACCOUNTS, CONTINUE, OWN_RECORDS, SIGN_OUT, START, SigningIn
@@ -75,74 +75,101 @@ def web_routes(web: Web) -> list[BaseRoute]:
     return _routes(web, Pages(web))
 
 
+class _Desks:
+    """Who answers on the pages, each made once."""
+
+    def __init__(self, web: Web, pages: Pages) -> None:
+        self.ready = Ready(web.checks)
+        self.signing_in = SigningIn(pages)
+        self.viewing = Viewing(pages, self.signing_in)
+        self.consenting = Consenting(pages, self.signing_in, self.viewing)
+        self.vouching = Vouching(pages, self.signing_in)
+        self.enrolling = Enrolling(pages, self.signing_in, self.consenting, self.vouching)
+        self.binding = Binding(pages, self.signing_in, self.consenting)
+        self.at_provider = ProvingProvider(pages, self.consenting)
+        self.own_factors = OwnFactors(pages, self.signing_in, self.enrolling, self.binding, self.vouching)
+        self.recovering = Recovering(pages, self.signing_in)
+        self.own_page = OwnPage(pages, self.signing_in)
+        self.writing = Writing(pages, self.signing_in)
+        self.claiming = Claiming(pages, self.signing_in)
+
+
 def _routes(web: Web, pages: Pages) -> list[BaseRoute]:
-    signing_in = SigningIn(pages)
-    viewing = Viewing(pages, signing_in)
-    consenting = Consenting(pages, signing_in, viewing)
-    vouching = Vouching(pages, signing_in)
-    enrolling = Enrolling(pages, signing_in, consenting, vouching)
-    binding = Binding(pages, signing_in, consenting)
-    at_provider = ProvingProvider(pages, consenting)
-    own_factors = OwnFactors(pages, signing_in, enrolling, binding, vouching)
-    recovering = Recovering(pages, signing_in)
-    own_page = OwnPage(pages, signing_in)
-    writing = Writing(pages, signing_in)
-    claiming = Claiming(pages, signing_in)
-    ready = Ready(web.checks)
-    shown = {
-        START: signing_in.offer,
-        "/consent/{handle}": consenting.show,
-        "/view/{handle}": viewing.show,
-        "/write/{handle}": writing.show,
-        OWN_PAGE: own_factors.show,
-        RECOVER: recovering.show,
-        SIGN_OUT: signing_in.ask_sign_out,
-        OWN_RECORDS: own_page.show,
-        SETUP: claiming.show,
-    }
+    desks = _Desks(web, pages)
     coming_back = {
-        "/signin/callback/{provider}": signing_in.company_back,
-        "/signin/{platform}/callback": signing_in.chat_back,
+        "/signin/callback/{provider}": desks.signing_in.company_back,
+        "/signin/{platform}/callback": desks.signing_in.chat_back,
     }
-    own = {
-        "/passkey": binding.bind,
-        "/passkey/begin": own_factors.begin_passkey,
-        "/passkey/options": binding.options,
-        "/change": own_factors.change,
-        "/change/confirm": own_factors.confirm,
-        "/change/options": own_factors.options,
-        "/confirm": enrolling.confirm,
-        "/vouch": vouching.take,
-        "": enrolling.begin,
-    }
-    taken = {
-        START: signing_in.start,
-        ACCOUNTS: signing_in.decide,
-        f"{ACCOUNTS}/options": signing_in.options,
-        CONTINUE: signing_in.go_on,
-        SIGN_OUT: signing_in.sign_out,
-        f"{OWN_RECORDS}/end": own_page.end,
-        SETUP: claiming.decide,
-        f"{SETUP}/options": claiming.options,
-        "/consent/{handle}": consenting.decide,
-        "/consent/{handle}/dismiss": consenting.dismiss,
-        "/consent/{handle}/provider": at_provider.begin,
-        "/consent/{handle}/passkey/options": consenting.passkey_options,
-        RECOVER: recovering.take,
-        **{f"{base}{path}": order for base in (OWN_PAGE, f"{OWN_PAGE}/{{handle}}") for path, order in own.items()},
-        "/view/{handle}": viewing.open,
-        "/write/{handle}": writing.take,
-        "/view/{handle}/close": viewing.close,
-        "/view/{handle}/file": viewing.download,
-    }
+    taken = {**_sign_in_orders(desks), **_action_orders(desks), **_factor_orders(desks)}
     return [
         Route("/healthz", alive, methods=["GET"]),
-        Route("/readyz", ready.answer, methods=["GET"]),
-        *[Route(path, pages.shows(page, _asks(path)), methods=["GET"]) for path, page in shown.items()],
+        Route("/readyz", desks.ready.answer, methods=["GET"]),
+        *[Route(path, pages.shows(page, _asks(path)), methods=["GET"]) for path, page in _shown(desks).items()],
         *[Route(path, pages.comes_back(page), methods=["GET"]) for path, page in coming_back.items()],
         *[Route(path, pages.takes(order, _asks(path)), methods=["POST"]) for path, order in taken.items()],
         Mount("/static", _Static(directory=STATIC)),
     ]
+
+
+def _shown(desks: _Desks) -> dict[str, Page]:
+    """What a GET shows; it changes nothing."""
+    return {
+        START: desks.signing_in.offer,
+        "/consent/{handle}": desks.consenting.show,
+        "/view/{handle}": desks.viewing.show,
+        "/write/{handle}": desks.writing.show,
+        OWN_PAGE: desks.own_factors.show,
+        RECOVER: desks.recovering.show,
+        SIGN_OUT: desks.signing_in.ask_sign_out,
+        OWN_RECORDS: desks.own_page.show,
+        SETUP: desks.claiming.show,
+    }
+
+
+def _sign_in_orders(desks: _Desks) -> dict[str, Order]:
+    """Signing in and out, one's own sessions, and the first administrator's link."""
+    return {
+        START: desks.signing_in.start,
+        ACCOUNTS: desks.signing_in.decide,
+        f"{ACCOUNTS}/options": desks.signing_in.options,
+        CONTINUE: desks.signing_in.go_on,
+        SIGN_OUT: desks.signing_in.sign_out,
+        f"{OWN_RECORDS}/end": desks.own_page.end,
+        SETUP: desks.claiming.decide,
+        f"{SETUP}/options": desks.claiming.options,
+    }
+
+
+def _action_orders(desks: _Desks) -> dict[str, Order]:
+    """An action that waits, and the values it opens."""
+    return {
+        "/consent/{handle}": desks.consenting.decide,
+        "/consent/{handle}/dismiss": desks.consenting.dismiss,
+        "/consent/{handle}/provider": desks.at_provider.begin,
+        "/consent/{handle}/passkey/options": desks.consenting.passkey_options,
+        "/view/{handle}": desks.viewing.open,
+        "/write/{handle}": desks.writing.take,
+        "/view/{handle}/close": desks.viewing.close,
+        "/view/{handle}/file": desks.viewing.download,
+    }
+
+
+def _factor_orders(desks: _Desks) -> dict[str, Order]:
+    """One's own factors, on their own page and where an action waits for one; recovery codes, on their own alone."""
+    own: dict[str, Order] = {
+        "/passkey": desks.binding.bind,
+        "/passkey/begin": desks.own_factors.begin_passkey,
+        "/passkey/options": desks.binding.options,
+        "/change": desks.own_factors.change,
+        "/change/confirm": desks.own_factors.confirm,
+        "/change/options": desks.own_factors.options,
+        "/confirm": desks.enrolling.confirm,
+        "/vouch": desks.vouching.take,
+        "": desks.enrolling.begin,
+    }
+    bases = (OWN_PAGE, f"{OWN_PAGE}/{{handle}}")
+    # Before the pages with a handle, or `recover` would be taken for one.
+    return {RECOVER: desks.recovering.take} | {f"{base}{path}": order for base in bases for path, order in own.items()}
 
 
 def _asks(path: str) -> Asks:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
@@ -18,11 +17,9 @@ from bot.errors import NotAllowed, TooMany
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.services import factors, throttling
-from bot.texts.sentences import Voice, languages, voice
+from bot.texts.sentences import Voice, accepted, voice
 
 OWN_PAGE = "/enrol"
-MAX_ACCEPTED = 500
-"""Characters of an Accept-Language header that are read."""
 FRESH = timedelta(minutes=15)
 """How old a sign-in may be behind what changes how somebody proves themselves."""
 
@@ -144,14 +141,8 @@ class Visitors:
 
 
 def preferred_voice(request: Request) -> Voice:
-    """The texts in the first language a browser asks for that there is a file for (RFC 9110 §12.5.4)."""
-    asked: list[tuple[float, str]] = []
-    for part in request.headers.get("accept-language", "")[:MAX_ACCEPTED].split(","):
-        tag, _, weight = part.strip().partition(";q=")
-        with suppress(ValueError):
-            asked.append((float(weight or 1), tag.partition("-")[0].strip().lower()))
-    wanted = (tag for weight, tag in sorted(asked, key=lambda one: -one[0]) if weight > 0 and tag in languages())
-    return voice(next(wanted, None))
+    """The texts in the language that a browser asks for."""
+    return accepted(request.headers.get("accept-language", ""))
 
 
 def address_of(request: Request) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -11,6 +12,8 @@ from typing import Any
 from babel import Locale
 
 DEFAULT_LANGUAGE = "en"
+MAX_ACCEPTED = 500
+"""Characters of an Accept-Language header that are read."""
 
 
 @cache
@@ -79,3 +82,14 @@ class Voice:
 def voice(locale: str | None) -> Voice:
     """The voice for a locale."""
     return Voice(language_of(locale))
+
+
+def accepted(header: str) -> Voice:
+    """The voice of the first language an Accept-Language header asks for that has a file (RFC 9110 §12.5.4)."""
+    asked: list[tuple[float, str]] = []
+    for part in header[:MAX_ACCEPTED].split(","):
+        tag, _, weight = part.strip().partition(";q=")
+        with suppress(ValueError):
+            asked.append((float(weight or 1), tag.partition("-")[0].strip().lower()))
+    wanted = (tag for weight, tag in sorted(asked, key=lambda one: -one[0]) if weight > 0 and tag in languages())
+    return voice(next(wanted, None))

@@ -15,6 +15,8 @@ _PERSON = r"@?[^\W\d_][\w.+-]*(?:@[\w.-]+){0,2}"
 """A user name, which may be an address, and behind another `@` the provider where two have people called so."""
 _ANYTHING = r"\S.*"
 """Words of the person's own, which are shown before anything is done with them."""
+NEAR, VERY_NEAR = 0.72, 0.8
+"""How much alike (`difflib`) a word typed and a command have to be."""
 SENT_ON = 300
 """So much of a sentence goes to the owner."""
 _SOMEBODY = rf"(?:{_PERSON}|https?://[^\s#]+#\S+)"
@@ -300,15 +302,20 @@ def _unmistakable(command: Command, rest: str) -> bool:
     )
 
 
-def nearest(line: str, sentence: Sentence) -> tuple[tuple[str, Called], ...]:
-    """Commands spelled nearly like this, likeliest first, with what follows read as theirs."""
+def nearest(line: str, sentence: Sentence, *, is_command: bool) -> tuple[tuple[str, Called], ...]:
+    """Commands spelled nearly like this, likeliest first, with what follows read as theirs.
+
+    Without a slash it may be a sentence: only what is spelled very nearly so, and followed by what the command takes.
+    """
     words = line.split()
     found: dict[str, Called] = {}
-    for size in (2, 1):
-        typed = " ".join(words[:size]).casefold()
+    for size in (2, 1)[len(words) < 2 :]:
+        typed, rest = " ".join(words[:size]).casefold(), " ".join(words[size:])
         heads = [head for head in _HEADS if len(head.split()) == size]
-        for head in difflib.get_close_matches(typed[:40], heads, n=3, cutoff=0.72):
+        for head in difflib.get_close_matches(typed[:40], heads, n=3, cutoff=NEAR if is_command else VERY_NEAR):
             command = _HEADS[head]
-            called_so = Called(capability=command.capability, filled=command.read(" ".join(words[size:]), sentence))
-            found.setdefault(command.words, called_so)
+            if is_command or _unmistakable(command, rest):
+                found.setdefault(
+                    command.words, Called(capability=command.capability, filled=command.read(rest, sentence))
+                )
     return tuple(found.items())[:3]

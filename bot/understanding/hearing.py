@@ -19,6 +19,8 @@ from bot.understanding.understand import Understanding
 
 HELPLESS = frozenset({"understanding.unknown", "understanding.did_you_mean", "understanding.not_usable"})
 """Answers that could not help."""
+SIGN_OUT = (("understanding.sign_out_here", False), ("understanding.sign_out_everywhere", True))
+"""Where one may sign out, by the text of its button."""
 NO_QUESTION = Question(text_key="understanding.not_usable")
 
 
@@ -40,13 +42,14 @@ class Hearing:
             action = turn.proposal.action
             return Intent(capability=action.capability, arguments=dict(action.arguments), origin=origin)
         if turn.pressed is not None and turn.pressed.kind == SAID:
-            heard = self._sentence(turn, str(turn.pressed.payload.get("text", "")), now)
+            heard = _which_sessions(self._sentence(turn, str(turn.pressed.payload.get("text", "")), now))
         elif turn.pressed is not None and turn.pressed.kind in {WRITTEN, TYPED_ON_PAGE}:
             heard = self._written(turn)
         elif turn.pressed is not None:
             heard = self._understanding.complete(intent_of(turn.pressed))
         else:
-            heard = self._helpless(turn, self._typed(turn, now.astimezone(zone(turn.person.timezone)).date()))
+            typed = self._typed(turn, now.astimezone(zone(turn.person.timezone)).date())
+            heard = self._helpless(turn, _which_sessions(typed))
         return self._fitting(heard) if isinstance(heard, Intent) else heard
 
     def _helpless(self, turn: Turn, heard: Intent | Question) -> Intent | Question:
@@ -104,6 +107,15 @@ class Hearing:
         entry = self._catalogue[intent.capability]
         values = self.arguments(intent).model_dump(mode="json")
         return replace(intent, arguments={name: values.get(name) for name in entry.canonical})
+
+
+def _which_sessions(heard: Intent | Question) -> Intent | Question:
+    """What is typed ends no session by itself: here or everywhere is answered by a press."""
+    if not isinstance(heard, Intent) or heard.capability != "sign_out":
+        return heard
+    choices = [(key, replace(heard, arguments={"everywhere": everywhere})) for key, everywhere in SIGN_OUT]
+    asked_for = bool(heard.arguments.get("everywhere"))
+    return Question(text_key="understanding.sign_out", choices=tuple(choices[::-1] if asked_for else choices))
 
 
 BUILT_IN = frozenset({"help", "sign_in", "start"})

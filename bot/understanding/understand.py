@@ -23,6 +23,8 @@ OWN_WRITES = frozenset({"request_leave", "withdraw_leave", "sign_out"})
 """Changes to what is one's own, shown before they are made and undone with a word: as sure as for reading will do."""
 MARGIN = 0.20
 WORTH_OFFERING = 0.08
+WORDS_OF_A_COMMAND = 4
+"""What is longer is no misspelt command."""
 OFFERED = 3
 _TALK_TITLES = {
     "help": "understanding.title_help",
@@ -60,7 +62,7 @@ class Understanding:
         if not line:
             return self._question_or_help(is_command=is_command or slashed)
         sentence = self._sentence(line, today, locale)
-        return self._by_rule(line, sentence, is_command=is_command or slashed) or self._by_guess(line, sentence)
+        return self._by_rule(line, sentence, is_command=is_command or slashed) or self._by_guess_or_near(line, sentence)
 
     def resume(self, partial: Intent, missing: str, text: str, *, today: date, locale: str) -> Intent | Question | None:
         """An earlier question's `partial` with what `text` supplies; None where the text says something else."""
@@ -105,12 +107,14 @@ class Understanding:
         meant = rules.phrase(line)
         if meant is not None and self._tools.known(meant.capability):
             return self._settled(meant.capability, fill(meant.capability, sentence), Origin.RULE)
-        return self._nearest(line, sentence) if is_command and len(line.split()) <= 4 else None
+        return self._nearest(line, sentence, is_command=True) if is_command else None
 
-    def _nearest(self, line: str, sentence: Sentence) -> Question | None:
+    def _nearest(self, line: str, sentence: Sentence, *, is_command: bool) -> Question | None:
+        if len(line.split()) > WORDS_OF_A_COMMAND:
+            return None
         near = [
             (words, called)
-            for words, called in commands.nearest(line, sentence)
+            for words, called in commands.nearest(line, sentence, is_command=is_command)
             if self._tools.known(called.capability)
         ]
         first = {called.capability: called.filled.arguments for _, called in reversed(near)}
@@ -122,6 +126,12 @@ class Understanding:
         if not offers:
             return None
         return Question(text_key="understanding.command_unknown", values={"nearest": near[0][0]}, choices=offers)
+
+    def _by_guess_or_near(self, line: str, sentence: Sentence) -> Intent | Question:
+        """A misspelt command is named, where no sentence is understood either."""
+        guessed = self._by_guess(line, sentence)
+        near = self._nearest(line, sentence, is_command=False) if isinstance(guessed, Question) else None
+        return near or guessed
 
     def _by_guess(self, line: str, sentence: Sentence) -> Intent | Question:
         guesses = [
@@ -155,7 +165,7 @@ class Understanding:
             for name in likely
             if (offer := self._offer(name, _certain(fill(name, sentence)), Origin.CLASSIFIER)) is not None
         )
-        near = None if offers or len(sentence.text.split()) > 4 else self._nearest(sentence.text, sentence)
+        near = None if offers else self._nearest(sentence.text, sentence, is_command=True)
         if near is not None:
             return near
         if not offers:

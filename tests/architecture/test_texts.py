@@ -34,6 +34,7 @@ from bot.services.recovery import RecoveryRefusal
 from bot.services.step_up import CodeRefusal
 from bot.settings.tree import Settings
 from bot.texts.sentences import DEFAULT_LANGUAGE, keys, languages
+from bot.understanding.hearing import SIGN_OUT
 from bot.understanding.understand import _OPTIONS, _TALK_TITLES
 from policy.cedar import load
 from policy.model import Reason
@@ -88,7 +89,11 @@ QUESTIONS = {
     for constant in SOURCE.constants("bot/understanding/")
     if re.fullmatch(r"(ask|understanding)\.[a-z_.]+", constant) and constant not in KNOWN_CODES
 }
-BUTTONS = {*_TALK_TITLES.values(), *(key for options in _OPTIONS.values() for key, _ in options)}
+BUTTONS = {
+    *_TALK_TITLES.values(),
+    *(key for key, _ in SIGN_OUT),
+    *(key for options in _OPTIONS.values() for key, _ in options),
+}
 BUTTONS |= {entry.title_key for entry in CATALOGUE}
 
 

@@ -152,6 +152,13 @@ class World:
         await self.core.ingress.drain(10)
         return "\n---\n".join(posted.text for posted in self.chat.seen_by(self.channel(name))[seen:])
 
+    async def sign_out(self, name: str, where: str = "here") -> str:
+        """Type it, and press where; the text of everything new."""
+        seen = len(self.chat.seen_by(self.channel(name)))
+        await self.say(name, "sign out")
+        await self.press(name, self.last(name), f"Sign out {where}")
+        return "\n---\n".join(posted.text for posted in self.chat.seen_by(self.channel(name))[seen:])
+
     async def press(self, name: str, posted: Posted, label: str) -> None:
         """Press a button; a dialog it opens is in `chat.dialogs['view']`."""
         action = posted.button(label)

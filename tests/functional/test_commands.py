@@ -1,12 +1,14 @@
-"""One table of commands on Slack, Teams and the playground, with and without `/`: the same words, the same answers."""
+"""One table of commands on every surface of Slack, Teams and the playground: the same words, the same answers."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -75,12 +77,11 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ("ada", "config show", NOT_YOURS),
     ("raj", "polcy test", "The nearest is “policy test”"),
     ("raj", "helth", "The nearest is “health”"),
-    ("john", "sign-out everywhere", "signed out everywhere"),
-    ("mia", "sign-out", "signed out here"),
+    ("john", "sign-out everywhere", "Sign out everywhere"),
+    ("mia", "sign-out", "Sign out here"),
 )
 """Who types what, and what they are told."""
-MISSPELT = {"polcy test", "helth"}
-"""Nearest commands are offered after a slash; a sentence is guessed at first."""
+Say = Callable[[str, str], Awaitable[str]]
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,8 @@ class Chat:
     """Somebody at a keyboard on one of the platforms."""
 
     here: World
-    typed: Callable[[str, str], Awaitable[str]]
-    """Typed in their direct conversation; the newest thing they see then."""
-    slashed: Callable[[str, str], Awaitable[str]] | None = None
-    """After `/doorward`, where the platform has commands of its own."""
+    surfaces: Mapping[str, Say]
+    """Where and how they type; the newest things they see then."""
 
 
 @pytest.fixture
@@ -104,19 +103,27 @@ async def chat(request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock
 
 
 @pytest.mark.parametrize(
-    ("chat", "prefix"),
-    [("slack", ""), ("slack", "/doorward "), ("teams", ""), ("teams", "/"), ("playground", "/doorward ")],
+    ("chat", "surface", "prefix"),
+    [
+        ("slack", "direct", ""),
+        ("slack", "slash", ""),
+        ("slack", "thread", "/"),
+        ("slack", "agent", ""),
+        ("slack", "mention", ""),
+        ("teams", "personal", ""),
+        ("teams", "personal", "/"),
+        ("teams", "channel", ""),
+        ("teams", "group", "/"),
+        ("playground", "direct", ""),
+        ("playground", "slash", ""),
+    ],
     indirect=["chat"],
 )
-async def test_the_same_words_get_the_same_answers(chat: Chat, prefix: str) -> None:
+async def test_the_same_words_get_the_same_answers(chat: Chat, surface: str, prefix: str) -> None:
     wrong = []
     for name, words, expected in TABLE:
-        if not prefix and words in MISSPELT:
-            continue
-        say = chat.slashed if prefix == "/doorward " and chat.slashed is not None else chat.typed
-        sent = words if say is chat.slashed else prefix + words
-        if expected not in (told := await say(name, sent)):
-            wrong.append(f"{name}: {sent} → {told[:300]}")
+        if expected not in (told := await chat.surfaces[surface](name, prefix + words)):
+            wrong.append(f"{name}: {prefix}{words} → {told[:300]}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -144,7 +151,7 @@ def test_every_command_of_an_account_or_of_administration_stands_in_the_table() 
 
 @pytest.mark.parametrize("chat", ["playground"], indirect=True)
 async def test_help_shows_only_what_the_person_may_do(chat: Chat) -> None:
-    seen = {name: await chat.typed(name, "help") for name in ("john", "ada", "raj")}
+    seen = {name: await chat.surfaces["direct"](name, "help") for name in ("john", "ada", "raj")}
     for words in ("audit export", "policy test"):
         assert [name for name, told in seen.items() if words in told] == ["ada", "raj"], words
     for words in ("config show", "health", "roles grant", "lock"):
@@ -164,7 +171,7 @@ async def _playground(folder: Path, clock: FixedClock) -> AsyncIterator[Chat]:
             await here.core.ingress.drain(10)
             return "\n".join(posted.text for posted in here.chat.seen_by(here.channel(name))[seen:])
 
-        yield Chat(here=here, typed=typed, slashed=slashed)
+        yield Chat(here=here, surfaces={"direct": typed, "slash": slashed})
 
 
 @asynccontextmanager
@@ -172,6 +179,7 @@ async def _slack(folder: Path, clock: FixedClock) -> AsyncIterator[Chat]:
     async with FakeSlack(now=clock).running() as slack:
         for account in ON_SLACK.values():
             slack.join(account)
+        slack.channel("C1HR", *ON_SLACK.values())
         settings = slack_app.config(slack)
         platform = slack_app.one_workspace(settings)
         accounts = {name: slack_app.identity(account) for name, account in ON_SLACK.items()}
@@ -192,13 +200,30 @@ async def _slack(folder: Path, clock: FixedClock) -> AsyncIterator[Chat]:
                     news = slack.seen_by(ON_SLACK[name])[seen:]
                     return "\n".join(f"{one.text} {json.dumps(one.blocks, ensure_ascii=False)}" for one in news)
 
-                async def typed(name: str, text: str) -> str:
-                    return await told(name, slack.typed(ON_SLACK[name], text))
+                async def typed(name: str, text: str, **where: Any) -> str:
+                    return await told(name, slack.typed(ON_SLACK[name], text, **where))
+
+                async def in_thread(name: str, text: str, **more: Any) -> str:
+                    before = len(slack.messages)
+                    answer = await typed(name, text, thread_ts="1700000000.000001", **more)
+                    assert {one.thread_ts for one in slack.messages[before:]} == {"1700000000.000001"}
+                    return answer
+
+                async def to_agent(name: str, text: str) -> str:
+                    return await in_thread(name, text, assistant_thread={"action_token": "made.up"})
 
                 async def slashed(name: str, text: str) -> str:
                     return await told(name, slack.command(ON_SLACK[name], text))
 
-                yield Chat(here=here, typed=typed, slashed=slashed)
+                async def mentioned(name: str, text: str) -> str:
+                    before = len(slack.messages)
+                    answer = await told(name, slack.mentioned(ON_SLACK[name], "C1HR", text))
+                    own = (ON_SLACK[name], slack.direct(ON_SLACK[name]))
+                    assert all(one.ephemeral_for == own[0] or one.channel == own[1] for one in slack.messages[before:])
+                    return answer
+
+                surfaces = {"direct": typed, "thread": in_thread, "agent": to_agent}
+                yield Chat(here=here, surfaces={**surfaces, "slash": slashed, "mention": mentioned})
             await ingress.drain(10)
             await platform.close()
 
@@ -208,6 +233,7 @@ async def _teams(folder: Path, clock: FixedClock) -> AsyncIterator[Chat]:
     with FakeTeams(now=clock).running() as teams:
         for person in ON_TEAMS.values():
             teams.personal(person)
+        rooms = {"channel": teams.channel(*ON_TEAMS.values()), "group": teams.group(*ON_TEAMS.values())}
         settings = teams_app.config(teams)
         platform = TeamsPlatform(settings, clock=clock)
         accounts = {name: teams_app.identity(person) for name, person in ON_TEAMS.items()}
@@ -218,9 +244,9 @@ async def _teams(folder: Path, clock: FixedClock) -> AsyncIterator[Chat]:
             )
             async with httpx2.AsyncClient(transport=transport, base_url="http://doorward.test") as client:
 
-                async def typed(name: str, text: str) -> str:
-                    room = teams.personal(ON_TEAMS[name])
-                    seen = len(teams.posted(room))
+                async def typed(where: str, name: str, text: str) -> str:
+                    own = teams.personal(ON_TEAMS[name])
+                    room, seen = rooms.get(where, own), len(teams.posted(own))
                     headers = {
                         "authorization": f"Bearer {teams.token()}",
                         "content-type": "application/json; charset=utf-8",
@@ -228,9 +254,9 @@ async def _teams(folder: Path, clock: FixedClock) -> AsyncIterator[Chat]:
                     body = json.dumps(teams.typed(ON_TEAMS[name], room, text)).encode()
                     assert (await client.post(PATH, content=body, headers=headers)).status_code == 200
                     await ingress.drain(10)
-                    news = teams.posted(room)[seen:]
+                    news = teams.posted(own)[seen:]
                     return json.dumps([one.get("attachments", []) for one in news], ensure_ascii=False)
 
-                yield Chat(here=here, typed=typed)
+                yield Chat(here=here, surfaces={where: partial(typed, where) for where in ("personal", *rooms)})
             await ingress.drain(10)
             await platform.close()

@@ -61,6 +61,7 @@ async def two_hours_later(side: Side) -> None:
 async def signing_out(side: Side) -> None:
     await sign_in(side)
     await side.type("john", "sign out")
+    await side.press("john", "Sign out here")
 
 
 DAY: dict[str, tuple[Act, Sequence[str]]] = {
@@ -107,7 +108,7 @@ DAY: dict[str, tuple[Act, Sequence[str]]] = {
     ),
     "a payslip with a second factor": (a_payslip_with_a_factor, ["step_up hr.payslip.own"]),
     "two hours later": (two_hours_later, ["sign_in idle"]),
-    "signing out": (signing_out, ["allow account.own", "allow done"]),
+    "signing out": (signing_out, ["understanding.sign_out", "allow account.own", "allow done"]),
 }
 """What John and Mia do in turn, and what is written down of it: decision, rules, code."""
 

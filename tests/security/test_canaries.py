@@ -114,6 +114,7 @@ async def through_the_story(stage: Stage, secrets: Secrets) -> None:
     await stage.say("john", right)  # a code where none belongs
     await _errors(stage, secrets)
     await stage.say("john", "sign out everywhere")
+    await stage.press("john", "Sign out everywhere")
     await revoked(stage)
 
 

@@ -110,7 +110,7 @@ async def test_an_account_that_is_gone_and_a_provider_that_is_no_more(signed_in:
 
 
 async def test_without_a_token_nothing_is_promised(signed_in: World) -> None:
-    await signed_in.say("john", "sign out")
+    await signed_in.sign_out("john")
     assert not await ask(signed_in, "john")
 
 
@@ -123,7 +123,7 @@ async def test_no_edit_makes_a_revocation_end_more_than_it_should_or_less(
         await ask(signed_in, "john")
         sql("DELETE FROM revocations WHERE asked_by IS NULL")
     else:
-        await signed_in.say("john", "sign out")
+        await signed_in.sign_out("john")
     sql(f"UPDATE revocations SET asked_by = {forged}")  # noqa: S608 - what a database administrator may type
     await job(signed_in).run()
     assert signed_in.directory.ended_everywhere == []

@@ -106,7 +106,7 @@ async def test_signing_out_here_voids_what_waited(here: World) -> None:
     await here.sign_in("john")
     await here.say("john", "I'd like to take 21 to 23 December off")
     shown = here.last("john")
-    await here.command("john", "sign-out")
+    await here.sign_out("john")
     assert not await here.database.read(lambda tx: tx.sessions.of_identity(here.identity("john")))
     await here.sign_in("john")
     await here.press("john", shown, "Send request")
@@ -117,7 +117,7 @@ async def test_signing_out_here_voids_what_waited(here: World) -> None:
 async def test_signing_out_everywhere_leaves_nothing_to_use(here: World) -> None:
     await code_dialog(here)
     dialog = here.chat.dialogs["view"]
-    await here.command("mia", "sign-out everywhere")
+    await here.sign_out("mia", "everywhere")
     await here.sign_in("mia")
     answer = await here.core.ingress.submit_code(
         here.message("mia", EventKind.SUBMISSION, handle=dialog.handle), Secret(here.code("mia"))

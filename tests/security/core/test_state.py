@@ -87,7 +87,7 @@ async def a_day(world: World) -> None:
     await world.database.write(work)
     world.clock.advance(timedelta(minutes=2))
     assert "days" in await world.say("john", "balance")
-    await world.say("john", "sign out")
+    await world.sign_out("john")
 
 
 async def test_the_log_is_right_about_a_day_on_two_replicas_of_either_engine(replicas: tuple[World, World]) -> None:

@@ -29,7 +29,7 @@ def _job(world: World) -> TokenRevocation:
 @pytest.mark.requirement("28")
 async def test_signing_out_ends_local_use_at_once_and_revokes_at_the_provider(here: World) -> None:
     await here.sign_in("john")
-    await here.say("john", "sign out")
+    await here.sign_out("john")
     assert await here.database.read(lambda tx: tx.tokens.load(here.identity("john"))) is None
     assert here.directory.revoked == []
     assert await _job(here).run() == 1
@@ -43,7 +43,7 @@ async def test_signing_out_ends_local_use_at_once_and_revokes_at_the_provider(he
 async def test_a_provider_that_is_away_is_asked_again_no_sooner_than_it_said_until_it_is_done(here: World) -> None:
     await here.sign_in("john")
     here.directory.away, here.directory.retry_after = True, 120
-    await here.say("john", "sign out everywhere")
+    await here.sign_out("john", "everywhere")
     job = _job(here)
     assert await job.run() == 0
     assert here.directory.refused == 1
@@ -64,7 +64,7 @@ async def test_a_provider_that_is_away_is_asked_again_no_sooner_than_it_said_unt
 async def test_without_a_word_from_the_provider_the_pause_doubles_and_it_ends_one_day(here: World) -> None:
     await here.sign_in("john")
     here.directory.away = True
-    await here.say("john", "sign out")
+    await here.sign_out("john")
     job, asked_at = _job(here), []
     for _ in range(300):
         before = here.directory.refused
@@ -85,7 +85,7 @@ async def test_without_a_word_from_the_provider_the_pause_doubles_and_it_ends_on
 async def test_where_the_provider_has_no_revocation_our_copy_is_destroyed_and_the_log_says_so(here: World) -> None:
     await here.sign_in("john")
     here.directory.revokes = False
-    await here.say("john", "sign out")
+    await here.sign_out("john")
     assert await _job(here).run() == 1
     assert await _waiting(here) == 0
     assert await _codes(here) == ["revocation.not_offered"]
@@ -95,7 +95,7 @@ async def test_where_the_provider_has_no_revocation_our_copy_is_destroyed_and_th
 async def test_two_replicas_revoke_once(replicas: tuple[World, World]) -> None:
     one, two = replicas
     await one.sign_in("john")
-    await one.say("john", "sign out")
+    await one.sign_out("john")
     assert [await _job(one).run(), await _job(two).run()] == [1, 0]
     assert len(one.directory.revoked) == 1
 
@@ -129,7 +129,7 @@ async def test_a_moved_token_is_sent_nowhere_and_the_sign_out_goes_through(here:
 @pytest.mark.requirement("28", "26")
 async def test_a_waiting_token_cannot_be_led_to_another_provider(here: World, sql: Sql) -> None:
     await here.sign_in("john")
-    await here.say("john", "sign out")
+    await here.sign_out("john")
     sql("UPDATE revocations SET provider = 'evil'")
     evil = TokenRevocation(database=here.database, providers={"evil": here.directory}, clock=here.clock)
     assert await evil.run() == 0

@@ -361,3 +361,23 @@ def test_no_heap_of_our_own_words_breaks_it(understanding: Understanding, text: 
     first = understanding.understand(text, today=MONDAY, locale="en", is_command=is_command)
     if isinstance(first, Question) and first.partial is not None:
         understanding.resume(first.partial, first.missing, text, today=MONDAY, locale="de")
+
+
+@pytest.mark.parametrize(
+    ("typed", "nearest"),
+    [("whoamy", "whoami"), ("balence", "balance"), ("lok john", "lock"), ("hep", "help")],
+)
+def test_a_misspelt_command_is_named_without_a_slash_where_nothing_else_is_meant(
+    understand: Understand, typed: str, nearest: str
+) -> None:
+    heard = understand(typed)
+    assert isinstance(heard, Question)
+    assert (heard.text_key, heard.values["nearest"]) == ("understanding.command_unknown", nearest)
+
+
+@pytest.mark.parametrize(
+    "typed", ["the weather", "hello help me with lunch please", "my wife", "lock the door", "wating"]
+)
+def test_a_sentence_is_no_misspelt_command(understand: Understand, typed: str) -> None:
+    heard = understand(typed)
+    assert not isinstance(heard, Question) or heard.text_key != "understanding.command_unknown"

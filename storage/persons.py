@@ -18,16 +18,21 @@ from storage.roles import Roles
 from storage.statement import Connection, Statement, finding, holding, inserting_once, locking, replacing
 from storage.tables.identity import persons, role_grants
 
+GROUP = "group:"
+"""Marks a group among the roles: both are what the provider's role claims say of somebody."""
+
 
 def parse(values: Mapping[str, Any]) -> Person:
     """The person of a row."""
+    said = words(values["roles"])
     return Person(
         identity=to_identity(values["identity"]),
         provider=values["provider"],
         username=values["username"],
         display_name=values["display_name"],
         email=values["email"],
-        roles=frozenset(Role(role) for role in words(values["roles"])),
+        roles=frozenset(Role(word) for word in said if not word.startswith(GROUP)),
+        groups=frozenset(word.removeprefix(GROUP) for word in said if word.startswith(GROUP)),
         department=values["department"],
         region=values["region"],
         manager=values["manager"],
@@ -48,7 +53,7 @@ def _to_values(person: Person) -> Values:
         "username": person.username,
         "display_name": person.display_name,
         "email": person.email,
-        "roles": words_to_json(sorted(person.roles)),
+        "roles": words_to_json([*sorted(person.roles), *sorted(f"{GROUP}{name}" for name in person.groups)]),
         "department": person.department,
         "region": person.region,
         "manager": person.manager,

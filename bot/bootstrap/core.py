@@ -247,6 +247,7 @@ def _making(outside: Outside, delivery: Delivery, letterbox: Letterbox) -> LinkM
         delivery=delivery,
         letters=letterbox,
         administrators=outside.administrators,
+        rollout=outside.rollout,
         prove=partial(provider_step_up.take, step_ups=outside.step_ups, limits=outside.limits),
     )
 
@@ -282,6 +283,7 @@ def _silent(outside: Outside, delivery: Delivery) -> SilentSignIn | None:
         provider=outside.silent,
         delivery=delivery,
         mail=outside.mail,
+        rollout=outside.rollout,
     )
 
 
@@ -315,6 +317,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         providers=outside.providers,
         clock=clock,
         administrators=outside.administrators,
+        rollout=outside.rollout,
         employment=Employment(
             database=database,
             source=outside.hr_facts,

@@ -31,7 +31,7 @@ def provider_problems(settings: Settings) -> Iterator[str]:
     4. a group that makes administrators is one provider's.
     """
     production = settings.environment is Environment.PRODUCTION
-    yield from _administrators(settings)
+    yield from _groups(settings)
     for name, idp in settings.idps.items():
         if idp.graph is not None:
             yield from _graph(name, idp, idp.graph, production=production)
@@ -39,10 +39,11 @@ def provider_problems(settings: Settings) -> Iterator[str]:
         yield from _step_up(name, idp)
 
 
-def _administrators(settings: Settings) -> Iterator[str]:
+def _groups(settings: Settings) -> Iterator[str]:
     """(4)"""
-    setting = variable(("bootstrap", "administrators"))
-    for name in settings.bootstrap.administrators:
+    named = [(variable(("bootstrap", "administrators")), name) for name in settings.bootstrap.administrators]
+    named += [(variable(("rollout", "groups")), name) for name in settings.rollout.groups]
+    for setting, name in named:
         if name.startswith(GROUPS):
             provider = name.partition(":")[0].partition("@")[2]
             if provider and provider not in settings.idps:

@@ -107,6 +107,8 @@ class Person:
     lock_reason: str = ""
     idp_checked_at: datetime
     version: int = 0
+    groups: frozenset[str] = frozenset()
+    """Those of the provider's groups that the pilot names; others are not kept."""
 
 
 class Acquaintance(StrEnum):

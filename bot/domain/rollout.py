@@ -27,7 +27,7 @@ class Rollout:
     people: frozenset[str] = frozenset()
     """`issuer#subject`, or a chat account `platform:tenant:account`."""
     groups: frozenset[str] = frozenset()
-    """`role:<role>` or `department:<department>`, as the provider says it of a person."""
+    """`role:<role>`, `department:<department>`, `group:<value>`, `group@<provider>:<value>`; as the provider says."""
     channels: frozenset[str] = frozenset()
     """`platform:tenant:conversation`; whoever asks there is in."""
     administrators: frozenset[str] = frozenset()
@@ -47,6 +47,11 @@ class Rollout:
         return self._is_named(standing) if standing.person is not None else self._names_identities
 
     @property
+    def provider_groups(self) -> frozenset[str]:
+        """The providers' groups that are named: these alone are kept of a person."""
+        return frozenset(name.partition(":")[2] for name in self.groups if name.startswith(("group:", "group@")))
+
+    @property
     def _names_identities(self) -> bool:
         return bool(self.groups) or any("#" in name for name in self.people)
 
@@ -61,4 +66,6 @@ class Rollout:
         assert standing.person is not None
         person = standing.person
         groups = {f"department:{person.department}"} | {f"role:{role}" for role in person.roles}
+        for group in person.groups:
+            groups |= {f"group:{group}", f"group@{person.provider}:{group}"}
         return person.identity.key in self.people or bool(groups & self.groups)

@@ -10,6 +10,7 @@ from datetime import datetime
 from bot.domain.audit import EventType
 from bot.domain.identity import Link, LinkedIdentity
 from bot.domain.outbound import OutboxItem
+from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits
 from bot.errors import AlreadyLinked, HandleSpent, NotAllowed, SignInRefused
 from bot.ports.clock import Clock
@@ -44,6 +45,7 @@ class LinkMaking:
     delivery: Delivery
     letters: Letterbox
     administrators: Administrators
+    rollout: Rollout
     prove: Callable[..., None]
     """`provider_step_up.take`, with its settings."""
 
@@ -94,7 +96,9 @@ class LinkMaking:
         if leg.begun_at is None or over or ended_since(tx, identity, leg.begun_at):
             raise SignInRefused("the directory ended what this began", code="link.ended_meanwhile")
         said_at = good_as_of(tx, identity, leg.signed_in_at)  # the naming page may have waited for minutes
-        person = remember_person(tx, leg.provider, sign_in.claims, now, said_at=said_at)
+        person = remember_person(
+            tx, leg.provider, sign_in.claims, now, said_at=said_at, piloted=self.rollout.provider_groups
+        )
         scribe = scribe_of(leg, identity, now)
         if leg.channel is not None:
             self._link(tx, leg, identity, scribe, locked=person.locked)

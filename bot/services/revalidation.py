@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from bot.domain.audit import EventType
 from bot.domain.identity import Person
+from bot.domain.rollout import Rollout
 from bot.errors import AccountRevoked, ProviderUnavailable
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
@@ -45,11 +46,13 @@ class Revalidator:
         clock: Clock,
         administrators: Administrators,
         employment: Employment | None = None,
+        rollout: Rollout | None = None,
     ) -> None:
         self._database = database
         self._providers = providers
         self._clock = clock
         self._administrators = administrators
+        self._rollout = rollout or Rollout()
         self._employment = employment
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._away_until: dict[str, datetime] = {}
@@ -144,6 +147,6 @@ class Revalidator:
         there = tx.persons.find(person.identity)
         if there is not None and there.idp_checked_at == NEVER_CHECKED and there != before:
             return None
-        known = remember_person(tx, person.provider, fresh.claims, now)
+        known = remember_person(tx, person.provider, fresh.claims, now, piloted=self._rollout.provider_groups)
         appoint(tx, self._administrators, known, fresh.claims.groups, replace(scribe, time=now))
         return known

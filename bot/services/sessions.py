@@ -39,11 +39,18 @@ def identity_of(claims: VerifiedClaims) -> LinkedIdentity:
 
 
 def remember_person(
-    tx: Transaction, provider: str, claims: VerifiedClaims, now: datetime, *, said_at: datetime | None = None
+    tx: Transaction,
+    provider: str,
+    claims: VerifiedClaims,
+    now: datetime,
+    *,
+    said_at: datetime | None = None,
+    piloted: frozenset[str] = frozenset(),
 ) -> Person:
     """Insert or refresh the person from verified claims. A lock stays: the provider never lifts it.
 
     `said_at` is when the provider said it, where that was not just now; what it said since then is kept.
+    Of the provider's groups only those in `piloted` are kept.
     Raises `IntegrityAlarm` where the row of somebody who was here before is gone.
     """
     identity = identity_of(claims)
@@ -77,6 +84,7 @@ def remember_person(
             lock_reason=known.lock_reason if known else barred,
             idp_checked_at=said_at or now,
             version=known.version if known else 0,
+            groups=claims.groups & piloted,
         )
     )
 

@@ -29,6 +29,7 @@ from bot.domain.audit import EventType
 from bot.domain.identity import Link, LinkedIdentity
 from bot.domain.messages import IncomingMessage
 from bot.domain.outbound import OutboxItem
+from bot.domain.rollout import Rollout
 from bot.domain.secret import Secret
 from bot.domain.session import SessionLimits, SessionState
 from bot.errors import AlreadyLinked, DoorwardError, IntegrityAlarm, NotAllowed, SignInRefused, TooMany
@@ -67,6 +68,7 @@ class SilentSignIn:
     provider: SilentProvider
     delivery: Delivery
     mail: Mail
+    rollout: Rollout
 
     async def sign_in(self, message: IncomingMessage, token: Secret) -> SignedInSilently | None:
         """None where the browser has to be used. Raises `StorageUnavailable`."""
@@ -136,7 +138,7 @@ class SilentSignIn:
     ) -> Link | None:
         """The link that was made, if one was. Raises `SignInRefused`, `NotAllowed`."""
         now, channel, identity = self.clock.now(), message.who, identity_of(sign_in.claims)
-        person = remember_person(tx, provider, sign_in.claims, now)
+        person = remember_person(tx, provider, sign_in.claims, now, piloted=self.rollout.provider_groups)
         mine = replace(scribe, principal=identity.key)
         # Condition 4 of the list above.
         if person.locked:

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Unpack
 
 from bot.domain.action import SALT_BYTES, CanonicalAction, ResourceFacts, ResourceRef
-from bot.domain.answer import Answer, Draft, Posting
+from bot.domain.answer import Answer, Button, Draft, Posting
 from bot.domain.audit import AuditEvent, AuditRecord, EventType
-from bot.domain.cards import Action, Audience, Card
+from bot.domain.cards import Action, Audience, Card, Status
 from bot.domain.identity import Principal
 from bot.domain.intent import ArgumentValue, Intent, Origin
 from bot.domain.interaction import Interaction
@@ -35,6 +35,11 @@ from bot.texts.sentences import Voice, voice
 from policy.model import Obligations
 
 SLOT = "partial"
+DID_NOT_HELP = "did_not_help"
+"""The capability that sends a sentence to whoever answers for Doorward."""
+GUESSED = frozenset({Origin.CLASSIFIER, Origin.MODEL})
+MOST_BUTTONS = 5
+"""More are drawn badly on Slack and Teams."""
 IN_PLACE_SECONDS = 1.8
 """Later than this the platform has been answered "working on it" already."""
 PENDING_SECONDS = 600
@@ -113,6 +118,8 @@ class Turn:
     effect: Ran | None = None
     learnt: dict[ResourceRef, ResourceFacts] | None = None
     """Facts shared by what is weighed together, only to be shown; None where something may come of a decision."""
+    unhelped: str = ""
+    """What they typed, where it may go to whoever answers for Doorward if the answer does not help."""
     quiet: bool = False
     """One of a list: what becomes of it stands in the answer for the whole list."""
     outbox: list[OutboxItem] = field(default_factory=list)
@@ -196,7 +203,7 @@ def _own(tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery) -> tup
         return ()
     if turn.message.automatic:
         return ()
-    place, who = turn.message.place, turn.message.who
+    draft, place, who = _or_tell_the_owner(turn, answer.draft), turn.message.place, turn.message.who
     if turn.proposal is not None and answer.code in {"done", "dismissed"}:
         copies = tx.posted.about(proposal_card(turn.proposal.id))
         if copies:
@@ -205,7 +212,7 @@ def _own(tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery) -> tup
             )
     if turn.in_browser and answer.continue_path is not None:
         return ()
-    return (Posting(draft=_leading_back(turn, answer.draft), to=who, place=place),)
+    return (Posting(draft=_leading_back(turn, draft), to=who, place=place),)
 
 
 def _way_back(turn: Turn, answer: Answer, delivery: Delivery) -> str:
@@ -226,6 +233,17 @@ def _leading_back(turn: Turn, draft: Draft) -> Draft:
 
 def _asks_to_sign_in(answer: Answer) -> bool:
     return answer.code.startswith("sign_in.")
+
+
+def _or_tell_the_owner(turn: Turn, draft: Draft) -> Draft:
+    """With "This didn't help" under what was refused, failed, or guessed and may be meant otherwise."""
+    helped = draft.card.status not in {Status.DENIED, Status.BROKEN} and turn.origin not in GUESSED
+    full = len(draft.buttons) + len(draft.card.actions) >= MOST_BUTTONS
+    if not turn.unhelped or helped or full:
+        return draft
+    sending = Intent(capability=DID_NOT_HELP, arguments={"sentence": turn.unhelped}, origin=Origin.PRESS)
+    button = Button(label=turn.voice.say("account.did_not_help.button"), intent=sending)
+    return replace(draft, buttons=(*draft.buttons, button))
 
 
 def _shown_in_place(turn: Turn, answer: Answer) -> bool:

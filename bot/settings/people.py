@@ -79,7 +79,8 @@ class Rollout(Group):
     people: Listed = ()
     """`issuer#subject`, or a chat account `platform:tenant:account`."""
     groups: Listed = ()
-    """`role:<role>` or `department:<department>`."""
+    """`role:<role>`, `department:<department>`, or `group:` and a value of the provider's role claims
+    (`group@NAME:` and the value, where there are several providers)."""
     channels: Listed = ()
     """`platform:tenant:conversation`."""
 
@@ -92,8 +93,9 @@ class Rollout(Group):
             raise ValueError("a pilot needs __PEOPLE, __GROUPS or __CHANNELS")
         for name in self.groups:
             kind, _, value = name.partition(":")
-            if kind not in {"role", "department"} or not value:
-                raise ValueError("__GROUPS: each is `role:` or `department:` and its name")
+            known = kind in {"role", "department", "group"} or (kind.startswith("group@") and kind != "group@")
+            if not known or not value:
+                raise ValueError("__GROUPS: each is `role:`, `department:` or `group:` and its name")
         if any(name.count(":") < 2 for name in (*self.channels, *(one for one in self.people if "#" not in one))):
             raise ValueError("__PEOPLE and __CHANNELS: each is `platform:tenant:id`; people also `issuer#subject`")
         return self

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from bot.capabilities.model import LONGEST_TEXT, Arguments, Capability
 from bot.domain.intent import Intent, Origin, Question
 from bot.domain.messages import EventKind
+from bot.domain.typed_code import is_code
 from bot.services.buttons import SAID, TYPED_ON_PAGE, WRITTEN, intent_of
 from bot.services.turns import Turn, read_slot
 from bot.texts.formats import zone
@@ -48,16 +49,20 @@ class Hearing:
         elif turn.pressed is not None:
             heard = self._understanding.complete(intent_of(turn.pressed))
         else:
+            turn.unhelped = self._may_be_sent_on(turn)
             typed = self._typed(turn, now.astimezone(zone(turn.person.timezone)).date())
             heard = self._helpless(turn, _which_sessions(typed))
         return self._fitting(heard) if isinstance(heard, Intent) else heard
 
     def _helpless(self, turn: Turn, heard: Intent | Question) -> Intent | Question:
         """With the sentence that may be sent on, where nothing is known to do with it."""
-        offered = self._offers_owner and turn.message.kind is EventKind.MESSAGE
-        if not offered or not isinstance(heard, Question) or heard.text_key not in HELPLESS:
+        if not turn.unhelped or not isinstance(heard, Question) or heard.text_key not in HELPLESS:
             return heard
-        return replace(heard, sentence=turn.message.text.strip()[:SENT_ON])
+        return replace(heard, sentence=turn.unhelped)
+
+    def _may_be_sent_on(self, turn: Turn) -> str:
+        typed = turn.message.kind in {EventKind.MESSAGE, EventKind.COMMAND} and not is_code(turn.message.text)
+        return turn.message.text.strip()[:SENT_ON] if self._offers_owner and typed else ""
 
     def _sentence(self, turn: Turn, text: str, now: datetime) -> Intent | Question:
         """What somebody else posted and a press has made the person's own: a sentence, never a command."""

@@ -105,3 +105,55 @@ def test_an_owner_nobody_can_reach_is_refused(given: dict[str, str], said: str) 
 
     settings = load({f"DOORWARD_OWNER__{name}": value for name, value in given.items()})
     assert [problem for problem in owner_problems(settings) if said in problem]
+
+
+OFFER = "This didn't help"
+
+
+def _labels(here: World, name: str = "john") -> list[str]:
+    return [action.label for action in here.last(name).card.actions]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("roles list", "Your role doesn't include this."),
+        ("customer C-1001", "Your role doesn't include this."),
+        ("do I still have holidays left?", "14 days"),
+        ("I'd like to take 21 to 23 December off", "Monday, 21 December 2026"),
+    ],
+)
+async def test_what_is_refused_or_was_guessed_offers_it_too(
+    tmp_path: Path, clock: FixedClock, typed: str, said: str
+) -> None:
+    async with world(tmp_path, clock, owner=Owner(place=CHANNEL)) as here:
+        await here.sign_in("john")
+        assert said in await here.say("john", typed)
+        assert _labels(here)[-1] == OFFER
+        await here.press("john", here.last("john"), OFFER)
+        assert typed in here.last("john").text, "seen before it is sent"
+        await here.press("john", here.last("john"), "Send it")
+        (told,) = [post for post in here.chat.posts if post.place == CHANNEL]
+        assert typed in told.text
+        assert "14 days" not in told.text, "the sentence goes, not what was answered"
+
+
+async def test_what_failed_offers_it_too(tmp_path: Path, clock: FixedClock) -> None:
+    async with world(tmp_path, clock, owner=Owner(place=CHANNEL)) as here:
+        await here.sign_in("john")
+        here.backend.faults.fail_next(times=5)
+        await here.command("john", "balance")
+        assert _labels(here)[-1] == OFFER
+
+
+async def test_a_command_that_was_answered_a_press_and_a_sign_in_do_not(tmp_path: Path, clock: FixedClock) -> None:
+    async with world(tmp_path, clock, owner=Owner(place=CHANNEL)) as here:
+        await here.say("john", "how many days of leave do I have?")
+        assert OFFER not in _labels(here)
+        await here.sign_in("john")
+        for command in ("whoami", "balance", "start"):
+            await here.command("john", command)
+            assert OFFER not in _labels(here), command
+        await here.say("john", "I'd like to take 21 to 23 December off")
+        await here.press("john", here.last("john"), "Send request")
+        assert OFFER not in _labels(here)

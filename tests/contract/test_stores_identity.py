@@ -65,6 +65,7 @@ async def test_keys_that_could_be_confused_are_refused(database: OpenDatabase, n
 
 async def test_a_person_comes_back_as_saved(database: OpenDatabase, now: datetime) -> None:
     full = a_person(now, email="j@example.org", locked=True, lock_reason="left", locale="de", timezone="Europe/Berlin")
+    full = replace(full, groups=frozenset({"crew", "administrator"}))
     stored = await database.write(lambda tx: tx.persons.save(full))
     assert stored == replace(full, version=1)
     assert await database.read(lambda tx: tx.persons.find(JOHN)) == stored

@@ -43,6 +43,7 @@ class FakeDirectory:
     """Whose company sessions were ended."""
     current: dict[str, int] = field(default_factory=dict)
     roles: dict[str, frozenset[str]] = field(default_factory=dict)
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def claims(self, username: str) -> VerifiedClaims:
         person = BY_USERNAME[username]
@@ -55,6 +56,7 @@ class FakeDirectory:
             display_name=person.name,
             email=person.email,
             roles=self.roles.get(username, frozenset(person.roles)),
+            groups=self.groups.get(username, frozenset()),
             department=person.department,
             region=person.region,
             manager=person.manager,

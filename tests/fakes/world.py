@@ -76,6 +76,8 @@ class World:
     """Chat accounts by name, where they are not the playground's."""
     seeds: dict[str, str] = field(default_factory=dict)
     identities: dict[str, LinkedIdentity] = field(default_factory=dict)
+    piloted: frozenset[str] = frozenset()
+    """The provider's groups that the pilot names."""
     _events: count[int] = field(default_factory=lambda: count(1))
 
     def channel(self, name: str) -> ChannelIdentity:
@@ -93,7 +95,7 @@ class World:
         self.identities[name] = identity_of(signed.claims)
 
         def work(tx: Transaction) -> None:
-            person = remember_person(tx, provider, signed.claims, now)
+            person = remember_person(tx, provider, signed.claims, now, piloted=self.piloted)
             if tx.links.find(self.channel(name)) is None:
                 tx.links.insert(
                     Link(channel=self.channel(name), identity=person.identity, provider=provider, linked_at=now)
@@ -294,6 +296,7 @@ async def world(
             directory=directory,
             backend=backend,
             accounts=accounts or {},
+            piloted=(rollout or Rollout()).provider_groups,
         )
     finally:
         await database.close()

@@ -49,6 +49,36 @@ async def test_who_is_in(
             assert NOT_YET in here.last(name).text
 
 
+@pytest.mark.parametrize("named", ["group:crew", "group@test:crew"])
+async def test_a_group_of_the_provider_is_in_while_the_provider_says_so(
+    tmp_path: Path, clock: FixedClock, named: str
+) -> None:
+    async with world(tmp_path, clock, rollout=pilot(groups={named})) as here:
+        here.directory.groups = {"john": frozenset({"crew", "secret society"}), "mia": frozenset({"crews"})}
+        for name in ("john", "mia", "raj"):
+            await here.sign_in(name)
+        assert ["14 days" in await here.say(name, "balance") for name in ("john", "mia")] == [True, False]
+        assert NOT_YET in here.last("mia").text
+        assert "Everything answers" not in await here.say("john", "health")
+        known = await here.database.read(lambda tx: tx.persons.find(here.identity("john")))
+        assert known is not None
+        assert known.groups == {"crew"}, "no other group is kept"
+        assert known.roles == here.directory.claims("john").roles, "and a group gives no role"
+
+        here.directory.groups = {"mia": frozenset({"crew"})}
+        clock.advance(minutes=16)
+        assert NOT_YET in await here.say("john", "balance"), "the provider was asked again"
+        await here.sign_in("mia")
+        assert "18 days" in await here.say("mia", "balance")
+
+
+async def test_another_providers_group_of_that_name_is_not_in(tmp_path: Path, clock: FixedClock) -> None:
+    async with world(tmp_path, clock, rollout=pilot(groups={"group@other:crew"})) as here:
+        here.directory.groups = {"john": frozenset({"crew"})}
+        await here.sign_in("john")
+        assert NOT_YET in await here.say("john", "balance")
+
+
 async def test_one_sentence_once_then_only_where_an_answer_is_waited_for(tmp_path: Path, clock: FixedClock) -> None:
     async with world(tmp_path, clock, rollout=OFF) as here:
         await here.sign_in("john")
@@ -118,7 +148,9 @@ async def test_the_home_says_so_too(tmp_path: Path, clock: FixedClock) -> None:
     [
         ({"MODE": "pilot"}, "needs __PEOPLE"),
         ({"PEOPLE": "https://id.example#john"}, "has to be pilot"),
-        ({"MODE": "pilot", "GROUPS": "sales"}, "`role:` or `department:`"),
+        ({"MODE": "pilot", "GROUPS": "sales"}, "`role:`, `department:` or `group:`"),
+        ({"MODE": "pilot", "GROUPS": "group@:crew"}, "`role:`, `department:` or `group:`"),
+        ({"MODE": "pilot", "GROUPS": "group:"}, "`role:`, `department:` or `group:`"),
         ({"MODE": "pilot", "PEOPLE": "john"}, "issuer#subject"),
         ({"MODE": "some"}, "DOORWARD_ROLLOUT__MODE"),
     ],

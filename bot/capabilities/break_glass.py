@@ -5,6 +5,7 @@ Policy marks what it may be with the action group `BreakGlass`; nothing but a de
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -15,17 +16,19 @@ from bot.capabilities.leave import day_count, range_of, read_at
 from bot.capabilities.leave_decisions import decide_for
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Local, Systems
 from bot.domain.action import ResourceRef
-from bot.domain.answer import Draft, Result
-from bot.domain.break_glass import REVIEWERS, Finding
+from bot.domain.answer import Blank, Button, Draft, Form, Result
+from bot.domain.break_glass import REVIEWERS, Finding, Use
 from bot.domain.cards import Card, Fact, Status
 from bot.domain.identity import Principal
+from bot.domain.intent import Intent, Origin
 from bot.domain.leave import Verdict
 from bot.domain.proposal import Shown
 from bot.services import break_glass
-from bot.services.break_glass_cards import line
+from bot.services.break_glass_cards import line, review_buttons
 from bot.texts.formats import full_day
 
 MOST = 20
+MOST_BUTTONS = 5
 
 
 class ForReason(Arguments):
@@ -33,6 +36,13 @@ class ForReason(Arguments):
 
     leave: str
     reason: str = Field(min_length=10)
+
+
+class Uses(Arguments):
+    """Every use that waits, or one of them and what somebody is about to say of it."""
+
+    use: str = ""
+    finding: Literal["", "fine", "wrong"] = ""
 
 
 class OneUse(Arguments):
@@ -81,8 +91,14 @@ async def approve(systems: Systems, acting: Acting) -> Result:
 
 
 def list_uses(local: Local, acting: Acting) -> Result:
-    """What waits for a review."""
+    """What waits for a review; in a dialog, the reason for what somebody is about to say of one use."""
     waiting = local.tx.break_glass.unreviewed()
+    form: Form | None = None
+    if acting.argument("use"):
+        waiting = [use for use in waiting if use.id == acting.argument("use")]
+        said = (("use", acting.argument("use")), ("finding", acting.argument("finding")))
+        wanted = Form(capability="review_break_glass", blanks=(Blank(argument="reason"),), arguments=said)
+        form = wanted if acting.argument("finding") else None
     facts = tuple(
         fact
         for use in waiting[:MOST]
@@ -92,11 +108,25 @@ def list_uses(local: Local, acting: Acting) -> Result:
         )
     )
     say = acting.voice.say
-    body = say("admin.list_break_glass.how") if waiting else ""
-    return Result(
-        draft=Draft(
-            card=Card(headline=say("admin.list_break_glass.headline", count=len(waiting)), body=body, facts=facts)
+    card = Card(
+        headline=say("admin.list_break_glass.headline", count=len(waiting)),
+        body=say("admin.list_break_glass.how") if waiting else "",
+        facts=facts,
+        status=Status.BROKEN if waiting else Status.PLAIN,
+    )
+    # With several, each is opened by its own card: two buttons a use, and no doubt which one is meant.
+    buttons = review_buttons(acting.voice, waiting[0].id) if len(waiting) == 1 else _one_each(acting, waiting)
+    return Result(draft=Draft(card=card, buttons=buttons), form=form if waiting else None)
+
+
+def _one_each(acting: Acting, waiting: Sequence[Use]) -> tuple[Button, ...]:
+    """A button for each use, which shows it alone."""
+    return tuple(
+        Button(
+            label=acting.voice.say("break_glass.review_one", id=use.id),
+            intent=Intent(capability="list_break_glass", arguments={"use": use.id}, origin=Origin.PRESS),
         )
+        for use in waiting[:MOST_BUTTONS]
     )
 
 
@@ -137,7 +167,8 @@ BREAK_GLASS: tuple[Capability, ...] = (
         action="ListBreakGlass",
         group=Group.ADMIN,
         resource_type="System",
-        arguments=Arguments,
+        arguments=Uses,
+        canonical=("use", "finding"),
         effect=Effect.READ,
         target=_system,
         local=list_uses,

@@ -265,6 +265,7 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         effect=Effect.READ,
         target=on_self("Employee"),
         perform=waiting,
+        reviews_on_top=True,
         command="waiting",
     ),
     replace(

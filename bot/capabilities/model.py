@@ -136,6 +136,8 @@ class Capability:
     """Whether it may be done in somebody else's place."""
     breaks_glass: bool = False
     """Whether it is done past whoever is entitled, and each use is kept and reviewed by two people."""
+    reviews_on_top: bool = False
+    """Whether uses of break-glass that wait for this person's review stand before everything else it tells."""
     command: str = ""
     """How it is written after `/doorward`."""
 

@@ -24,9 +24,10 @@ from bot.domain.proposal import Shown
 from bot.errors import NotAllowed
 from bot.ports.connectors import Call
 from bot.ports.database import Transaction
-from bot.services import approvals, break_glass, refusals
+from bot.services import approvals, break_glass, break_glass_cards, refusals
 from bot.services.asking import ask, ask_further, told_draft
 from bot.services.authorization import Authorizer
+from bot.services.deciding import DOORWARD
 from bot.services.delivery import Delivery
 from bot.services.effects import Effects, Plan
 from bot.services.facts_desk import own_record
@@ -110,7 +111,8 @@ class Performing:
 
         def write(tx: Transaction, result: Result | None, code: str) -> None:
             turn.outbox.clear()  # a transaction may run again: what its first run queued was never stored
-            answers.append(self.tell(tx, turn, result, code))
+            told = self._reviews_on_top(tx, turn, result) if result and capability.reviews_on_top else result
+            answers.append(self.tell(tx, turn, told, code))
 
         if capability.local is not None:
             local = capability.local
@@ -129,6 +131,19 @@ class Performing:
             ran = await self._effects.run(plan, call_system, write)
         turn.effect = ran
         return answers[-1]
+
+    def _reviews_on_top(self, tx: Transaction, turn: Turn, result: Result) -> Result:
+        """What waits, with the uses of break-glass first where policy lets this person see them."""
+        assert turn.circumstances is not None
+        decision = self._authorizer.decide(
+            turn.person, "ListBreakGlass", DOORWARD, turn.circumstances, proof=None, now=turn.now
+        )
+        uses = tx.break_glass.unreviewed() if isinstance(decision, Permit) else ()
+        if not uses:
+            return result
+        card = break_glass_cards.on_top(result.draft.card, uses, tx, turn.voice, turn.person.timezone)
+        buttons = (break_glass_cards.show_button(turn.voice), *result.draft.buttons)
+        return replace(result, draft=replace(result.draft, card=card, buttons=buttons))
 
     def _local(self, tx: Transaction) -> Local:
         return Local(tx=tx, engine=self._authorizer.engine, ours=self._ours)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.answer import Draft, Posting
-from bot.domain.break_glass import REVIEWERS, Use
-from bot.domain.cards import Card, Fact, Quote, Status
+from bot.domain.answer import Button, Draft, Posting
+from bot.domain.break_glass import REVIEWERS, Finding, Use
+from bot.domain.cards import ActionStyle, Audience, Card, Fact, Quote, Status
 from bot.domain.identity import Person, Role, principal_of
+from bot.domain.intent import Intent, Origin
 from bot.domain.notice import Notice
 from bot.ports.database import Transaction
 from bot.ports.mail import Letter
@@ -15,6 +18,8 @@ from bot.services.delivery import direct_place
 from bot.services.people import identity_from_key
 from bot.texts.formats import moment
 from bot.texts.sentences import Voice, voice
+
+MOST_ON_TOP = 3
 
 
 def readers(tx: Transaction, now: datetime) -> tuple[Person, ...]:
@@ -40,6 +45,35 @@ def line(tx: Transaction, use: Use, reader: Voice, timezone: str) -> str:
     )
 
 
+def review_buttons(reader: Voice, use_id: str) -> tuple[Button, ...]:
+    """What a reviewer says of a use: each opens a dialog for the reason, and is signed after it."""
+    return tuple(
+        Button(
+            label=reader.say(f"break_glass.{finding}"),
+            intent=Intent(
+                capability="list_break_glass", arguments={"use": use_id, "finding": finding}, origin=Origin.PRESS
+            ),
+            style=style,
+            opens_dialog=True,
+        )
+        for finding, style in ((Finding.FINE, ActionStyle.PRIMARY), (Finding.WRONG, ActionStyle.DANGER))
+    )
+
+
+def on_top(card: Card, uses: Sequence[Use], tx: Transaction, reader: Voice, timezone: str) -> Card:
+    """A list of what waits, with the uses that wait for a review before everything else."""
+    label = reader.say("start.reviews.label")
+    facts = tuple(Fact(label=label, value=line(tx, use, reader, timezone)) for use in uses[:MOST_ON_TOP])
+    headline = reader.say("break_glass.first", count=len(uses), rest=card.headline)
+    return replace(card, headline=headline, facts=(*facts, *card.facts), status=Status.BROKEN)
+
+
+def show_button(reader: Voice) -> Button:
+    """Leads to the list of what waits for a review."""
+    intent = Intent(capability="list_break_glass", arguments={}, origin=Origin.PRESS)
+    return Button(label=reader.say("break_glass.show"), intent=intent, style=ActionStyle.PRIMARY)
+
+
 def postings(tx: Transaction, use: Use, people: tuple[Person, ...]) -> list[Posting]:
     """A card in every chat of each."""
     found: list[Posting] = []
@@ -56,10 +90,9 @@ def postings(tx: Transaction, use: Use, people: tuple[Person, ...]) -> list[Post
             status=Status.BROKEN,
             quiet=reader.say("break_glass.how", id=use.id),
         )
+        draft = Draft(card=card, buttons=review_buttons(reader, use.id), audience=Audience.PLACE)
         found += [
-            Posting(
-                draft=Draft(card=card), to=link.channel, place=direct_place(link.channel), notice=Notice.BREAK_GLASS
-            )
+            Posting(draft=draft, to=link.channel, place=direct_place(link.channel), notice=Notice.BREAK_GLASS)
             for link in tx.links.of_identity(person.identity)
         ]
     return found

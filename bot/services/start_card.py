@@ -18,6 +18,7 @@ from bot.domain.intent import Intent, Origin
 from bot.domain.session import Session
 from bot.domain.start import Prompt, StartState
 from bot.services.authorization import Authorizer, Circumstances
+from bot.services.break_glass_cards import show_button
 from bot.texts.formats import clock_time
 from bot.texts.sentences import Voice
 from policy.model import Deny, Reason
@@ -194,6 +195,8 @@ def _buttons(beginning: Beginning, reader: Voice) -> tuple[Button, ...]:
         )
         for at, name in enumerate(names)
     ]
+    if beginning.reviews:
+        buttons = [show_button(reader), *(replace(button, style=ActionStyle.PLAIN) for button in buttons)]
     if beginning.state is StartState.HR_AWAY:
         buttons.append(_press(reader.say("start.again"), "start"))
     return (*buttons, _press(reader.say("start.everything"), "help"))

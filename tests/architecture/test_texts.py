@@ -20,6 +20,7 @@ from bot.bootstrap.setting_up_parts import parts
 from bot.capabilities.catalogue import CATALOGUE
 from bot.capabilities.leave_decisions import FORMS
 from bot.capabilities.model import Capability, Group
+from bot.domain.break_glass import Finding
 from bot.domain.identity import Platform, Role
 from bot.domain.leave import LeaveState, Portion
 from bot.domain.proof import ProofMethod
@@ -65,6 +66,9 @@ def _rules(capability: Capability) -> list[Any]:
 ASKED_FOR = {entry for entry in CATALOGUE if any(said.consent or said.confirm for said in _rules(entry))}
 ASKED_FOR |= {entry for entry in CATALOGUE if entry.preview is not None}
 SHOWN_PLAINLY = {entry for entry in CATALOGUE if entry.preview is None}
+WRITTEN = {name: [blank.argument for blank in blanks] for name, blanks in FORMS.values()}
+WRITTEN |= {"review_break_glass": ["reason"]}
+"""Capabilities for which something is written in a dialog, and what (`Form`)."""
 TICKED_FOR = {"approve_leave"}
 """Capabilities of lists that are ticked (`Ticks`)."""
 READING_SETS = {said.reading_set for entry in CATALOGUE for said in _rules(entry) if said.reading_set}
@@ -159,11 +163,9 @@ REQUIRED: dict[str, set[str]] = {
         "hr.{}.opened", _names(e for e in CATALOGUE if e.group is Group.HR and any(s.confidential for s in _rules(e)))
     ),
     "talk.type.{}": _each("talk.type.{}", FORMS),
-    **{
-        f"talk.{part}.{{}}": {f"talk.{part}.{capability}" for capability, _ in FORMS.values()}
-        for part in ("title", "hint")
-    },
-    "talk.field.{}.{}": {f"talk.field.{name}.{blank.argument}" for name, blanks in FORMS.values() for blank in blanks},
+    **{f"talk.{part}.{{}}": {f"talk.{part}.{capability}" for capability in WRITTEN} for part in ("title", "hint")},
+    "talk.field.{}.{}": {f"talk.field.{name}.{blank}" for name, blanks in WRITTEN.items() for blank in blanks},
+    "break_glass.{}": _each("break_glass.{}", Finding),
     "setup.asked.{}": _each("setup.asked.{}", {asked.what for part in PARTS for asked in part.asked}),
     "setup.title.{}": _each("setup.title.{}", {part.name for part in PARTS}),
     "setup.slack.{}": _each("setup.slack.{}", probes.SLACK),

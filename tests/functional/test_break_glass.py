@@ -12,7 +12,10 @@ import pytest
 from bot.capabilities.catalogue import CATALOGUE
 from bot.domain.break_glass import Use
 from bot.domain.identity import Role
-from bot.services import roles
+from bot.domain.messages import EventKind, ReplyWindow
+from bot.ports.database import Transaction
+from bot.ports.mail import Letter
+from bot.services import break_glass_cards, roles
 from bot.services.operations import ACTIONS
 from policy.cedar import load
 from policy.sources import SCHEMA
@@ -20,6 +23,7 @@ from tests.contract.stores import a_use
 from tests.fakes.clock import FixedClock
 from tests.fakes.soft_authenticator import SoftAuthenticator
 from tests.fakes.web_stage import HTTPS, Browser, Stage, web_stage
+from tests.fakes.world import World
 from tests.security.test_web_passkeys import RP_ID, first_passkey, signed
 
 REASON = "mia and sarah are both in hospital"
@@ -146,3 +150,69 @@ def test_it_reaches_a_decision_on_leave_and_nothing_else() -> None:
         "decide_leave",
         "reconcile",
     }
+
+
+async def test_the_alarm_has_buttons_and_the_reason_is_written_in_a_dialog(here: World) -> None:
+    await here.sign_in("ada")
+    use = a_use(here.clock.now(), id="0a1b2c3d", reminded_at=None, reviews=())
+    await here.database.write(lambda tx: tx.break_glass.insert(use))
+    await here.core.reminding.run()
+    alarm = here.last("ada", "BREAK-GLASS")
+    assert [action.label for action in alarm.card.actions] == ["It was right…", "It was wrong…"]
+    await here.press("ada", alarm, "It was wrong")
+    dialog = here.chat.dialogs["view"]
+    assert [field.name for field in dialog.fields] == ["reason"]
+    message = here.message(
+        "ada", EventKind.SUBMISSION, handle=dialog.handle, fields={"reason": "sarah was there all day"},
+        window=ReplyWindow.IN_RESPONSE, trigger="view",
+    )  # fmt: skip
+    await here.core.ingress.accept(message)
+    await here.core.ingress.drain(10)
+    decided = [record.event for record in await here.audit(type_prefix="access.decided")]
+    assert (decided[0].action, decided[0].code) == ("ReviewBreakGlass", "deny.second_factor_unavailable")
+    (kept,) = await here.database.read(lambda tx: list(tx.break_glass.unreviewed()))
+    assert kept.reviews == (), "nothing is kept before the touch"
+
+
+async def test_letters_and_cards_are_in_the_readers_own_language(stage: Stage) -> None:
+    await stage.link(stage.browser(), "ada")
+
+    def in_german(tx: Transaction) -> None:
+        person = tx.persons.find(stage.identity("ada"))
+        assert person is not None
+        tx.persons.save(replace(person, locale="de", email="ada@example.org"))
+        tx.break_glass.insert(a_use(stage.clock.now(), reminded_at=None))
+
+    await stage.database.write(in_german)
+    await stage.core.reminding.run()
+    card = stage.cards("ada")[-1]
+    assert "ist an denen vorbei" in card.headline, card.headline
+    assert [action.label for action in card.actions] == ["Es war richtig…", "Es war falsch…"]
+    (use,) = await waiting(stage)
+
+    def written(tx: Transaction) -> list[Letter]:
+        return break_glass_cards.letters(tx, use, break_glass_cards.readers(tx, stage.clock.now()))
+
+    (letter,) = await stage.database.read(written)
+    assert letter.subject == "Doorward ALARM: Es gab einen Notzugriff"
+    assert "1 von 2 Prüfungen" in letter.text
+    for english in ("went past", "Two people", "REASON", "waits"):
+        assert english not in letter.text
+
+
+async def test_it_stands_on_top_of_what_waits_until_it_is_reviewed(stage: Stage) -> None:
+    await somebody(stage, "sarah", Role.AUDITOR)
+    await stage.database.write(lambda tx: tx.break_glass.insert(a_use(stage.clock.now(), reminded_at=None)))
+    await stage.say("sarah", "/doorward waiting")
+    card = stage.cards("sarah")[-1]
+    assert card.headline.startswith("1 use of break-glass waits for a review.")
+    assert card.actions[0].label == "Review break-glass"
+    await stage.say("sarah", "/doorward start")
+    start = stage.cards("sarah")[-1]
+    assert start.actions[0].label == "Review break-glass"
+    assert start.facts[0].value.startswith("1 use waits for its review")
+    (use,) = await waiting(stage)
+    other = replace(use.reviews[0], identity="x", employee="E-x")
+    await stage.database.write(lambda tx: tx.break_glass.save(replace(use, reviews=(*use.reviews, other))))
+    await stage.say("sarah", "/doorward waiting")
+    assert "break-glass" not in stage.cards("sarah")[-1].headline

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from bot.capabilities.approving import Approving
 from bot.capabilities.model import Acting, Capability, Effect, Local, Ours, Systems
+from bot.capabilities.showing import plain_shown
 from bot.capabilities.telling import for_the_office, write_to_mailbox
 from bot.capabilities.ticking import tick_dialog
 from bot.capabilities.writing import page_path, write_dialog
@@ -17,7 +18,7 @@ from bot.domain.action import CanonicalAction
 from bot.domain.answer import Answer, ApprovalRequest, Draft, Posting, Result, Sheet
 from bot.domain.approval import RequestState
 from bot.domain.audit import EventType
-from bot.domain.cards import Action, ActionStyle, Card, Fact
+from bot.domain.cards import Action, ActionStyle, Card
 from bot.domain.grant import Grant
 from bot.domain.interaction import Interaction
 from bot.domain.proposal import Shown
@@ -35,8 +36,7 @@ from bot.services.standing_in import StandingIn
 from bot.services.tallying import Tally
 from bot.services.turns import Turn, conclude
 from bot.texts.formats import clock_time
-from bot.texts.sentences import Voice
-from policy.model import EVERY_DEPARTMENT, Permit
+from policy.model import Permit
 
 VIEW_SECONDS = 300
 _SHEET: TypeAdapter[Sheet] = TypeAdapter(Sheet)
@@ -371,33 +371,3 @@ def _acting(turn: Turn, grant: Grant, call: Call) -> Acting:
         now=turn.now,
         on_behalf_of=None if turn.circumstances is None else turn.circumstances.on_behalf_of,
     )
-
-
-def plain_shown(turn: Turn, capability: Capability) -> Shown:
-    """What is signed where no system has more to say: generated from the canonical action."""
-    assert turn.action is not None
-    assert turn.facts is not None
-    say = turn.voice.say
-    name = _display(turn, turn.action)
-    own = turn.facts.owner is not None and turn.facts.owner == turn.person.employee
-    headline = say(f"{capability.group}.{capability.name}.{'own' if own else 'shown'}", name=name)
-    facts = [
-        Fact(label=say(f"arguments.{key}"), value=_in_words(turn.voice, key, value))
-        for key, value in turn.action.arguments.items()
-        if value not in ("", None)
-    ]
-    return Shown(headline=headline, facts=tuple(facts))
-
-
-def _in_words(reader: Voice, name: str, value: object) -> str:
-    if isinstance(value, bool):
-        return reader.say("common.yes" if value else "common.no")
-    if name == "role":
-        return reader.say(f"roles.{value}")
-    return reader.say("admin.everywhere") if (name, value) == ("scope", EVERY_DEPARTMENT) else str(value)
-
-
-def _display(turn: Turn, action: CanonicalAction) -> str:
-    """How the resource is named to the person: as they typed it, or by its id."""
-    typed = turn.intent.arguments.get("person") if turn.intent else None
-    return str(typed or action.resource.id)

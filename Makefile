@@ -1,6 +1,6 @@
-# make demo | test | check | chaos | bench | lock | setup        PYTHON=… names the interpreter, PORT=… the demo's port
+# make demo | test | check | chaos | agents | bench | lock | setup        PYTHON=… names the interpreter, PORT=… the demo's port
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports links chaos bench lock
+.PHONY: help setup demo test check lint types imports links chaos agents bench lock
 
 BIN := .venv/bin
 export PYTHON
@@ -39,6 +39,10 @@ links:
 chaos: ## The crash and fault campaigns at full counts
 	@.ci/setup full node browser postgres oathtool
 	@DOORWARD_TEST_PROFILE=chaos $(BIN)/python -m pytest -m chaos --timeout=3600 --durations=15 $(ARGS)
+
+agents: ## Microsoft's Agents Playground in front of the Teams adapter (its licence: for evaluating it)
+	@.ci/setup full agents browser
+	@$(BIN)/python -m pytest -m agents -q $(ARGS) tests/functional/browser/test_agents_playground.py
 
 bench: ## The measurements
 	@.ci/setup full postgres

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.capabilities.reconciling import Reconciling
-from bot.domain.audit import EventType
 from bot.domain.identity import ChannelIdentity
 from bot.domain.notice import KEPT_FOR
 from bot.domain.outbound import OutboxItem
@@ -15,15 +14,16 @@ from bot.domain.session import Session, SessionLimits
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.services import refusals
-from bot.services.audit_trail import Scribe
 from bot.services.carrying_out import CarryingOut
+from bot.services.clock_watch import ClockWatch
 from bot.services.delivery import Delivery, edit_of
 from bot.services.ingress import InboxIngress
 from bot.services.key_keeping import KeyKeeper
 from bot.services.letters import Letterbox
 from bot.services.notices import Notices
 from bot.services.reminding import Reminding
-from bot.services.token_revocation import TokenRevocation, retire
+from bot.services.sessions import note_over
+from bot.services.token_revocation import TokenRevocation
 from bot.services.watching import Watching
 from bot.texts.formats import clock_time
 from bot.texts.sentences import voice
@@ -64,6 +64,7 @@ class Jobs:
         key_keeper: KeyKeeper | None = None,
     ) -> None:
         self._database = database
+        self._clock_watch = ClockWatch(database=database, clock=clock)
         self._clock = clock
         self._limits = limits
         self._delivery = delivery
@@ -81,6 +82,7 @@ class Jobs:
     def all(self) -> tuple[Job, ...]:
         """The list."""
         return (
+            Job(name="watch_clock", every_seconds=30, run=self.watch_clock, once=False),
             Job(name="end_idle_sessions", every_seconds=30, run=self.end_idle_sessions),
             Job(name="sweep_leftovers", every_seconds=300, run=self.sweep_leftovers),
             Job(name="release_notices", every_seconds=60, run=self.release_notices),
@@ -113,19 +115,28 @@ class Jobs:
             await self._database.write(lambda tx: tx.jobs.finish_slot(job.name, slot, now=at))
         return done
 
-    async def end_idle_sessions(self) -> int:
+    async def watch_clock(self) -> int:
+        """Where the clock was set back, end what was over before it was; how many sessions."""
+        latest = await self._database.write(self._clock_watch.set_back)
+        if latest is None:
+            return 0
+        ended = await self.end_idle_sessions(as_of=latest)
+        await self._database.write(lambda tx: self._clock_watch.settle(tx, latest))
+        return ended
+
+    async def end_idle_sessions(self, as_of: datetime | None = None) -> int:
         """End sessions past a limit, destroy their tokens, and say so on the card that says who is signed in."""
         ended = 0
         while True:
-            items = await self._database.write(self._sweep_sessions)
+            items = await self._database.write(lambda tx: self._sweep_sessions(tx, as_of or self._clock.now()))
             await self._delivery.send([item for item in items if item is not None])
             ended += len(items)
             if len(items) < SWEEP_BATCH:
                 return ended
 
-    def _sweep_sessions(self, tx: Transaction) -> list[OutboxItem | None]:
+    def _sweep_sessions(self, tx: Transaction, now: datetime) -> list[OutboxItem | None]:
         """By everybody's limits, then by those of each role and platform."""
-        now, items = self._clock.now(), list[OutboxItem | None]()
+        items: list[OutboxItem | None] = []
         for limits, whose in self._limits.parts():
             left = SWEEP_BATCH - len(items)
             sessions = tx.sessions.sweep(now=now, limits=limits, limit=left, whose=whose) if left else ()
@@ -134,12 +145,7 @@ class Jobs:
 
     def _end(self, tx: Transaction, session: Session, now: datetime, limits: SessionLimits) -> OutboxItem | None:
         reason = "absolute" if session.over(now, limits) else "idle"
-        if not tx.sessions.of_identity(session.identity):
-            retire(tx, session.identity)
-            tx.proposals.void_all(session.identity)
-            tx.proofs.void_all(session.identity)
-        scribe = Scribe(time=now, channel="scheduler", correlation="", principal=session.identity.key)
-        tx.audit.append(scribe.event(EventType.SESSION_ENDED, resource=session.channel.key, code=f"session.{reason}"))
+        note_over(tx, session.channel, session.identity, reason, self._clock.now())
         for posted in tx.posted.about(refusals.session_card(session.channel))[-1:]:
             person = tx.persons.find(session.identity)
             reader = voice(person.locale if person else None)

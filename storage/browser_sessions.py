@@ -96,7 +96,11 @@ class BrowserSessions:
             row = self._connection.row(_FIND, row=stored_id)
             if row is not None:
                 session = self._rows.load(row)
-                return replace(session, id=session_id) if now < session.until else None
+                if now < session.until:
+                    return replace(session, id=session_id)
+                if not self._connection.read_only:  # over is over, whatever the clock does next
+                    self._connection.change(_END, row=stored_id)
+                return None
         return None
 
     def end(self, session_id: str) -> None:

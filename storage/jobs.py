@@ -32,6 +32,7 @@ _FINISH = Statement(
 _FORGET = Statement(
     delete(job_runs).where(job_runs.c.job == bindparam("of_job"), job_runs.c.claimed_at < bindparam("before"))
 )
+_FORGET_LATER = Statement(delete(job_runs).where(job_runs.c.claimed_at > bindparam("now")))
 _MARK = finding(marks)
 _SET_MARK = upserting(marks)
 
@@ -53,6 +54,9 @@ class Jobs:
         """Mark as done; slots of last week are forgotten."""
         self._connection.change(_FINISH, of_job=job, in_slot=slot, now=to_micros(now))
         self._connection.change(_FORGET, of_job=job, before=to_micros(now - KEPT))
+
+    def forget_after(self, now: datetime) -> None:
+        self._connection.change(_FORGET_LATER, now=to_micros(now))
 
     def mark(self, key: str) -> str | None:
         row = self._connection.row(_MARK, row=key)

@@ -88,6 +88,22 @@ _ABOUT = Statement(
     .where(proofs.c.identity == bindparam("identity"), proofs.c.binding == bindparam("binding"))
     .order_by(proofs.c.at, proofs.c.id)
 )
+_ENDING = Statement(
+    select(proofs)
+    .where(
+        proofs.c.state == ProofState.UNSPENT.value,
+        proofs.c.until > bindparam("since"),
+        proofs.c.until <= bindparam("latest"),
+    )
+    .order_by(proofs.c.id)
+    .with_for_update()
+)
+_LAST = Statement(
+    select(proofs)
+    .where(proofs.c.identity == bindparam("identity"), proofs.c.method == bindparam("method"))
+    .order_by(proofs.c.at.desc())
+    .limit(1)
+)
 _ALL_UNSPENT = Statement(_unspent_of.order_by(proofs.c.id).with_for_update())
 
 
@@ -144,6 +160,14 @@ class Proofs:
     def void_all(self, identity: LinkedIdentity) -> int:
         rows = self._connection.rows(_ALL_UNSPENT, identity=identity.key)
         return sum(self._void(row) for row in rows)
+
+    def void_between(self, since: datetime, until: datetime) -> int:
+        rows = self._connection.rows(_ENDING, since=to_micros(since), latest=to_micros(until))
+        return sum(self._void(row) for row in rows)
+
+    def last_at(self, identity: LinkedIdentity, method: ProofMethod) -> datetime | None:
+        row = self._connection.row(_LAST, identity=identity.key, method=method.value)
+        return None if row is None else self._rows.load(row).proof.at
 
     def _void(self, row: Row) -> bool:
         """An altered row is denied wherever it is used, and must not keep the others alive."""

@@ -112,8 +112,7 @@ class Binding:
         factors.forget_unconfirmed(tx, visit.identity)
         visit.use_voucher(tx)
         tx.audit.append(scribe.event(EventType.AUTHENTICATOR_BOUND, decision="allow", code=ProofMethod.PASSKEY.value))
-        if not first:
-            found = self._consenting.look(tx, visit) if visit.has_action else None
-            waiting = None if found is None else found.proposal
-            factors.end_others(tx, visit.identity, visit.session, scribe, waiting=waiting)
+        found = self._consenting.look(tx, visit) if visit.has_action else None
+        waiting = None if found is None else found.proposal
+        factors.end_others(tx, visit.identity, visit.session, scribe, waiting=waiting, first=first)
         return recovery.renew(tx, visit.identity, scribe) if first and not visit.has_action else ()

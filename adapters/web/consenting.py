@@ -194,6 +194,7 @@ class Consenting:
             with_code=found.needs_code and ProofMethod.TOTP in found.methods,
             passkey_options=self._passkey_path(found),
             provider_action=self._provider_path(visit, found),
+            provider_first=proposal.method is ProofMethod.PROVIDER,
             provider_name=self._web.providers.get(visit.owner.provider, visit.owner.provider),
             error="" if wrong is None else wrong.sentence(voice),
             digest=grouped(proposal.digest),

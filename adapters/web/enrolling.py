@@ -107,8 +107,8 @@ class Enrolling:
         scribe = scribe_of(visit.owner, visit.now)
         if not first:
             factors.tell(tx, visit.owner, Told.BOUND, ProofMethod.TOTP, visit.now)
-            waiting = None if found is None else found.proposal
-            factors.end_others(tx, visit.identity, visit.session, scribe, waiting=waiting)
+        waiting = None if found is None else found.proposal
+        factors.end_others(tx, visit.identity, visit.session, scribe, waiting=waiting, first=first)
         if signs is not None:
             give_first(tx, visit, signs, counts_from)
         return found, recovery.renew(tx, visit.identity, scribe) if first and found is None else ()

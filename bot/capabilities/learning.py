@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bot.capabilities.model import Capability
 from bot.domain.action import CanonicalAction, ResourceRef
 from bot.domain.assurance import counts
+from bot.domain.proof import ProofMethod
 from bot.errors import DoorwardError
-from bot.ports.database import Database
+from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome
 from bot.services import factors, step_up
 from bot.services.authorization import Authorizer, Circumstances
+from bot.services.factors import Factor
 from bot.services.facts_desk import FactsDesk
 from bot.services.standing_in import StandingIn
 from bot.services.turns import Turn
@@ -62,9 +65,18 @@ class Learning:
         identity = turn.person.identity
         matters = any(rule.looks_at_proof for rule in self.authorizer.engine.rules_for(turn.cedar_action))
         now = turn.now
-        own = await self.database.read(lambda tx: factors.of_person(tx, identity)) if matters else ()
+        here = around(turn)
+        if not matters:
+            return here
+        offered = self.authorizer.proves_at_provider(here.provider)
+
+        def read(tx: Transaction) -> tuple[tuple[Factor, ...], datetime | None]:
+            last = tx.proofs.last_at(identity, ProofMethod.PROVIDER) if offered else None
+            return factors.of_person(tx, identity), last
+
+        own, last = await self.database.read(read)
         waiting = tuple(one for one in own if not counts(one.counts_from, now))
-        return replace(around(turn), authenticators=step_up.counting(own, now), waiting=waiting)
+        return replace(here, authenticators=step_up.counting(own, now), waiting=waiting, at_provider=last)
 
 
 def around(turn: Turn) -> Circumstances:

@@ -50,6 +50,7 @@ class EventType(StrEnum):
     REVOCATION_TRIED = "revocation.tried"
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"
+    CLOCK_SET_BACK = "clock.set_back"
     SESSION_ENDED = "session.ended"
     SESSION_OPENED = "session.opened"
     SIGNAL_ALARM = "signal.alarm"

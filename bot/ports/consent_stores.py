@@ -10,7 +10,7 @@ from bot.domain.identity import ChannelIdentity, LinkedIdentity
 from bot.domain.interaction import Interaction
 from bot.domain.messages import IncomingMessage
 from bot.domain.passkey import Passkey
-from bot.domain.proof import Authenticator, Proof
+from bot.domain.proof import Authenticator, Proof, ProofMethod
 from bot.domain.proposal import Proposal, ProposalState
 
 
@@ -103,6 +103,14 @@ class ProofStore(Protocol):
 
     def void_all(self, identity: LinkedIdentity) -> int:
         """Void everything unspent of a person."""
+        ...
+
+    def void_between(self, since: datetime, until: datetime) -> int:
+        """Void everything unspent whose time ends after `since` and no later than `until`; how many."""
+        ...
+
+    def last_at(self, identity: LinkedIdentity, method: ProofMethod) -> datetime | None:
+        """When this person last gave a proof by this method, whatever became of it. Raises `IntegrityAlarm`."""
         ...
 
 

@@ -375,6 +375,10 @@ class JobStore(Protocol):
     def finish_slot(self, job: str, slot: str, *, now: datetime) -> None:
         """Mark as done."""
 
+    def forget_after(self, now: datetime) -> None:
+        """Forget slots that were claimed later than `now`: the clock was set back, and they are to run again."""
+        ...
+
     def mark(self, key: str) -> str | None:
         """A value kept about this database (`demo`, …)."""
 

@@ -20,6 +20,7 @@ from bot.services import refusals, start_card, tickets, views
 from bot.services.buttons import PRESSED, TYPED_ON_PAGE
 from bot.services.delivery import direct_place
 from bot.services.link_codes import comes_to_type, typing
+from bot.services.sessions import end_seen_over
 from bot.services.throttling import allows_message
 from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, end, is_slot
 from bot.services.unlinking import disowning
@@ -102,6 +103,7 @@ class Arrival:
         if message.by_app:  # it takes nothing that waits, and touches no session
             return replace(known, standing=Standing(state=SessionState.NOT_LINKED))
         standing = tx.sessions.use(message.who, now=now, limits=self._limits, touch=not message.automatic)
+        end_seen_over(tx, message.who, standing, now)
         if not self._admits(tx, message, standing, now):
             first = tx.throttle.hit(f"rollout|{message.who.key}", limit=1, window_seconds=TOLD_SECONDS, now=now)
             return replace(known, standing=standing, outside=True, told=not first)

@@ -149,6 +149,8 @@ class Circumstances:
     """Those that can give a proof now."""
     waiting: tuple[Factor, ...] = ()
     """Those that do not count yet."""
+    at_provider: datetime | None = None
+    """When they last proved themselves by signing in at their provider."""
     src_ip: str | None = None
     provider: str = ""
     """Whose person this is, by the provider's name in the settings."""
@@ -166,6 +168,10 @@ class Authorizer:
         self.engine = engine
         self._step_ups = step_ups or {}
         self._passkeys = passkeys
+
+    def proves_at_provider(self, provider: str) -> bool:
+        """Whether a person of this provider can prove themselves by signing in there."""
+        return provider in self._step_ups
 
     def decide(
         self,

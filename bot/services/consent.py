@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.answer import Answer, Button, Draft
 from bot.domain.audit import EventType
@@ -106,10 +106,17 @@ def code_request(tx: Transaction, proposal: Proposal, voice: Voice, wanted: Want
     )
 
 
-def preferred(methods: Sequence[ProofMethod], own: Sequence[Factor]) -> ProofMethod:
-    """Which to offer first: the kind this person used or made last, else the first of what policy takes."""
-    chosen = [factor for factor in own if factor.method in methods]
-    return max(chosen, key=factors.last_chosen).method if chosen else methods[0]
+def preferred(
+    methods: Sequence[ProofMethod], own: Sequence[Factor], at_provider: datetime | None = None
+) -> ProofMethod:
+    """Which to offer first: what this person used or made last, else the first of what policy takes.
+
+    `at_provider` is when they last proved themselves by signing in at their provider.
+    """
+    chosen = [(factors.last_chosen(factor), factor.method) for factor in own if factor.method in methods]
+    if at_provider is not None and ProofMethod.PROVIDER in methods:
+        chosen.append((at_provider, ProofMethod.PROVIDER))
+    return max(chosen)[1] if chosen else methods[0]
 
 
 def _why(wanted: Wanted, capability: str) -> str:
@@ -147,9 +154,10 @@ def wanted(decision: Decision, turn: Turn) -> Wanted | None:
     assert turn.circumstances is not None
     methods = tuple(ProofMethod(method) for method in decision.methods)
     enrol = isinstance(decision, EnrolRequired)
+    own, at_provider = turn.circumstances.authenticators, turn.circumstances.at_provider
     return Wanted(
         obligations=obligations,
-        method=methods[0] if enrol else preferred(methods, turn.circumstances.authenticators),
+        method=methods[0] if enrol else preferred(methods, own, at_provider),
         methods=methods,
         enrol=enrol,
         decision="enrol" if enrol else "step_up",

@@ -176,12 +176,16 @@ def end_others(
     scribe: Scribe,
     *,
     waiting: Proposal | None = None,
+    first: bool = False,
 ) -> None:
     """End this person's sessions everywhere but in the browser they are changing this in, and what is pending.
 
     Where this is done for a request that waits, that request and the chat session it was made in stay, and no other.
+    With the `first` factor the chat session stays that the very sign-in of this browser opened: it is the present one.
     """
-    others = [one for one in tx.sessions.of_identity(identity) if waiting is None or one.channel != waiting.channel]
+    begun = kept.opened_at if kept is not None and first else None
+    stays = None if waiting is None else waiting.channel
+    others = [one for one in tx.sessions.of_identity(identity) if one.channel != stays and one.opened_at != begun]
     ended = sum(tx.sessions.end(one.channel) for one in others)
     browsers = tx.browsers.end_all(identity)
     if kept is not None and kept.identity == identity:

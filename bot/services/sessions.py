@@ -6,12 +6,14 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.domain.audit import EventType
 from bot.domain.identity import Acquaintance, ChannelIdentity, Employee, Issuer, LinkedIdentity, Person, Role, Subject
-from bot.domain.session import BrowserSession, Session, SessionLimits
+from bot.domain.session import BrowserSession, Session, SessionLimits, SessionState, Standing
 from bot.domain.signal import SignalSource, suspension
 from bot.errors import IntegrityAlarm
 from bot.ports.database import Transaction
 from bot.ports.identity_provider import SignIn, VerifiedClaims
+from bot.services.audit_trail import Scribe
 from bot.services.people import identity_from_key
 from bot.services.provisioned_attributes import with_provisioned
 from bot.services.token_revocation import retire
@@ -22,6 +24,10 @@ AUTH_TIME_LEEWAY = timedelta(seconds=60)
 """The provider's clock is not ours."""
 PROVIDER_SESSION_SECONDS = 86_400
 """How long it is kept whose the provider's session is: as long as one of ours may last."""
+
+
+OVER = {SessionState.EXPIRED: "absolute", SessionState.IDLE: "idle"}
+"""What a look-up finds over, and by which limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +163,23 @@ def open_session(
     )
     tx.sessions.open(session)
     return session
+
+
+def note_over(tx: Transaction, channel: ChannelIdentity, identity: LinkedIdentity, reason: str, now: datetime) -> None:
+    """What goes with a chat session that was ended by a limit: with the last one, tokens and what is pending."""
+    if not tx.sessions.of_identity(identity):
+        retire(tx, identity)
+        tx.proposals.void_all(identity)
+        tx.proofs.void_all(identity)
+    scribe = Scribe(time=now, channel="scheduler", correlation="", principal=identity.key)
+    tx.audit.append(scribe.event(EventType.SESSION_ENDED, resource=channel.key, code=f"session.{reason}"))
+
+
+def end_seen_over(tx: Transaction, channel: ChannelIdentity, standing: Standing, now: datetime) -> None:
+    """A session that was seen to be over stays so, whatever the clock does next."""
+    if standing.state not in OVER or standing.person is None or not tx.sessions.end(channel):
+        return
+    note_over(tx, channel, standing.person.identity, OVER[standing.state], now)
 
 
 def open_browser(tx: Transaction, claims: VerifiedClaims | None, now: datetime) -> BrowserSession:

@@ -91,6 +91,42 @@ async def all_others_ended(john: Person) -> None:
     assert [record.event.code for record in ended][-1] == "factor.changed"
 
 
+async def binds_first(john: Person, method: str) -> None:
+    if method == "app":
+        await john.stage.enrol(john.here, "john")
+    else:
+        await bind(john.here, john.device)
+
+
+@pytest.mark.requirement("38")
+@pytest.mark.parametrize("method", ["app", "passkey"])
+async def test_binding_the_first_one_ends_other_browsers_and_not_the_present_sign_in(
+    stage: Stage, device: SoftAuthenticator, method: str
+) -> None:
+    john = Person(stage, device)
+    await stage.sign_in(john.elsewhere, "john")
+    stage.clock.advance(minutes=2)
+    await stage.link(john.here, "john")
+    await binds_first(john, method)
+    assert await john.in_chat() == {"john"}, "opened by this very sign-in"
+    assert await john.is_out(john.elsewhere)
+    assert not await john.is_out(john.here)
+
+
+@pytest.mark.requirement("38")
+@pytest.mark.parametrize("method", ["app", "passkey"])
+async def test_binding_the_first_one_ends_a_chat_session_of_another_sign_in(
+    stage: Stage, device: SoftAuthenticator, method: str
+) -> None:
+    """Whoever had signed in to the chat as John, before he set up a factor of his own, is out."""
+    john = Person(stage, device)
+    await stage.link(john.elsewhere, "john")
+    stage.clock.advance(minutes=2)
+    await stage.sign_in(john.here, "john")
+    await binds_first(john, method)
+    await all_others_ended(john)
+
+
 @pytest.mark.requirement("38")
 async def test_adding_a_passkey(john: Person) -> None:
     done = await make(john.here, another(), "/enrol", await john.proven("passkey:"))

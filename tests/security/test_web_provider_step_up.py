@@ -181,3 +181,29 @@ async def test_the_way_to_the_provider_begins_with_a_press_of_ours(stage: Stage,
     assert (await john.get(path)).status_code == 405
     assert (await john.post(path, {})).status_code == 400
     assert (await john.post(path, fields_of(page), origin="https://evil.example")).status_code == 403
+
+
+async def test_whatever_was_chosen_last_is_offered_first(stage: Stage, john: Browser) -> None:
+    """An app set up here, then the provider, then the app again: the page follows."""
+    gives(stage, acr=MFA)
+    await stage.enrol(john, "john")
+    page = await john.get(await stage.payslip_page("john"))
+    assert "button--primary" not in _tag(page, "confirm-at-provider")
+    begun = await begin(stage, john, page)
+    back = await come_back(stage, john, begun)
+    await john.press(await john.get(back.headers["location"]), decision="yes")
+    stage.clock.advance(minutes=11)
+    again = await john.get(await stage.payslip_page("john"))
+    assert "button--primary" in _tag(again, "confirm-at-provider"), "the provider was the last choice"
+    assert "button--primary" not in _tag(again, "confirm")
+    await john.press(again, code=stage.code("john"), decision="yes")
+    stage.clock.advance(minutes=11)
+    third = await john.get(await stage.payslip_page("john"))
+    assert "button--primary" not in _tag(third, "confirm-at-provider"), "and now the app is"
+
+
+def _tag(page: httpx2.Response, test_id: str) -> str:
+    """The opening tag of what has this test id."""
+    before, found, after = page.text.partition(f'data-testid="{test_id}"')
+    assert found, page.text
+    return before.rpartition("<")[2] + after.partition(">")[0]

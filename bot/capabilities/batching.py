@@ -16,9 +16,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from bot.capabilities.model import Capability
+from bot.capabilities.model import LONGEST_TEXT, Capability
 from bot.capabilities.performing import Performing
-from bot.capabilities.ticking import FIELD, tick_dialog, ticked, ticks_of
+from bot.capabilities.ticking import FIELD, REASON, SHORTEST_REASON, tick_dialog, ticked, ticks_of
 from bot.domain.action import CanonicalAction, ResourceRef
 from bot.domain.answer import Answer, Draft, Ticks
 from bot.domain.audit import EventType
@@ -112,11 +112,14 @@ class Batching:
         assert turn.pressed is not None
         ticks = ticks_of(turn.pressed)
         try:
-            items = ticked(ticks, turn.message.fields.get(FIELD, ""))
+            reason = turn.message.fields.get(REASON, "").strip()
+            items = ticked(ticks, turn.message.fields.get(FIELD, ""), reason)
         except ValueError:
             return end(turn, EventType.ACCESS_DECIDED, "deny", refusals.denied(turn.voice, "handle_spent", ""))
         if not items:
             return self._again(turn, ticks, turn.voice.say("batch.tick_one"))
+        if ticks.reason and not SHORTEST_REASON <= len(reason) <= LONGEST_TEXT:
+            return self._again(turn, ticks, turn.voice.say("batch.reason_wanted"), about_reason=True)
         found = await _each(items, lambda item: self._weigh(turn, steps, *item))
         stale = any(isinstance(line, Left) and line.stale for line in found) and not turn.revalidated
         if stale and (ending := await self._rechecking.ask(turn)):
@@ -149,14 +152,13 @@ class Batching:
             return Left(label=label, why=_why(line, Reason.NOT_ALLOWED, intent.capability))
         return Line(proposal=consent.propose(line, shown, wanted), wanted=wanted)
 
-    def _again(self, turn: Turn, ticks: Ticks, error: str) -> Ending:
+    def _again(self, turn: Turn, ticks: Ticks, error: str, *, about_reason: bool = False) -> Ending:
         """The same list once more, with what was wrong."""
 
         def answer(tx: Transaction) -> Answer:
             card = Card(headline=error, status=Status.DENIED)
-            return Answer(
-                draft=Draft(card=card), dialog=tick_dialog(tx, turn, ticks, error=error), code="batch.not_ticked"
-            )
+            wrong = {"reason_error" if about_reason else "error": error}
+            return Answer(draft=Draft(card=card), dialog=tick_dialog(tx, turn, ticks, **wrong), code="batch.not_ticked")
 
         return Ending(event=event(turn, EventType.ACCESS_DECIDED, "", code="batch.not_ticked"), answer=answer)
 
@@ -292,6 +294,9 @@ def _whole(turn: Turn, members: Sequence[Proposal], left: Iterable[Left], wanted
         salt=turn.salt,
     )
     lines = tuple(member.shown.line or Fact(label=member.shown.headline, value="") for member in members)
+    # One reason was written for all of them; it is signed with every line.
+    why = str(first.action.arguments.get("note") or "")
+    lines = (Fact(label=say("arguments.reason"), value=why), *lines) if why else lines
     out = tuple(Fact(label=say("batch.left_out", name=item.label), value=item.why) for item in left)
     shown = Shown(
         headline=say(f"batch.headline.{action.capability}", count=len(members)),

@@ -35,6 +35,12 @@ class OneLeave(Arguments):
     note: str = ""
 
 
+class Waiting(Arguments):
+    """What waits, and how several of it are about to be decided."""
+
+    verdict: Literal["", "approve", "refuse"] = ""
+
+
 class ViewedLeave(OneLeave):
     """One leave request, and what somebody wants to write about it."""
 
@@ -60,6 +66,8 @@ async def preview_leave(systems: Systems, acting: Acting) -> Shown:
     if not leave.sensitive:
         facts.append(Fact(label=say("hr.kind"), value=leave.type_name))
     facts.append(Fact(label=say("hr.where"), value=_authority(acting)))
+    if acting.argument("note"):
+        facts.append(Fact(label=say("arguments.reason"), value=acting.argument("note")))
     quotes = (Quote(author=leave.employee_name, text=leave.note),) if leave.note and not leave.sensitive else ()
     headline = say(f"hr.{capability}.headline", name=leave.employee_name)
     line = Fact(label=leave.employee_name, value=_in_a_line(acting, leave))
@@ -198,14 +206,15 @@ async def waiting(systems: Systems, acting: Acting) -> Result:
         )
         for item in leaves[:5]
     )
+    refuses = acting.argument("verdict") == Verdict.REFUSE
     ticks = Ticks(
-        capability="approve_leave",
+        capability="refuse_leave" if refuses else "approve_leave",
         argument="leave",
         items=tuple((item.id, f"{item.employee_name}, {days(item.start, item.end, language)}") for item in leaves),
+        reason="note" if refuses else "",
     )
     if len(leaves) > 1:
-        several = Intent(capability="waiting", origin=Origin.PRESS)
-        buttons = (Button(label=say("batch.several"), intent=several, opens_dialog=True), *buttons)
+        buttons = (*_several(acting), *buttons)
     headline = say("hr.waiting.headline", count=len(leaves))
     status = Status.WAITING if leaves else Status.PLAIN
     return Result(
@@ -241,6 +250,18 @@ def write_on_leave(
     )
 
 
+def _several(acting: Acting) -> tuple[Button, ...]:
+    """A list to tick, for each verdict."""
+    return tuple(
+        Button(
+            label=acting.voice.say(f"batch.several.{verdict}"),
+            intent=Intent(capability="waiting", arguments={"verdict": verdict}, origin=Origin.PRESS),
+            opens_dialog=True,
+        )
+        for verdict in Verdict
+    )
+
+
 LEAVE_DECISIONS: tuple[Capability, ...] = (
     write_on_leave("withdraw_leave", "WithdrawLeave", withdraw_leave, "leaves withdraw", canonical=()),
     Capability(
@@ -261,7 +282,8 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         action="ListWaiting",
         group=Group.HR,
         resource_type="Employee",
-        arguments=Arguments,
+        arguments=Waiting,
+        canonical=("verdict",),
         effect=Effect.READ,
         target=on_self("Employee"),
         perform=waiting,

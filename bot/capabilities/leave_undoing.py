@@ -41,7 +41,6 @@ async def preview_revoked(systems: Systems, acting: Acting) -> Shown:
     facts = (
         Fact(label=acting.voice.say("hr.revoke_decision.was"), value=state),
         *shown.facts,
-        Fact(label=acting.voice.say("arguments.reason"), value=acting.argument("note")),
     )
     return replace(shown, facts=facts, line=None)
 

@@ -14,9 +14,11 @@ from bot.services.turns import Turn
 
 TICK_SECONDS = 900
 FIELD = "ticked"
+REASON = "reason"
+SHORTEST_REASON = 3
 
 
-def tick_dialog(tx: Transaction, turn: Turn, ticks: Ticks, *, error: str = "") -> Dialog:
+def tick_dialog(tx: Transaction, turn: Turn, ticks: Ticks, *, error: str = "", reason_error: str = "") -> Dialog:
     """The list as boxes; what each stands for stays here, the platform gets positions."""
     say, items = turn.voice.say, ticks.items[:MAX_OPTIONS]
     if not items:
@@ -28,6 +30,7 @@ def tick_dialog(tx: Transaction, turn: Turn, ticks: Ticks, *, error: str = "") -
                 "capability": ticks.capability,
                 "argument": ticks.argument,
                 "items": [[item, label] for item, label in items],
+                "reason": ticks.reason,
             },
             audience=turn.message.who.key,
             until=turn.now + timedelta(seconds=TICK_SECONDS),
@@ -42,12 +45,13 @@ def tick_dialog(tx: Transaction, turn: Turn, ticks: Ticks, *, error: str = "") -
         error=error,
         options=tuple(label for _, label in items),
     )
+    why = DialogField(name=REASON, label=say("batch.reason"), hint=say("batch.reason_hint"), error=reason_error)
     return Dialog(
         handle=handle,
-        title=say("batch.title"),
+        title=say(f"batch.title.{ticks.capability}"),
         submit=say(f"batch.submit.{ticks.capability}"),
-        fields=(field,),
-        body=say("batch.body"),
+        fields=(field, why) if ticks.reason else (field,),
+        body=say(f"batch.body.{ticks.capability}"),
     )
 
 
@@ -59,13 +63,15 @@ def ticks_of(interaction: Interaction) -> Ticks:
         capability=str(interaction.payload["capability"]),
         argument=str(interaction.payload["argument"]),
         items=tuple((str(item), str(label)) for item, label in items),
+        reason=str(interaction.payload["reason"]),
     )
 
 
-def ticked(ticks: Ticks, value: str) -> tuple[tuple[Intent, str], ...]:
+def ticked(ticks: Ticks, value: str, reason: str = "") -> tuple[tuple[Intent, str], ...]:
     """What was ticked, in the list's order: an intent and its label each. Raises `ValueError`."""
+    said = {ticks.reason: reason} if ticks.reason else {}
     picked = [ticks.items[position] for position in chosen(value, len(ticks.items))]
     return tuple(
-        (Intent(capability=ticks.capability, arguments={ticks.argument: item}, origin=Origin.PRESS), label)
+        (Intent(capability=ticks.capability, arguments={ticks.argument: item, **said}, origin=Origin.PRESS), label)
         for item, label in picked
     )

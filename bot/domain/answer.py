@@ -172,6 +172,8 @@ class Ticks:
     """Which argument the items' ids are."""
     items: tuple[tuple[str, str], ...]
     """Pairs of an id and how it is called for the reader."""
+    reason: str = ""
+    """Which argument one reason for all of them becomes; empty where none is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

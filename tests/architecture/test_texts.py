@@ -22,7 +22,7 @@ from bot.capabilities.leave_decisions import FORMS
 from bot.capabilities.model import Capability, Group
 from bot.domain.break_glass import Finding
 from bot.domain.identity import Platform, Role
-from bot.domain.leave import LeaveState, Portion
+from bot.domain.leave import LeaveState, Portion, Verdict
 from bot.domain.proof import ProofMethod
 from bot.domain.start import StartState
 from bot.ports.connectors import Conflict, ConflictReason, ConnectorError
@@ -69,7 +69,7 @@ SHOWN_PLAINLY = {entry for entry in CATALOGUE if entry.preview is None}
 WRITTEN = {name: [blank.argument for blank in blanks] for name, blanks in FORMS.values()}
 WRITTEN |= {"review_break_glass": ["reason"]}
 """Capabilities for which something is written in a dialog, and what (`Form`)."""
-TICKED_FOR = {"approve_leave"}
+TICKED_FOR = {"approve_leave", "refuse_leave"}
 """Capabilities of lists that are ticked (`Ticks`)."""
 READING_SETS = {said.reading_set for entry in CATALOGUE for said in _rules(entry) if said.reading_set}
 
@@ -133,7 +133,7 @@ REQUIRED: dict[str, set[str]] = {
     "arguments.{}": _each("arguments.{}", _arguments(ASKED_FOR & SHOWN_PLAINLY)),
     **{
         f"batch.{part}.{{}}": _each(f"batch.{part}.{{}}", TICKED_FOR)
-        for part in ("submit", "headline", "done", "result")
+        for part in ("title", "body", "submit", "headline", "done", "result")
     },
     **{
         f"company_sessions.{{}}.{part}": _each(f"company_sessions.{{}}.{part}", COMPANY_SESSIONS)
@@ -165,6 +165,7 @@ REQUIRED: dict[str, set[str]] = {
     "talk.type.{}": _each("talk.type.{}", FORMS),
     **{f"talk.{part}.{{}}": {f"talk.{part}.{capability}" for capability in WRITTEN} for part in ("title", "hint")},
     "talk.field.{}.{}": {f"talk.field.{name}.{blank}" for name, blanks in WRITTEN.items() for blank in blanks},
+    "batch.several.{}": _each("batch.several.{}", Verdict),
     "break_glass.{}": _each("break_glass.{}", Finding),
     "setup.asked.{}": _each("setup.asked.{}", {asked.what for part in PARTS for asked in part.asked}),
     "setup.title.{}": _each("setup.title.{}", {part.name for part in PARTS}),

@@ -79,7 +79,7 @@ async def test_on_slack(slack: FakeSlack, tmp_path: Path, clock: FixedClock) -> 
         await door.here.enrol("mia")
         await fifteen_wait(door.here.backend, FIRST)
         await door.type("mia", "what waits for me?")
-        await door.press("mia", "Decide several")
+        await door.press("mia", "Approve several")
         (view,) = slack.views.values()
         boxes = [block for block in view.content["blocks"] if block["type"] == "input"]
         assert [len(block["element"]["options"]) for block in boxes] == [10, 5], "ten a block is what Slack takes"
@@ -103,7 +103,7 @@ async def test_on_teams(teams: FakeTeams, tmp_path: Path, clock: FixedClock) -> 
         await fifteen_wait(door.here.backend, FIRST)
         room = teams.personal(MIA)
         await door.type(MIA, "what waits for me?")
-        dialog = _dialog(await door.press(MIA, "Decide several"))
+        dialog = _dialog(await door.press(MIA, "Approve several"))
         (boxes,) = [element for element in dialog["body"] if element["type"] == "Input.ChoiceSet"]
         assert (boxes["isMultiSelect"], len(boxes["choices"])) == (True, 15)
         signing = _dialog((await door.send(teams.submitted(MIA, room, dialog, ticked=TICKED))).json())

@@ -33,7 +33,7 @@ async def wait(here: World, count: int = 3) -> None:
 async def ticking(here: World, name: str = "sarah") -> Dialog:
     """The dialog with the list."""
     await here.say(name, "waiting")
-    await here.press(name, here.last(name, "requests wait"), "Decide several…")
+    await here.press(name, here.last(name, "requests wait"), "Approve several…")
     return here.chat.dialogs["view"]
 
 
@@ -177,3 +177,56 @@ async def test_a_line_that_is_put_in_place_of_another_after_the_consent_is_an_al
     await here.submit_code("sarah", here.code("sarah"))
     assert not await decided(here)
     assert await here.audit(type_prefix="integrity.alarm")
+
+
+async def refusing(here: World, positions: str, reason: str) -> DialogAnswer | None:
+    handle = here.chat.dialogs["view"].handle
+    message = here.message(
+        "sarah", EventKind.SUBMISSION, handle=handle, fields={"ticked": positions, "reason": reason},
+        window=ReplyWindow.IN_RESPONSE, trigger="view",
+    )  # fmt: skip
+    answer = (await here.core.ingress.accept(message)).answer
+    await here.core.ingress.drain(10)
+    if isinstance(answer, DialogUpdate):
+        here.chat.dialogs["view"] = answer.dialog
+    return answer
+
+
+@pytest.mark.requirement("61")
+async def test_several_are_refused_with_one_reason_and_one_code(here: World) -> None:
+    await wait(here, 4)
+    await here.say("sarah", "waiting")
+    await here.press("sarah", here.last("sarah", "requests wait"), "Refuse several…")
+    shown = here.chat.dialogs["view"]
+    assert [field.name for field in shown.fields] == ["ticked", "reason"]
+    assert "refuse" in shown.body
+    for nothing in ("", "  ", "no"):
+        answer = await refusing(here, "0,1", nothing)
+        assert isinstance(answer, DialogUpdate)
+        assert answer.dialog.fields[1].error, "a reason is asked for again"
+    await refusing(here, "0,1,3", "the fair is that week")
+    signing = here.chat.dialogs["view"]
+    assert signing.title == "Refuse 3 requests?"
+    assert signing.signed[0].value == "the fair is that week", "the reason is signed with the list"
+    assert all(line.action.arguments["note"] == "the fair is that week" for line in await lines(here))
+    assert await here.submit_code("sarah", here.code("sarah")) == DialogClosed()
+    told = here.last("sarah", "3 of 3 refused.")
+    assert [fact.value.rpartition(" · ")[2] for fact in told.card.facts] == ["refused"] * 3
+    finished = await here.audit(type_prefix="effect.finished")
+    assert Counter(record.event.action for record in finished)["RefuseLeave"] == 3
+    assert (await here.say("sarah", "waiting")).startswith("1 request waits")
+    heard = [posted.text for posted in here.chat.posts if "refused by Sarah" in posted.text]
+    assert heard
+    assert any("the fair is that week" in text for text in heard)
+
+
+async def test_a_reason_that_is_changed_after_the_consent_signs_nothing(here: World) -> None:
+    await wait(here, 3)
+    await here.say("sarah", "waiting")
+    await here.press("sarah", here.last("sarah", "requests wait"), "Refuse several…")
+    ticked = here.chat.dialogs["view"]
+    await refusing(here, "0,1", "the fair is that week")
+    first = {line.digest for line in await lines(here)}
+    here.chat.dialogs["view"] = ticked
+    await refusing(here, "0,1", "another reason altogether")
+    assert first.isdisjoint({line.digest for line in await lines(here)})

@@ -165,7 +165,7 @@ async def a_working_day(wire: Wire) -> None:
         await wire.type("john", text)
     await wire.type("mia", "who is away in December")
     await wire.type("mia", "waiting")
-    await wire.press("mia", "Decide several")
+    await wire.press("mia", "Approve several")
     await wire.submit("mia", ticked="0,1")
     await sign(wire, "mia")
     finished = await here.audit(type_prefix="effect.finished")

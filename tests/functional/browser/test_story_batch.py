@@ -25,7 +25,7 @@ async def test_twelve_of_fifteen_are_approved_with_one_code(story: Story, access
     await story.be("mia")
     await story.say("what waits for me?", "15 requests wait for you")
     presses = story.presses
-    await story.press(story.button("Decide several"))
+    await story.press(story.button("Approve several"))
     await expect(story.dialog.get_by_role("checkbox")).to_have_count(15)
     await accessible(story.page)
     await story.page.set_viewport_size(PHONE)

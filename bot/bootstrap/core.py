@@ -361,6 +361,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
             performing=performing,
             rollout=outside.rollout,
             revalidator=revalidator,
+            facts=facts,
         ),
         viewing=Viewing(database=database, clock=clock, limits=outside.limits),
         delivery=delivery,

@@ -11,7 +11,7 @@ from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group,
 from bot.domain.action import ResourceRef
 from bot.domain.answer import Draft, Result, Sheet
 from bot.domain.cards import Card, Status
-from bot.domain.identity import Principal
+from bot.domain.identity import Employee, Principal
 from bot.ports.hr import Benefits, Payslip
 from bot.texts.formats import money, month
 
@@ -36,6 +36,11 @@ def _of_payslip(arguments: Arguments, principal: Principal) -> ResourceRef:
     assert isinstance(arguments, OnePayslip)
     owner = of_person(arguments, principal)
     return ResourceRef(type="Payslip", id=f"{arguments.month or 'latest'}:{owner.id}")
+
+
+def own_payslip(employee: Employee) -> ResourceRef:
+    """One's own latest."""
+    return ResourceRef(type="Payslip", id=f"latest:{employee}")
 
 
 async def view_payslip(systems: Systems, acting: Acting) -> Result:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from bot.capabilities.catalogue import BY_NAME, CATALOGUE
 from bot.capabilities.model import Capability, Group
+from bot.capabilities.pay import own_payslip
 from bot.capabilities.performing import Performing
 from bot.domain.answer import Button, Draft
 from bot.domain.audit import EventType
@@ -20,7 +21,7 @@ from bot.domain.session import SessionLimits, SessionState, Standing
 from bot.domain.start import Started, StartState
 from bot.errors import AccountRevoked, IntegrityAlarm, ProviderUnavailable
 from bot.ports.clock import Clock
-from bot.ports.connectors import ConnectorError
+from bot.ports.connectors import ConnectorError, ConnectorUnavailable
 from bot.ports.database import Database, Transaction
 from bot.ports.trace import NullTracer
 from bot.services import refusals, start_card, step_up
@@ -28,8 +29,9 @@ from bot.services.audit_trail import Scribe
 from bot.services.authorization import Authorizer, Circumstances
 from bot.services.buttons import with_handles
 from bot.services.deciding import DOORWARD, NOT_LET_IN, USE_BOT
+from bot.services.facts_desk import FactsDesk
 from bot.services.revalidation import Revalidator
-from bot.services.start_card import Beginning, Glance, Offered
+from bot.services.start_card import PAYSLIP, Beginning, Glance, Offered
 from bot.services.turns import Turn
 from bot.texts.sentences import Voice, voice
 from policy.model import Deny, Permit, Reason
@@ -74,6 +76,7 @@ class Starting:
     performing: Performing
     rollout: Rollout
     revalidator: Revalidator
+    facts: FactsDesk
 
     async def start(self, turn: Turn) -> Draft:
         """The start card of whoever a turn is of; `turn.circumstances` is filled in. Raises `StorageUnavailable`."""
@@ -216,13 +219,17 @@ class Starting:
         factors = await self.database.read(lambda tx: step_up.usable(tx, identity, turn.now))
         titled = [BY_NAME[name] for name in THINGS if name in BY_NAME]
         may = self._may(turn, [*titled, BY_NAME["waiting"]])
+        waiting = await self._glance(turn, "waiting") if "waiting" in may else Glance(hidden=True)
+        requests = await self._glance(turn, "my_leaves") if "my_leaves" in may else Glance(hidden=True)
+        away = waiting.away or requests.away
         return Beginning(
             principal=turn.person,
             session=turn.standing.session,
             may=may,
             titles={name: BY_NAME[name].title_key for name in (*THINGS, "waiting") if name in BY_NAME},
-            waiting=await self._glance(turn, "waiting") if "waiting" in may else Glance(hidden=True),
-            requests=await self._glance(turn, "my_leaves") if "my_leaves" in may else Glance(hidden=True),
+            waiting=waiting,
+            requests=requests,
+            no_payslip=not away and PAYSLIP in may and await self._has_no_payslip(turn),
             factors=tuple(dict.fromkeys(str(factor.method) for factor in factors)),
             now=turn.now,
             reviews=await self._reviews(turn),
@@ -236,6 +243,17 @@ class Starting:
             return len(await self.database.read(lambda tx: tx.break_glass.unreviewed()))
         except IntegrityAlarm:  # the card is shown all the same, and leads to the list, which says so
             return 1
+
+    async def _has_no_payslip(self, turn: Turn) -> bool:
+        """Of their own, by its facts alone: nothing in it is read."""
+        if turn.person.employee is None:
+            return False
+        assert turn.circumstances is not None
+        ref = own_payslip(turn.person.employee)
+        try:
+            return await self.facts.lacks(turn.person, ref, turn.circumstances, turn.scribe.correlation, turn.now)
+        except (ConnectorUnavailable, ConnectorError):
+            return False
 
     def _may(self, turn: Turn, entries: Sequence[Capability]) -> tuple[str, ...]:
         assert turn.circumstances is not None

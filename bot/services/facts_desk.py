@@ -37,8 +37,7 @@ class FactsDesk:
         if ref.type == "Employee" and ref.id == principal.employee:
             return own_record(principal)
         nothing = ResourceFacts(ref=ResourceRef(type=ref.type, id=NOT_KNOWN))
-        allowed = self._authorizer.decide(principal, "Resolve", nothing, circumstances, proof=None, now=now)
-        if not isinstance(allowed, Permit) or ref.type not in self._sources:
+        if not self._may_ask(principal, nothing, circumstances, now):
             return nothing
         grant = self._mint.issue_facts(principal=principal, ref=ref, correlation=correlation)
         try:
@@ -46,6 +45,24 @@ class FactsDesk:
                 return await self._sources[ref.type].resolve(grant) or nothing
         except TimeoutError:
             raise ConnectorUnavailable("no facts in time") from None
+
+    async def lacks(
+        self, principal: Principal, ref: ResourceRef, circumstances: Circumstances, correlation: str, now: datetime
+    ) -> bool:
+        """Whether there is nothing of that name, for whoever asks about their own; False where it may not be asked.
+
+        Raises `ConnectorUnavailable`.
+        """
+        nothing = ResourceFacts(ref=ResourceRef(type=ref.type, id=NOT_KNOWN))
+        if not self._may_ask(principal, nothing, circumstances, now):
+            return False
+        return (await self.learn(principal, ref, circumstances, correlation, now)).ref.id == NOT_KNOWN
+
+    def _may_ask(
+        self, principal: Principal, nothing: ResourceFacts, circumstances: Circumstances, now: datetime
+    ) -> bool:
+        allowed = self._authorizer.decide(principal, "Resolve", nothing, circumstances, proof=None, now=now)
+        return isinstance(allowed, Permit) and nothing.ref.type in self._sources
 
 
 def own_record(principal: Principal) -> ResourceFacts:

@@ -26,6 +26,7 @@ from policy.model import Deny, Reason
 THINGS = 3
 LONG_ENOUGH = 500
 """Characters of a reason that is only thought of: as many as one may have."""
+PAYSLIP = "view_payslip"
 SOMETHING = "?"
 """Stands for the id of a resource that is only thought of."""
 
@@ -115,6 +116,8 @@ class Beginning:
     factors: tuple[str, ...]
     """The kinds of second factor that are set up."""
     now: datetime
+    no_payslip: bool = False
+    """There is none of theirs yet."""
     reviews: int = 0
     """How many uses of break-glass wait for a review, for whoever may see them."""
 
@@ -131,7 +134,8 @@ class Beginning:
         # What only the HR system can answer is not offered while it cannot.
         away = self.state is not StartState.READY
         known = (name for name in self.may if name in self.titles)
-        return tuple(name for name in known if not (away and self.titles[name].startswith("hr.")))[:THINGS]
+        offered = (name for name in known if not (name == PAYSLIP and self.no_payslip))
+        return tuple(name for name in offered if not (away and self.titles[name].startswith("hr.")))[:THINGS]
 
 
 def draft(beginning: Beginning, reader: Voice) -> Draft:
@@ -141,6 +145,7 @@ def draft(beginning: Beginning, reader: Voice) -> Draft:
         Fact(label=say("start.reviews.label"), value=_reviews(beginning, reader)),
         _glance(reader, "start.waiting", beginning.waiting),
         _glance(reader, "start.requests", beginning.requests),
+        Fact(label=say("hr.view_payslip.title"), value=say("start.no_payslip") if beginning.no_payslip else ""),
         Fact(label=say("start.session.label"), value=_session(beginning, reader)),
         Fact(label=say("start.factors.label"), value=_factors(beginning, reader)),
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,19 @@ async def test_no_hr_record_belongs_to_the_account(here: World) -> None:
     assert "Ask HR" in await here.say("john", "my payslip")
 
 
+async def test_there_is_no_payslip_at_all_yet(here: World) -> None:
+    await here.sign_in("john")
+    assert "None yet; it opens here" not in await here.say("john", "start")
+    for table in ("payslip_line", "payslip"):
+        await here.backend._database.write(partial(_emptied, table))
+    told = await here.say("john", "start")
+    assert "None yet; it opens here after your first payroll" in told
+    labels = [action.label for action in here.last("john").card.actions]
+    assert "Payslip" not in labels, "nothing is offered that is not there"
+    assert len(labels) == 4
+    assert not [record for record in await here.audit() if record.event.action == "ViewPayslip"], "none was opened"
+
+
 async def test_there_is_no_payslip_yet(here: World) -> None:
     await here.sign_in("john")
     told = await here.say("john", "my payslip for January 2019")
@@ -145,3 +160,7 @@ async def test_a_suggested_prompt_is_understood_as_what_it_says(here: World, lan
 def _things(username: str) -> set[str]:
     titles = {voice("en").say(entry.title_key): name for name, entry in BY_NAME.items()}
     return {titles[title] for title in THINGS[username]}
+
+
+def _emptied(table: str, connection: sqlite3.Connection) -> None:
+    connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours

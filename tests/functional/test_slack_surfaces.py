@@ -88,6 +88,26 @@ async def test_what_cannot_be_filled_in_is_acknowledged(side: SlackSide, event: 
 
 @pytest.mark.requirement("5")
 class TestWhoIsNotOurs:
+    @pytest.mark.parametrize(
+        "profile",
+        [
+            {"is_restricted": True},
+            {"is_ultra_restricted": True},
+            {"is_stranger": True},
+            {"deleted": True},
+            {"is_email_confirmed": False},
+            {"team_id": "TFOREIGN"},
+        ],
+    )
+    async def test_each_is_told_however_they_ask(self, side: SlackSide, profile: dict[str, Any]) -> None:
+        side.slack.join("U3GUEST", **profile)
+        await side.send(side.slack.typed("U3GUEST", "my payslip"))
+        assert [message.text for message in side.slack.seen_by("U3GUEST")] == [PHRASES.not_for_you]
+        answer = await side.send(side.slack.command("U3GUEST", "my payslip"))
+        assert (answer.json()["response_type"], answer.json()["text"]) == ("ephemeral", PHRASES.not_for_you)
+        assert side.ingress.untouched
+        assert side.ingress.rejections == ["ingress.not_a_member"] * 2
+
     async def test_a_guest_is_told_once_an_hour(self, side: SlackSide, clock: FixedClock) -> None:
         side.slack.join("U3GUEST", is_restricted=True)
         for _ in range(3):

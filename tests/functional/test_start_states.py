@@ -71,12 +71,14 @@ READY = Beginning(
     now=NOW,
 )
 
+HIDDEN = Glance(hidden=True)
+
 
 def states(reader: Voice) -> dict[str, Draft]:
     """Each state's card."""
     beginnings = {
         "ready": READY,
-        "no record": replace(READY, principal=replace(MIA, employee=None), waiting=Glance(hidden=True)),
+        "no record": replace(READY, principal=replace(MIA, employee=None), waiting=HIDDEN, requests=HIDDEN),
         "HR away": replace(READY, waiting=Glance(away=True), requests=Glance(away=True)),
         "nothing waits": replace(READY, waiting=Glance(), requests=Glance()),
         "no payslip yet": replace(READY, no_payslip=True),

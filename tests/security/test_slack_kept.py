@@ -166,6 +166,24 @@ async def test_who_is_nobody_of_ours_is_acknowledged_runs_nothing_and_is_written
     assert await finished(door.here) == []
 
 
+@pytest.mark.requirement("13", "93")
+@pytest.mark.parametrize("mark", [{"bot_id": "B7OTHER"}, {"app_id": "A7OTHER"}, {"workflow_id": "Wf1"}])
+async def test_what_an_app_posts_as_a_person_asks_them_in_our_own_conversation(door: Doorward, mark: Json) -> None:
+    assert (await door.send(door.slack.mentioned("U1JOHN", "C1HR", ASKED, **mark))).status_code == 200
+    (asked,) = door.slack.messages
+    assert (asked.channel, await finished(door.here)) == (door.slack.direct("U1JOHN"), [])
+    assert "An app wrote this under your name" in asked.text
+    (record,) = await door.here.audit(type_prefix="ingress")
+    assert (record.event.decision, record.event.code) == ("asked", "ingress.not_a_person")
+
+    stolen = door.slack.press("U1JOHN", asked, "I meant this")
+    await door.send(stolen | {"user": {"id": "U1MIA", "team_id": TEAM}, "trigger_id": door.slack.trigger("U1MIA")})
+    assert await finished(door.here) == [], "nobody else's press counts"
+    await door.press("john", "I meant this")
+    assert await finished(door.here) == ["ViewLeaveBalance"]
+    assert "14 days" in door.last("john").text
+
+
 @pytest.mark.requirement("15")
 async def test_one_persons_flood_is_told_so_and_nobody_else_notices(door: Doorward) -> None:
     for _ in range(70):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
@@ -118,6 +119,24 @@ async def _link_by_night(here: World) -> None:
         return here.core.delivery.put_all(tx, cards, "")
 
     await here.core.delivery.send(await here.database.write(work))
+
+
+async def test_what_needs_somebody_waits_for_their_own_morning(here: World) -> None:
+    week = Week(here)
+    for name in ("john", "mia"):
+        await here.sign_in(name)
+
+    def abroad(tx: Transaction) -> None:
+        person = tx.persons.find(here.identity("mia"))
+        assert person is not None
+        tx.persons.save(replace(person, timezone="America/New_York"))
+
+    await here.database.write(abroad)
+    await week.ask()  # nine in the morning in London, four in New York
+    await week.until(0, 12, 30)
+    assert week.heard("mia") == []
+    await week.until(0, 13)
+    assert week.heard("mia") == ["Leave for John Carver: Tue 5 Jan"]
 
 
 async def test_what_was_decided_before_its_time_came_is_not_spoken_of(here: World) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import httpx2
+import aiohttp
+from yarl import URL
 
 from adapters.teams.config import TeamsConfig
 from adapters.teams.credential import Credential
@@ -36,11 +38,12 @@ class Connector:
     def __init__(self, config: TeamsConfig, *, clock: Clock) -> None:
         self._config = config
         self._credential = Credential(config, clock=clock)
-        self._client = httpx2.AsyncClient(verify=tls(), trust_env=False, follow_redirects=False, timeout=CALL_SECONDS)
+        self._made: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        if self._made is not None:
+            await self._made.close()
         self._credential.close()
 
     async def create_conversation(self, service: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -92,18 +95,34 @@ class Connector:
 
     async def _exchange(
         self, method: str, url: str, body: dict[str, Any] | None, token: str, *, creates: bool
-    ) -> tuple[int, httpx2.Headers, str]:
+    ) -> tuple[int, Mapping[str, str], str]:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json; charset=utf-8"
+            content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        # What is quoted already is not to be read and written anew.
+        calling = self._session().request(
+            method, URL(url, encoded=True), data=content, headers=headers, allow_redirects=False
+        )
         try:
-            async with (
-                asyncio.timeout(CALL_SECONDS),
-                self._client.stream(method, url, json=body, headers=headers) as response,
-            ):
-                return response.status_code, response.headers, await _bounded(response)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as exc:
+            async with asyncio.timeout(CALL_SECONDS), calling as response:
+                return response.status, response.headers, await _bounded(response)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as exc:
             raise PlatformUnavailable(type(exc).__name__) from None
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError) as exc:
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise PlatformUnavailable(type(exc).__name__, outcome_unknown=creates) from None
+
+    def _session(self) -> aiohttp.ClientSession:
+        """Made at the first call, since it belongs to the running loop; it keeps no cookies, reads no environment."""
+        if self._made is None:
+            self._made = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=tls()),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS),
+                trust_env=False,
+            )
+        return self._made
 
 
 def _segment(name: str) -> str:
@@ -113,9 +132,9 @@ def _segment(name: str) -> str:
     return quote(name, safe="")
 
 
-async def _bounded(response: httpx2.Response) -> str:
+async def _bounded(response: aiohttp.ClientResponse) -> str:
     body = bytearray()
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > RESPONSE_BYTES:
             break
@@ -131,7 +150,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _translated(
-    status: int, headers: httpx2.Headers, text: str, *, creates: bool
+    status: int, headers: Mapping[str, str], text: str, *, creates: bool
 ) -> PlatformUnavailable | PlatformRefused:
     if status in _PASSING or status >= 500:
         return PlatformUnavailable(
@@ -143,6 +162,6 @@ def _translated(
     return PlatformRefused(f"{status} {code}" if named else str(status))
 
 
-def _retry_after(headers: httpx2.Headers) -> float:
-    value = headers.get("retry-after", "1")
+def _retry_after(headers: Mapping[str, str]) -> float:
+    value = headers.get("Retry-After", "1")
     return float(min(int(value[:9]), MAX_RETRY_AFTER_SECONDS)) if value.isascii() and value.isdigit() else 1.0

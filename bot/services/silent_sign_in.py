@@ -167,7 +167,8 @@ class SilentSignIn:
 
     def _show(self, tx: Transaction, message: IncomingMessage, sign_in: SignIn, made: Link | None) -> list[OutboxItem]:
         """The sign-in card says who is signed in, and whoever was linked before hears of a new account."""
-        draft = refusals.signed_in(voice(sign_in.claims.locale), sign_in.claims.display_name)
+        reader = voice(sign_in.claims.locale or message.locale)
+        draft = refusals.signed_in(reader, sign_in.claims.display_name)
         copies = tx.posted.about(refusals.session_card(message.who))[-1:]
         edits = [edit_of(tx, posted, draft) for posted in copies]
         told: list[Posting] = [edit for edit in edits if edit is not None]

@@ -57,8 +57,8 @@ async def test_whoever_teams_knows_is_signed_in_without_a_press(site: TeamsInsta
     assert await site.linked(VICTIM) == subject(VICTIM)
     assert await site.codes("link.made") == ["sso"]
     assert await site.codes("session.opened") == ["sso"]
-    assert "Signed in as Mia" in site.said(VICTIM)
-    assert "18 days of Paid leave" in site.said(VICTIM), "what was asked is answered, with nothing to press"
+    assert "Angemeldet als Mia" in site.said(VICTIM), "in the language of her client, as Entra names none"
+    assert "Du hast noch 18 Tage" in site.said(VICTIM), "what was asked is answered, with nothing to press"
     assert "token jwt-bearer" in " ".join(site.entra.requests).replace("urn:ietf:params:oauth:grant-type:", "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -27,6 +28,11 @@ def write(name: str, lines: Sequence[tuple[str, object]]) -> None:
         raise ValueError(f"{PAGE.name} has no marks for {name}")
     table = "\n".join(("| | |", "|---|---|", *(f"| {what} | {value} |" for what, value in lines)))
     PAGE.write_text(f"{before}{start}\n\n{_where()}\n\n{table}\n\n{end}{after}", encoding="utf-8")
+
+
+def keep(folder: Path, name: str, found: object) -> None:
+    """What a campaign found, for whoever looks into one that is red."""
+    (folder / f"{name}.json").write_text(json.dumps(found, indent=1, default=str), encoding="utf-8")
 
 
 def _where() -> str:

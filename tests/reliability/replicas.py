@@ -71,6 +71,7 @@ class Replica:
     slow_starts: int = 0
     _process: asyncio.subprocess.Process | None = None
     _log: IO[bytes] | None = None
+    _talk: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -110,6 +111,7 @@ class Replica:
         if not line:
             await self._end(signal.SIGKILL)
             raise DidNotStart(f"{self.name} did not start:\n{self.log.read_text()[-2000:]}")
+        self._talk = asyncio.create_task(_kept(self._process.stdout, self._log))
 
     async def kill(self) -> None:
         """SIGKILL: whatever it was at stays as it is."""
@@ -134,8 +136,18 @@ class Replica:
         except TimeoutError:
             process.kill()
             await process.wait()
+        if self._talk is not None:
+            await self._talk
+            self._talk = None
         if self._log is not None:
             self._log.close()
+
+
+async def _kept(talk: asyncio.StreamReader, log: IO[bytes]) -> None:
+    """Read what it says to its end: a pipe that nobody reads would stop whoever writes into it."""
+    while line := await talk.readline():
+        log.write(line)
+        log.flush()
 
 
 @asynccontextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -63,7 +64,7 @@ async def campaign(
     await take_over(on)
     records = await on.records()
     more, fewer = on.campaign.replies()
-    return Outcome(
+    outcome = Outcome(
         deliveries=on.courier.deliveries,
         more=more,
         fewer=fewer,
@@ -76,6 +77,14 @@ async def campaign(
         records=len(records),
         writes=await asyncio.to_thread(written, on.hr),
     )
+    record.keep(on.folder, "outcome", asdict(outcome) | {"conversations": _conversations(on, (*more, *fewer))})
+    return outcome
+
+
+def _conversations(on: Stage, named: Sequence[str]) -> dict[str, list[str]]:
+    """What stands in the conversations that a reply too many or too few is in."""
+    accounts = {re.split("[:,]", name, maxsplit=1)[0] for name in named}
+    return {account: [message.text for message in on.slack.seen_by(account)] for account in sorted(accounts)}
 
 
 def _wrong_leaves(on: Stage) -> list[str]:

@@ -25,7 +25,8 @@ CONNECTIONS = 10
 CONNECT_SECONDS = 3.0
 POOL_SECONDS = 2.0
 ATTEMPTS = 5
-ATTEMPTS_SECONDS = 3.0
+ATTEMPTS_SECONDS = 8.0
+"""A busy server is waited for so long; who has less time (an acknowledgement, a dialog) gives up by itself."""
 STATEMENTS = 512
 _SERVER_SETTINGS = {
     "application_name": "doorward",
@@ -34,8 +35,9 @@ _SERVER_SETTINGS = {
     "statement_timeout": "15s",
     "idle_in_transaction_session_timeout": "15s",
 }
-_ROLLED_BACK = ("40001", "40P01")
-"""Serialization failure, deadlock: the server has undone everything (PostgreSQL appendix A)."""
+_ROLLED_BACK = ("40001", "40P01", "55P03")
+"""Serialization failure, deadlock, a lock that was not had in time: the server has undone everything (PostgreSQL
+appendix A)."""
 _CANNOT_CONNECT = (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -95,7 +97,7 @@ class PostgresDatabase:
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction, READ COMMITTED: what it decides on, it locks.
 
-        Repeated while it is certain that nothing was committed (lost before COMMIT, deadlock). A connection lost during
+        Repeated while it is certain that nothing was committed (lost before COMMIT, deadlock, a lock not had). A connection lost during
         COMMIT leaves the outcome in doubt: `StorageUnavailable` with the code `storage.in_doubt`, never repeated here.
         """
         return await self._persistently(self._engine, work, read_only=False)

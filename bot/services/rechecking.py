@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.domain.audit import EventType
 from bot.errors import AccountRevoked, ProviderUnavailable, Stale
 from bot.ports.trace import Step, StepOutcome
 from bot.services import refusals
-from bot.services.revalidation import Revalidator
+from bot.services.revalidation import FRESH_SECONDS, Revalidator
 from bot.services.turns import Ending, Turn, end
 from policy.model import Decision, Permit
 
@@ -44,7 +45,9 @@ class Rechecking:
         assert turn.standing.person is not None
         turn.revalidated = True
         try:
-            await self.revalidator.check(turn.standing.person, turn.scribe)
+            # What is not marked may be decided on what another message has just been answered, on any replica.
+            age = timedelta(seconds=FRESH_SECONDS) if or_else_go_on else timedelta(0)
+            await self.revalidator.check(turn.standing.person, turn.scribe, age=age)
         except (AccountRevoked, ProviderUnavailable) as error:
             outcome = StepOutcome.NO if isinstance(error, AccountRevoked) else StepOutcome.FAILED
             turn.trace(Step.REVALIDATE, outcome, code=error.code)

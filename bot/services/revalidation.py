@@ -65,14 +65,14 @@ class Revalidator:
         away_until = self._away_until.get(person.provider, now)
         return now >= away_until and now - person.idp_checked_at > timedelta(seconds=FRESH_SECONDS)
 
-    async def check(self, person: Person, scribe: Scribe) -> Person:
-        """The person as the provider describes them now, stored.
+    async def check(self, person: Person, scribe: Scribe, *, age: timedelta = timedelta(0)) -> Person:
+        """The person as the provider describes them now, stored; an answer to somebody else may be so old.
 
         Raises `AccountRevoked` (for what the HR system says too) after ending everything of theirs,
         `ProviderUnavailable` with nothing changed.
         """
         lock = self._locks.setdefault(person.identity.key, asyncio.Lock())
-        asked_at = self._clock.now()
+        asked_at = self._clock.now() - age
         async with lock:
             for _ in range(POLLS):
                 answered, held = await self._database.write(lambda tx: self._hold(tx, person, asked_at))

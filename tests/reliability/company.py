@@ -85,6 +85,15 @@ class LastingProvider(FakeOpenIdProvider):
 def provider() -> Iterator[LastingProvider]:
     """The company's identity provider, running."""
     running = LastingProvider(lambda: datetime.now(UTC))
+    describe(running)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def describe(running: FakeOpenIdProvider) -> None:
+    """What its tokens say of everybody."""
     running.manners.claims = lambda claims: (
         claims
         | {
@@ -96,13 +105,9 @@ def provider() -> Iterator[LastingProvider]:
             "employee_number": "E" + str(claims["sub"]).upper(),
         }
     )
-    try:
-        yield running
-    finally:
-        running.close()
 
 
-def provider_settings(running: LastingProvider) -> dict[str, str]:
+def provider_settings(running: FakeOpenIdProvider) -> dict[str, str]:
     """How a process is told of it."""
     prefix = f"DOORWARD_IDPS__{PROVIDER.upper()}__"
     return {
@@ -113,8 +118,10 @@ def provider_settings(running: LastingProvider) -> dict[str, str]:
     }
 
 
-async def settle(database: Database, running: LastingProvider, pairs: list[Pair], hr: Path) -> None:
-    """Everybody signed in with a second factor, and known to the HR system."""
+async def settle(
+    database: Database, running: FakeOpenIdProvider, pairs: list[Pair], hr: Path, *, ago: timedelta = timedelta(0)
+) -> None:
+    """Everybody signed in with a second factor, so long ago, and known to the HR system."""
     await asyncio.to_thread(_employ, hr, pairs)
     adapter = OidcProvider(
         name=PROVIDER,
@@ -129,21 +136,21 @@ async def settle(database: Database, running: LastingProvider, pairs: list[Pair]
         for start in range(0, len(everybody), AT_ONCE):
             some = everybody[start : start + AT_ONCE]
             signed = [await _sign_in(adapter, running, member) for member in some]
-            seeds = await database.write(_let_in(list(zip(some, signed, strict=True))))
+            seeds = await database.write(_let_in(list(zip(some, signed, strict=True)), ago))
             for member, seed in zip(some, seeds, strict=True):
                 member.seed = seed
     finally:
         await adapter.close()
 
 
-async def _sign_in(adapter: OidcProvider, running: LastingProvider, member: Member) -> SignIn:
+async def _sign_in(adapter: OidcProvider, running: FakeOpenIdProvider, member: Member) -> SignIn:
     attempt = await adapter.begin_sign_in(redirect_uri=REDIRECT, state=member.name)
     response = running.authorize(attempt.authorize_url, subject=member.name)
     return await adapter.complete_sign_in(flow=attempt.flow, response=response, now=datetime.now(UTC))
 
 
-def _let_in(some: list[tuple[Member, SignIn]]) -> Any:
-    now = datetime.now(UTC)
+def _let_in(some: list[tuple[Member, SignIn]], ago: timedelta) -> Any:
+    now = datetime.now(UTC) - ago
 
     def work(tx: Transaction) -> list[str]:
         return [_one(tx, member, signed, now) for member, signed in some]

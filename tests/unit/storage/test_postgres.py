@@ -48,7 +48,7 @@ async def attempts(url: str) -> int:
 
 
 @pytest.mark.parametrize("at_commit", [False, True])
-@pytest.mark.parametrize("state", ["40001", "40P01"])
+@pytest.mark.parametrize("state", ["40001", "40P01", "55P03"])
 async def test_what_the_server_has_undone_is_done_again(
     database: PostgresDatabase, postgres_url: str, state: str, at_commit: bool
 ) -> None:

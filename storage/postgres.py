@@ -97,8 +97,9 @@ class PostgresDatabase:
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction, READ COMMITTED: what it decides on, it locks.
 
-        Repeated while it is certain that nothing was committed (lost before COMMIT, deadlock, a lock not had). A connection lost during
-        COMMIT leaves the outcome in doubt: `StorageUnavailable` with the code `storage.in_doubt`, never repeated here.
+        Repeated while it is certain that nothing was committed (lost before COMMIT, deadlock, a lock not had in time).
+        A connection lost during COMMIT leaves the outcome in doubt: `StorageUnavailable` with the code
+        `storage.in_doubt`, never repeated here.
         """
         return await self._persistently(self._engine, work, read_only=False)
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -100,8 +101,24 @@ class Campaign:
             return False
         self.asked.add((pair.asker.employee, day))
         self.waiting[pair.boss.account, f"Leave for {pair.asker.name.upper()}:"] += 1
-        await self.courier.deliver("press", self.slack.press(pair.asker.account, card, "Send request"))
-        return await self.slack.until(lambda: "asked for" in card.text and self._card(pair) is not None, self.patience)
+        return await self._press(
+            pair.asker, card, "Send request", lambda: "asked for" in card.text and self._card(pair) is not None
+        )
+
+    async def _press(self, who: Member, card: Message, label: str, holds: Callable[[], bool]) -> bool:
+        """Press, and again where every copy was answered with "busy, nothing was done, press again"."""
+        for _ in range(TRIES):
+            before = self.slack.told_busy(who.account)
+            taken = await self.courier.deliver_press(self.slack.press(who.account, card, label))
+            told = partial(self._refused, who, before + taken)
+            await self.slack.until(lambda told=told: holds() or told(), self.patience)  # type: ignore[misc]
+            if holds() or not told():
+                return holds()
+            self.pressed_again += 1
+        return False
+
+    def _refused(self, who: Member, times: int) -> bool:
+        return self.slack.told_busy(who.account) >= times
 
     def _card(self, pair: Pair) -> Message | None:
         """The card that asks who decides."""
@@ -113,8 +130,7 @@ class Campaign:
         if card is None:
             return False
         edits = card.edits
-        await self.courier.deliver("press", self.slack.press(who.account, card, "Don't"))
-        return await self.slack.until(lambda: card.edits > edits, self.patience)
+        return await self._press(who, card, "Don't", lambda: card.edits > edits)
 
     async def _proposal(self, who: Member, day: str) -> Message | None:
         if not await self._type(who, f"I'd like to take {day} off"):

@@ -174,7 +174,7 @@ async def test_ten_thousand_deliveries_four_times_over_two_processes(tmp_path: P
                 ("**effects without intent and outcome in the audit log**", len(outcome.unaudited)),
                 ("**conversations with a reply too many / too few**", f"{len(outcome.more)} / {len(outcome.fewer)}"),
                 ("acknowledged, and not answered within 150 s", len(outcome.given_up)),
-                ("pressed again, the dialog being gone with its process", on.campaign.pressed_again),
+                ("pressed again: told to, or the dialog gone with its process", on.campaign.pressed_again),
                 ("`audit verify --state`", "clean" if not outcome.faults else f"{len(outcome.faults)} faults"),
                 (
                     "**bare Bolt, same courier, kills and counts: run more than once**",
@@ -189,7 +189,7 @@ async def test_ten_thousand_deliveries_four_times_over_two_processes(tmp_path: P
 
 
 def _by_kind(counts: Counter[str]) -> str:
-    return ", ".join(f"{counts[kind]:,} {kind}s" for kind in KINDS)
+    return ", ".join(f"{counts[kind]:,} {kind}{'es' if kind == 'press' else 's'}" for kind in KINDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

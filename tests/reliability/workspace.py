@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,12 +15,17 @@ from tests.fakes.slack_limits import Json
 from tests.fakes.slack_server import FakeSlack
 from tests.fakes.slack_workspace import Message, View
 
+BUSY = "I'm busy right now."
+"""A press that was not made durable in time, and is to be made again: no reply, and nothing was done."""
+
 
 @dataclass
 class WatchedSlack(FakeSlack):
     """Stays quick with ten thousand messages."""
 
     by_channel: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
+    busy: Counter[str] = field(default_factory=Counter)
+    """How often somebody was told so, by conversation."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def _api(self, request: Request) -> Response:
@@ -33,8 +38,15 @@ class WatchedSlack(FakeSlack):
 
     def _store(self, channel: str, content: Json, ephemeral_for: str | None = None) -> Message:
         message = super()._store(channel, content, ephemeral_for)
-        self.by_channel[channel].append(message)
+        if message.text.startswith(BUSY):
+            self.busy[channel] += 1
+        else:
+            self.by_channel[channel].append(message)
         return message
+
+    def told_busy(self, account: str) -> int:
+        """How often they were told to press again."""
+        return self.busy[self.direct(account)]
 
     def seen_by(self, account: str) -> list[Message]:
         """What stands in their direct conversation."""

@@ -29,7 +29,7 @@ from bot.texts.formats import clock_time
 from bot.texts.sentences import voice
 
 MOST_CALLED = 10_000
-SWEEP_BATCH = 50
+SWEEP_BATCH = 20
 """Small enough that messages on SQLite's one writer hardly wait."""
 
 

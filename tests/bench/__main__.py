@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.bench.candidates import CANDIDATES
+from tests.bench.hung import slack_while_hung
 from tests.bench.measure import Measurement, Plan, measure
 from tests.bench.report import Extras, plain, table, write
 from tests.bench.sessions import session_costs
@@ -44,7 +45,7 @@ def bench(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     plan = Plan(names=tuple(only or CANDIDATES), concurrencies=CONCURRENCIES, rounds=rounds, block=block)
-    total = len(plan.names) * (1 + rounds * len(CONCURRENCIES)) + (4 if extras else 0)
+    total = len(plan.names) * (1 + rounds * len(CONCURRENCIES)) + (5 if extras else 0)
     columns = (TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("starting", total=total, completed=-1)
@@ -69,10 +70,14 @@ def _run(plan: Plan, progress: Callable[[str], None], *, extras: bool) -> tuple[
         step_up = uvloop.run(step_up_cost(directory))
         progress("sessions, a million of them")
         sessions = uvloop.run(session_costs(directory))
+        progress("Slack with the HR system hung")
+        hung = uvloop.run(slack_while_hung(directory))
         progress("turns on Teams")
         teams = uvloop.run(teams_costs(directory))
         progress("the demo's start")
-        return measurement, Extras(start=demo_start(), step_up=step_up, sessions=sessions, teams=teams)
+        return measurement, Extras(
+            start=demo_start(), step_up=step_up, sessions=sessions, slack_while_hung=hung, teams=teams
+        )
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ from storage.crypto import Keyring, Purpose
 from storage.database import open_database
 from storage.migration import migrate
 from tests.bench.events import ACCOUNTS, account
+from tests.bench.hung import HungSystem
 from tests.fakes.slack_server import SIGNING_SECRET
 from tests.fakes.slack_workspace import APP, BOT_ID, BOT_TOKEN, BOT_USER, TEAM
 
@@ -171,6 +172,19 @@ def _bolt(app: AsyncApp) -> Starlette:
 @asynccontextmanager
 async def doorward(given: Surroundings) -> AsyncIterator[Starlette]:
     """The guarded message: our endpoint, core, stores on SQLite synchronous=FULL, and the real policies."""
+    async with _doorward(given, hung=False) as app:
+        yield app
+
+
+@asynccontextmanager
+async def hung(given: Surroundings) -> AsyncIterator[Starlette]:
+    """The same, with an HR system that never answers."""
+    async with _doorward(given, hung=True) as app:
+        yield app
+
+
+@asynccontextmanager
+async def _doorward(given: Surroundings, *, hung: bool) -> AsyncIterator[Starlette]:
     keys, clock = Keyring.generate(), SystemClock()
     address = f"sqlite:///{given.directory / 'doorward.db'}"
     migrate(address)
@@ -193,6 +207,7 @@ async def doorward(given: Surroundings) -> AsyncIterator[Starlette]:
         api_base_url=given.api,
     )
     platform = SlackPlatform(OneToken(Secret(BOT_TOKEN)), WebApi(settings.api_base_url))
+    away: Any = HungSystem()
     core = compose(
         Outside(
             database=database,
@@ -200,7 +215,7 @@ async def doorward(given: Surroundings) -> AsyncIterator[Starlette]:
             tracer=NullTracer(),
             engine=load(),
             mint=mint,
-            systems=Systems(hr=backend.hr, crm=backend.crm),
+            systems=Systems(hr=away if hung else backend.hr, crm=backend.crm),
             hr_facts=backend.facts,
             crm_facts=backend.facts,
             providers={},
@@ -219,7 +234,7 @@ async def doorward(given: Surroundings) -> AsyncIterator[Starlette]:
     try:
         yield Starlette(routes=routes, middleware=web.middleware, exception_handlers=dict(web.handlers))
     finally:
-        await core.ingress.drain(5)
+        await core.ingress.drain(1 if hung else 5)
         await platform.close()
         await database.close()
         backend.close()

@@ -21,7 +21,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bot.bootstrap.serving import listen
-from tests.bench.candidates import CANDIDATES, Surroundings
+from tests.bench.candidates import CANDIDATES, Surroundings, hung
+from tests.bench.hung import SLACK_HUNG
 from tests.bench.memory import resident
 
 
@@ -48,6 +49,8 @@ async def _run(name: str, given: Surroundings) -> None:
     listener = listen("127.0.0.1", 0)
     if name in CANDIDATES:
         made = CANDIDATES[name]
+    elif name == SLACK_HUNG:
+        made = hung
     else:
         from tests.bench.teams_bots import TEAMS  # noqa: PLC0415 - Slack's candidates need not hold botbuilder
 

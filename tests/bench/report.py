@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.bench.hung import Acknowledged, line
 from tests.bench.measure import Measured, Measurement
 from tests.bench.sessions import ALL, EXPIRED, Sessions
 from tests.bench.start import Start
@@ -48,6 +49,7 @@ class Extras:
 
     start: Start
     step_up: StepUp
+    slack_while_hung: Acknowledged
     teams: TeamsCosts
     sessions: Sessions
 
@@ -104,7 +106,14 @@ def _extras(extras: Extras) -> list[str]:
         f"times one press without a code. A plain question takes {_ms(step_up.message)} ms. The chat platform's part "
         "is left out."
     )
-    return [ready, proven, *_sessions(extras.sessions), "", *teams_lines(extras.teams)]
+    return [
+        ready,
+        proven,
+        *_sessions(extras.sessions),
+        line("Slack", extras.slack_while_hung),
+        "",
+        *teams_lines(extras.teams),
+    ]
 
 
 def _sessions(sessions: Sessions) -> list[str]:

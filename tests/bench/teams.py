@@ -9,7 +9,6 @@ import asyncio
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -18,16 +17,15 @@ from pathlib import Path
 import uvloop
 
 from tests.bench.events import ACCOUNTS
+from tests.bench.hung import FIRST, REQUESTS, Acknowledged, acknowledged, line
 from tests.bench.load import Block, Candidate, running
 from tests.bench.stub import Replies
 from tests.bench.teams_stub import StubTeams
 
 OURS, STOCK, PATCHED, HUNG = "teams-doorward", "teams-stock", "teams-patched", "teams-hung"
 GOALS = {STOCK: 0.5, PATCHED: 1.3}
-ACK_GOAL_SECONDS = 1.0
 CONCURRENCIES = (1, 16)
 ROUNDS, BLOCK = 6, 100
-HUNG_REQUESTS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +34,7 @@ class TeamsCosts:
 
     cpu: Mapping[str, float]
     ratios: Mapping[str, float]
-    acknowledged_while_hung: tuple[float, float]
-    """p50 and p99, whatever the answer."""
-    asked_to_come_again: int
-    """How many of those were answered 503, upon which Teams delivers again."""
+    while_hung: Acknowledged
 
 
 async def teams_costs(directory: Path, *, rounds: int = ROUNDS, block: int = BLOCK) -> TeamsCosts:
@@ -59,8 +54,8 @@ async def teams_costs(directory: Path, *, rounds: int = ROUNDS, block: int = BLO
             await candidate.block(ACCOUNTS if candidate.name == OURS else block, 8)
         blocks = await _rounds(candidates, rounds, block)
         async with running(HUNG, teams.url, directory / HUNG, replies, next_event=teams.next_event) as hung:
-            await _acknowledged(hung, teams, 64)  # the first token, keys and look-ups
-            acknowledged, again = await _acknowledged(hung, teams, HUNG_REQUESTS)
+            await acknowledged(hung, teams.next_event, FIRST)
+            while_hung = await acknowledged(hung, teams.next_event, REQUESTS)
     costs = {
         f"{name}/{count}": statistics.median(one.cpu / one.requests for one in found)
         for (name, count), found in blocks.items()
@@ -73,7 +68,7 @@ async def teams_costs(directory: Path, *, rounds: int = ROUNDS, block: int = BLO
         for name in GOALS
         for concurrency in CONCURRENCIES
     }
-    return TeamsCosts(cpu=costs, ratios=ratios, acknowledged_while_hung=acknowledged, asked_to_come_again=again)
+    return TeamsCosts(cpu=costs, ratios=ratios, while_hung=while_hung)
 
 
 async def _rounds(candidates: Sequence[Candidate], rounds: int, block: int) -> dict[tuple[str, int], list[Block]]:
@@ -88,28 +83,6 @@ async def _rounds(candidates: Sequence[Candidate], rounds: int, block: int) -> d
     return blocks
 
 
-async def _acknowledged(candidate: Candidate, teams: StubTeams, requests: int) -> tuple[tuple[float, float], int]:
-    """How long Teams waits for each 200, sixteen at a time, when no reply ever comes."""
-    connections = await candidate.connected(16)
-    left, taken, again = iter(range(requests)), list[float](), 0
-
-    async def one_after_the_other(number: int) -> None:
-        nonlocal again
-        for _ in left:
-            started = time.perf_counter()
-            status, body = await connections[number].ask(teams.next_event().request)
-            taken.append(time.perf_counter() - started)
-            again += status == 503
-            if status not in {200, 503}:
-                raise RuntimeError(f"answered {status}: {body[:200]!r}")
-
-    async with asyncio.TaskGroup() as group:
-        for number in range(16):
-            group.create_task(one_after_the_other(number))
-    ordered = sorted(taken)
-    return (ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]), again
-
-
 def lines(costs: TeamsCosts) -> list[str]:
     """For people, and for Markdown."""
     labels = {STOCK: "botbuilder, stock", PATCHED: "botbuilder, patched", OURS: "**Doorward, guarded turn**"}
@@ -120,13 +93,7 @@ def lines(costs: TeamsCosts) -> list[str]:
         told = "" if ratio is None else f"{ratio:.2f}"
         goal = f"{GOALS[name]}" if name in GOALS else ""
         rows.append(f"| {labels[name]} | {concurrency} | {seconds * 1000:.2f} | {told} | {goal} |")
-    p50, p99 = costs.acknowledged_while_hung
-    told = (
-        f"- With the HR system hung, {HUNG_REQUESTS} messages sixteen at a time were answered in "
-        f"{p50 * 1000:.0f} ms (p50) and {p99 * 1000:.0f} ms (p99; goal: {ACK_GOAL_SECONDS * 1000:.0f} ms); "
-        f"{costs.asked_to_come_again} of them by 503, upon which Teams delivers again."
-    )
-    return [*rows, "", told]
+    return [*rows, "", line("Teams", costs.while_hung)]
 
 
 def main() -> None:

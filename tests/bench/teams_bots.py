@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
@@ -47,6 +46,7 @@ from storage.database import open_database
 from storage.migration import migrate
 from tests.bench.candidates import ANSWER, ISSUER, LIMITS, Surroundings, _claims
 from tests.bench.events import ACCOUNTS
+from tests.bench.hung import HungSystem
 from tests.bench.teams_stub import account
 from tests.fakes.teams_server import APP_ID, APP_PASSWORD, TENANT
 
@@ -109,16 +109,6 @@ async def hung(given: Surroundings) -> AsyncIterator[Starlette]:
         yield app
 
 
-class _Hung:
-    """A system that takes every call and answers none."""
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        async def never(*_given: Any, **_more: Any) -> None:
-            await asyncio.Event().wait()
-
-        return never
-
-
 @asynccontextmanager
 async def _doorward(given: Surroundings, *, hung: bool) -> AsyncIterator[Starlette]:
     keys, clock = Keyring.generate(), SystemClock()
@@ -139,7 +129,7 @@ async def _doorward(given: Surroundings, *, hung: bool) -> AsyncIterator[Starlet
         loopback=True,
     )
     platform = TeamsPlatform(settings, clock=clock, database=database)
-    away: Any = _Hung()
+    away: Any = HungSystem()
     core = compose(
         Outside(
             database=database,

@@ -93,7 +93,9 @@ class SigningIn:
         await self._walks(visit, query.get("state", ""))
         try:
             browser_id = _same_browser(visit)
-            reached = await self._linking.company_back(visit.handle("provider"), query, browser_id, visit.src_ip)
+            reached = await self._linking.company_back(
+                visit.handle("provider"), query, browser_id, visit.src_ip, language=visit.voice.language
+            )
         except NotProven as error:
             if error.code not in CODES:
                 raise

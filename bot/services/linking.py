@@ -217,9 +217,18 @@ class Linking:
         return leg, found.version
 
     async def company_back(
-        self, provider: str, response: Mapping[str, str], browser_id: str, src_ip: str | None = None
+        self,
+        provider: str,
+        response: Mapping[str, str],
+        browser_id: str,
+        src_ip: str | None = None,
+        *,
+        language: str = "",
     ) -> Named | SignedIn:
-        """The company leg is back. Raises `SignInRefused`, `ProviderUnavailable`, `HandleSpent`."""
+        """The company leg is back; `language` is the browser's, for whom the provider names none.
+
+        Raises `SignInRefused`, `ProviderUnavailable`, `HandleSpent`.
+        """
         state = response.get("state", "")
         leg, _ = await self._find(state, browser_id, stage="company")
         if leg.provider != provider:
@@ -234,6 +243,8 @@ class Linking:
             await self._refused(leg, error.code)
             await self._challenged(leg, error.challenge)
             raise
+        spoken = replace(sign_in.claims, locale=sign_in.claims.locale or language)
+        sign_in = replace(sign_in, claims=spoken)
         if leg.channel is None or leg.renewal:
             return await self._done(state, leg, sign_in, src_ip)
         return await self._name(state, leg, leg.channel, sign_in)

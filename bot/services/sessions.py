@@ -84,7 +84,8 @@ def remember_person(
             region=claims.region,
             manager=None if claims.manager is None else Subject(claims.manager),
             employee=None if claims.employee_number is None else Employee(claims.employee_number),
-            locale=claims.locale,
+            # A refresh without a browser may name none: then it stays as it was.
+            locale=claims.locale or (known.locale if known else ""),
             timezone=claims.timezone,
             locked=known.locked if known else bool(barred),
             lock_reason=known.lock_reason if known else barred,

@@ -118,6 +118,15 @@ async def test_what_a_browser_asks_for(stage: Stage, asked: str, language: str) 
     assert f'<html lang="{language}">' in page.text
 
 
+async def test_whom_the_provider_names_no_language_keeps_the_browsers(stage: Stage) -> None:
+    john = stage.browser()
+    john.client.headers["accept-language"] = "de"
+    await stage.link(john, "john")
+    assert stage.cards("john")[-1].headline == "Angemeldet als John Carver."
+    await stage.say("john", "whoami")
+    assert stage.cards("john")[-1].headline == "Du bist John Carver."
+
+
 async def test_the_persons_own_language_goes_before_the_browsers(stage: Stage) -> None:
     john = stage.browser()
     await stage.link(john, "john")

@@ -46,7 +46,8 @@ def doorward() -> None:
     """The doorkeeper between a company's chat and its sensitive systems.
 
     Start with `doorward demo`: it needs no account and nothing leaves this computer.
-    For your own: `doorward keys init`, `doorward migrate`, `doorward check`, `doorward serve`.
+    For your own: `doorward setup all`, `doorward keys init`, `doorward migrate`, `doorward check`, `doorward serve`;
+    docs/slack.md and docs/teams.md go through it in thirty minutes each.
     """
 
 

@@ -35,6 +35,8 @@ class Asked:
     secret: bool = False
     many: bool = False
     choices: tuple[str, ...] = ()
+    when: tuple[tuple[str, ...], str] | None = None
+    """Only asked where that setting has this value."""
 
     @property
     def variable(self) -> str:
@@ -98,10 +100,10 @@ def _write(path: Path, text: str) -> None:
     Path(temporary).replace(path)
 
 
-def present(settings: Settings, asked: Asked) -> object:
+def present(settings: Settings, setting: tuple[str, ...]) -> object:
     """What is set already; None where nothing is."""
     value: Any = settings
-    for name in asked.setting:
+    for name in setting:
         value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
         if value is None:
             return None

@@ -113,6 +113,12 @@ def _provider_part(name: str) -> Part:
         Asked(setting=(*place, "authority"), what="provider_authority"),
         Asked(setting=(*place, "client_id"), what="provider_client_id"),
         Asked(setting=(*place, "client_secret"), what="provider_client_secret", secret=True),
+        Asked(
+            setting=(*place, "tenant_ids"),
+            what="provider_tenant_ids",
+            many=True,
+            when=((*place, "kind"), IdpKind.ENTRA.value),
+        ),
     )
     return Part(name="provider", asked=asked, copy=copies, test=tests)
 

@@ -122,17 +122,27 @@ def _answer(one: Part, settings: Settings, reader: Voice) -> dict[str, str]:
     """Ask for everything of a part and keep it; gives what is for this test alone."""
     from bot.bootstrap import setting_up
 
-    answers = [(asked, _ask(settings, asked, reader)) for asked in one.asked]
-    kept = {asked.setting: given for asked, given in answers if asked.setting and given is not None}
+    kept: dict[tuple[str, ...], object] = {}
+    once: dict[str, str] = {}
+    for asked in one.asked:
+        if asked.when is not None:
+            setting, value = asked.when
+            if kept.get(setting, setting_up.present(settings, setting)) != value:
+                continue
+        given = _ask(settings, asked, reader)
+        if given is not None and asked.setting:
+            kept[asked.setting] = given
+        elif given is not None:
+            once[asked.what] = str(given)
     setting_up.keep(setting_up.configuration(dict(os.environ)), kept)
-    return {asked.what: str(given) for asked, given in answers if not asked.setting and given is not None}
+    return once
 
 
 def _ask(settings: Settings, asked: Asked, reader: Voice) -> object:
     """What was pasted; None where what is set already stays."""
     from bot.bootstrap import setting_up
 
-    what, there = reader.say(f"setup.asked.{asked.what}"), setting_up.present(settings, asked)
+    what, there = reader.say(f"setup.asked.{asked.what}"), setting_up.present(settings, asked.setting)
     if asked.setting and asked.variable in os.environ:
         _say(f"  {reader.say('setup.talk.from_environment', what=what, variable=asked.variable)}")
         return None

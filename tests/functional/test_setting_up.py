@@ -250,3 +250,14 @@ def test_on_a_terminal_a_secret_is_not_echoed(bare: Shell, config: Path, provide
     assert "✗" not in shown
     assert CLIENT_ID in shown
     assert CLIENT_SECRET not in shown
+
+
+def test_only_entra_is_asked_for_its_tenants(bare: Shell, config: Path, provider: FakeOpenIdProvider) -> None:
+    tenant = "22222222-2222-2222-2222-222222222222"
+    pasted = ("entra", provider.transport_url, CLIENT_ID, CLIENT_SECRET, tenant)
+    told = typed(bare, config, "provider", lines=pasted)
+    assert told.exit_code == 0, told.output
+    assert "Tenants" in told.stderr
+    idps = written(config)["idps"]
+    assert isinstance(idps, dict)
+    assert idps["company"]["tenant_ids"] == [tenant]

@@ -1,8 +1,9 @@
 """The way of a message, START HERE: ten steps from a verified event to an answer (DESIGN §3).
 
 `Pipeline.handle` is called by the inbox's worker with a chat event, and by our pages when a browser leg is through.
-A step lets the message go on by returning None, or ends it with an `Ending`. Whatever happens, the answer, its audit
-event and the end of the inbox row are written in one transaction.
+Read `_walk`, then `_act`: they call the steps by name. What the steps learn of one message is gathered in a `Turn`
+(`services/turns`). A step lets the message go on by returning None, or ends it with an `Ending`. Whatever happens, the
+answer, its audit event and the end of the inbox row are written in one transaction.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.notice import ALWAYS
 from bot.domain.owner import Owner
+from bot.ports.database import Database
 from bot.services.asking import Routes
 from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
@@ -48,6 +49,8 @@ from policy.cedar import load as load_policy
 from storage.crypto import Keyring, Purpose
 from storage.database import open_database
 from storage.migration import migrate
+from storage.postgres import PostgresDatabase
+from storage.sqlite import SqliteDatabase
 
 PROVIDER = "demo"
 PROVIDER_SECONDS = 4.5
@@ -104,32 +107,76 @@ async def demo(settings: Settings, *, port: int, directory: Path | None = None) 
             await asyncio.to_thread(provider.stop)
 
 
+class _Stage:
+    """What only a demonstration has: people, their chat platform, its sign-in, phones, clock and trace."""
+
+    def __init__(self, origin: str) -> None:
+        self.clock, self.hub = DemoClock(), Hub()
+        self.people = [
+            PlaygroundPerson(
+                name=person.username,
+                display_name=person.name,
+                title=f"{TITLES[person.username]} · {person.department} {person.region.upper()}",
+                subject=person.subject,
+                password=PASSWORD,
+            )
+            for person in PEOPLE
+        ]
+        self.platform = PlaygroundPlatform(people=self.people, clock=self.clock, hub=self.hub)
+        self.tracer, self.phone = PlaygroundTracer(people=self.people, hub=self.hub), DemoPhone(self.clock)
+        self.sign_in = PlaygroundSignIn(
+            origin=origin, redirect_uri=f"{origin}/signin/playground/callback", clock=self.clock
+        )
+        self.token = secrets.token_urlsafe(24)
+
+
 @asynccontextmanager
 async def _composed(settings: Settings, folder: Path, origin: str, provider: DemoProvider) -> AsyncIterator[Demo]:
-    keys = Keyring.generate()
+    keys, stage, idp = Keyring.generate(), _Stage(origin), _identity_provider(provider)
+    database = await _database(folder, keys)
+    mint = GrantMint(keys.newest(Purpose.GRANT).secret)
+    backend = DemoBackend(
+        path=folder / "systems.db",
+        clock=stage.clock,
+        verify=verifier(mint, stage.clock),
+        verify_facts=mint.verify_facts,
+    )
+    core = compose(_outside(settings, origin, stage, database, keys, mint, backend, idp))
+    ticker = Ticker(core.jobs)
+    app = _application(core, stage, provider, origin, ticker)
+    ticker.start()
+    try:
+        yield Demo(
+            app=app,
+            core=core,
+            clock=stage.clock,
+            phone=stage.phone,
+            provider=provider,
+            backend=backend,
+            platform=stage.platform,
+            hub=stage.hub,
+            directory=folder,
+        )
+    finally:
+        await ticker.stop()
+        stage.hub.close()
+        await core.ingress.drain(5)
+        await idp.close()
+        await database.close()
+        backend.close()
+
+
+async def _database(folder: Path, keys: Keyring) -> SqliteDatabase | PostgresDatabase:
+    """A database of its own, marked: `serve` refuses it."""
     url = f"sqlite:///{folder / 'doorward.db'}"
     await asyncio.to_thread(migrate, url)
     database = open_database(url, keys=keys)
     await database.write(lambda tx: tx.jobs.set_mark(DEMO_MARK, "yes"))
-    clock, hub = DemoClock(), Hub()
-    mint = GrantMint(keys.newest(Purpose.GRANT).secret)
-    backend = DemoBackend(
-        path=folder / "systems.db", clock=clock, verify=verifier(mint, clock), verify_facts=mint.verify_facts
-    )
-    people = [
-        PlaygroundPerson(
-            name=person.username,
-            display_name=person.name,
-            title=f"{TITLES[person.username]} · {person.department} {person.region.upper()}",
-            subject=person.subject,
-            password=PASSWORD,
-        )
-        for person in PEOPLE
-    ]
-    platform = PlaygroundPlatform(people=people, clock=clock, hub=hub)
-    tracer, phone = PlaygroundTracer(people=people, hub=hub), DemoPhone(clock)
-    sign_in = PlaygroundSignIn(origin=origin, redirect_uri=f"{origin}/signin/playground/callback", clock=clock)
-    idp = OidcProvider(
+    return database
+
+
+def _identity_provider(provider: DemoProvider) -> OidcProvider:
+    return OidcProvider(
         name=PROVIDER,
         kind="oidc",
         authority=provider.issuer,
@@ -139,43 +186,55 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
         deadline_seconds=PROVIDER_SECONDS,
         request_seconds=PROVIDER_SECONDS - 0.5,
     )
-    core = compose(
-        Outside(
-            database=database,
-            clock=clock,
-            tracer=tracer,
-            engine=load_policy(),
-            mint=mint,
-            systems=Systems(hr=backend.hr, crm=backend.crm),
-            hr_facts=backend.facts,
-            crm_facts=backend.facts,
-            providers={PROVIDER: idp},
-            platforms={Platform.PLAYGROUND: platform},
-            chat_sign_ins={Platform.PLAYGROUND: sign_in},
-            limits=session_limits(settings.session),
-            routes=Routes(hr={Platform.PLAYGROUND: _channel(HR_CHANNEL)}),
-            public_url=origin,
-            csrf_key=keys.newest(Purpose.CSRF).secret,
-            webauthn=relying_party(origin),
-            rollout=rollout(settings),
-            hours=ALWAYS,
-            owner=Owner(place=_channel(OWNER_CHANNEL)),
-            settings_shown=lambda: chosen(settings),
-            factor_rules=FactorRules(delay=timedelta(0), first_on_password=True),
-        )
+
+
+def _outside(
+    settings: Settings,
+    origin: str,
+    stage: _Stage,
+    database: Database,
+    keys: Keyring,
+    mint: GrantMint,
+    backend: DemoBackend,
+    idp: OidcProvider,
+) -> Outside:
+    return Outside(
+        database=database,
+        clock=stage.clock,
+        tracer=stage.tracer,
+        engine=load_policy(),
+        mint=mint,
+        systems=Systems(hr=backend.hr, crm=backend.crm),
+        hr_facts=backend.facts,
+        crm_facts=backend.facts,
+        providers={PROVIDER: idp},
+        platforms={Platform.PLAYGROUND: stage.platform},
+        chat_sign_ins={Platform.PLAYGROUND: stage.sign_in},
+        limits=session_limits(settings.session),
+        routes=Routes(hr={Platform.PLAYGROUND: _channel(HR_CHANNEL)}),
+        public_url=origin,
+        csrf_key=keys.newest(Purpose.CSRF).secret,
+        webauthn=relying_party(origin),
+        rollout=rollout(settings),
+        hours=ALWAYS,
+        owner=Owner(place=_channel(OWNER_CHANNEL)),
+        settings_shown=lambda: chosen(settings),
+        factor_rules=FactorRules(delay=timedelta(0), first_on_password=True),
     )
-    ticker = Ticker(core.jobs)
-    token = secrets.token_urlsafe(24)
+
+
+def _application(core: Core, stage: _Stage, provider: DemoProvider, origin: str, ticker: Ticker) -> ASGIApp:
+    """The playground and our pages, in one application."""
     routes = playground_routes(
-        platform=platform,
-        hub=hub,
+        platform=stage.platform,
+        hub=stage.hub,
         ingress=core.ingress,
-        clock=clock,
-        tracer=tracer,
-        phone=phone,
-        sign_in=sign_in,
+        clock=stage.clock,
+        tracer=stage.tracer,
+        phone=stage.phone,
+        sign_in=stage.sign_in,
         provider=provider,
-        token=token,
+        token=stage.token,
         origin=origin,
         after_hour=ticker.tick_all,
     )
@@ -184,32 +243,10 @@ async def _composed(settings: Settings, folder: Path, origin: str, provider: Dem
         development=True,
         providers={PROVIDER: "the demo company"},
         sign_in_origins=(origin, provider.transport_url),
-        demo={"demo_phone": "/play/phone", "demo_token": token, "demo_scan_url": "/play/phone"},
+        demo={"demo_phone": "/play/phone", "demo_token": stage.token, "demo_scan_url": "/play/phone"},
     )
-    app: ASGIApp = Starlette(
-        routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=dict(web.handlers)
-    )
-    app = PersonCookies(app, cookies=web.cookies, people=[person.name for person in people])
-    ticker.start()
-    try:
-        yield Demo(
-            app=app,
-            core=core,
-            clock=clock,
-            phone=phone,
-            provider=provider,
-            backend=backend,
-            platform=platform,
-            hub=hub,
-            directory=folder,
-        )
-    finally:
-        await ticker.stop()
-        hub.close()
-        await core.ingress.drain(5)
-        await idp.close()
-        await database.close()
-        backend.close()
+    app = Starlette(routes=[*routes, *web.routes], middleware=web.middleware, exception_handlers=dict(web.handlers))
+    return PersonCookies(app, cookies=web.cookies, people=[person.name for person in stage.people])
 
 
 def _channel(name: str) -> Place:

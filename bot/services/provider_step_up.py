@@ -83,25 +83,8 @@ def take(
     at_provider = step_ups.get(waiting.provider)
     if at_provider is None:
         raise SignInRefused("no step-up at this provider", code="step_up.not_offered")
-    # Conditions 2 and 3 of the list above.
-    found = tx.interactions.find(waiting.handle, now=now)
-    if found is None or found.kind != "consent":
-        raise SignInRefused("nothing waits any more", code="step_up.gone")
-    if found.audience != identity.key:
-        raise SignInRefused("somebody else signed in", code="step_up.other_person")
-    proposal = tx.proposals.find(str(found.payload["proposal"]))
-    waits = proposal is not None and proposal.state is ProposalState.WAITING and now < proposal.until
-    if proposal is None or not waits or proposal.identity != identity or proposal.digest != waiting.digest:
-        raise SignInRefused("nothing waits any more", code="step_up.gone")
-    if ProofMethod.PROVIDER not in proposal.methods:
-        raise SignInRefused("policy takes another method", code="step_up.not_offered")
-    # Condition 4.
-    if claims.auth_time is None or claims.auth_time < begun_at.replace(microsecond=0) - SKEW:
-        raise SignInRefused("nobody authenticated for this", code="step_up.stale")
-    # Condition 5.
-    if waiting.acr_values and not claims.contexts & set(waiting.acr_values):
-        raise SignInRefused("the context is not one asked for", code="step_up.weak")
-    strong = bool(claims.contexts & at_provider.phishing_resistant)
+    proposal = _waiting_proposal(tx, waiting, identity, now)
+    _check_freshness(claims, waiting, begun_at)
     session = step_up.session_of(tx, proposal, limits, now)
     step_up.prove(
         tx,
@@ -112,7 +95,7 @@ def take(
         now=now,
         session=session,
         src_ip=src_ip,
-        phishing_resistant=strong,
+        phishing_resistant=bool(claims.contexts & at_provider.phishing_resistant),
     )
     action = proposal.action
     tx.audit.append(
@@ -124,6 +107,30 @@ def take(
             code=ProofMethod.PROVIDER.value,
         )
     )
+
+
+def _waiting_proposal(tx: Transaction, waiting: Waiting, identity: LinkedIdentity, now: datetime) -> Proposal:
+    """Conditions (2) and (3). Raises `SignInRefused`."""
+    found = tx.interactions.find(waiting.handle, now=now)
+    if found is None or found.kind != "consent":
+        raise SignInRefused("nothing waits any more", code="step_up.gone")
+    if found.audience != identity.key:
+        raise SignInRefused("somebody else signed in", code="step_up.other_person")
+    proposal = tx.proposals.find(str(found.payload["proposal"]))
+    waits = proposal is not None and proposal.state is ProposalState.WAITING and now < proposal.until
+    if proposal is None or not waits or proposal.identity != identity or proposal.digest != waiting.digest:
+        raise SignInRefused("nothing waits any more", code="step_up.gone")
+    if ProofMethod.PROVIDER not in proposal.methods:
+        raise SignInRefused("policy takes another method", code="step_up.not_offered")
+    return proposal
+
+
+def _check_freshness(claims: VerifiedClaims, waiting: Waiting, begun_at: datetime) -> None:
+    """Conditions (4) and (5), but for how strong the context is. Raises `SignInRefused`."""
+    if claims.auth_time is None or claims.auth_time < begun_at.replace(microsecond=0) - SKEW:
+        raise SignInRefused("nobody authenticated for this", code="step_up.stale")
+    if waiting.acr_values and not claims.contexts & set(waiting.acr_values):
+        raise SignInRefused("the context is not one asked for", code="step_up.weak")
 
 
 def _binding(proposal: Proposal, session: Session | None) -> str:

@@ -20,7 +20,8 @@ from bot.settings import tree as settings
 from tests.architecture.spoken import ROOT
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-NOT_SETTINGS = {settings.CONFIG, settings.PREFIX}
+NOT_SETTINGS = {settings.CONFIG, settings.PREFIX, "DOORWARD_PICTURES"}
+"""What names the file, what they begin with, and where a run for developers puts its pictures."""
 COMMAND = re.compile(r"(?:^ {4}|`)doorward ([a-z][a-z-]+(?: [a-z][a-z-]+)*)", re.MULTILINE)
 ADDRESS = re.compile(r"https://doorward\.example(?:\.com)?(/[a-z0-9_/.-]+)")
 

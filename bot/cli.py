@@ -97,7 +97,11 @@ app.command("setup")(setup)
 
 @admin.command("recover")
 def admin_recover() -> None:
-    """Print such a link where the last administrator is lost. Raises an alarm in the audit log."""
+    """Print a link for a colleague where the last administrator is lost: single use, 15 minutes, claimed with a passkey.
+
+    The claim raises an alarm and makes an administrator a day later. Until then any administrator can cancel it, and so
+    can you: `doorward changes list`, `doorward changes cancel ID`.
+    """
     with telling():
         print_link("recovery")
 

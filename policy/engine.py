@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from policy.model import (
+    Consent,
     ContextRequired,
     Decision,
     DecisionRequest,
@@ -65,6 +66,29 @@ class ActivePolicy:
         """Put another set of policies in force, and give the hash of the one before."""
         before, self._engine = self._engine, engine
         return before.policy_hash
+
+
+class ResistantOnly:
+    """The engine where only a phishing-resistant proof counts, and one is wanted, whatever the policies ask for."""
+
+    def __init__(self, engine: PolicyEngine) -> None:
+        self._engine = engine
+        self.policy_hash = engine.policy_hash
+        self.addresses = tuple(engine.addresses)
+
+    def evaluate(self, request: DecisionRequest) -> Permit | Deny:
+        answer = self._engine.evaluate(request)
+        if isinstance(answer, Deny):
+            return answer
+        if request.proof is None or not request.proof.phishing_resistant:
+            return Deny(reason=Reason.NOT_ALLOWED, policy_hash=answer.policy_hash)
+        return replace(answer, obligations=replace(answer.obligations, consent=Consent.PER_ACTION, batch=0))
+
+    def rules_for(self, action: str) -> tuple[Rule, ...]:
+        return self._engine.rules_for(action)
+
+    def proof_may_help(self, action: str, denial: Deny) -> bool:
+        return not denial.rules or self._engine.proof_may_help(action, denial)
 
 
 class MissingPolicy:

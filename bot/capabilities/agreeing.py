@@ -27,7 +27,7 @@ def agree(
 ) -> Result | None:
     """Count this yes; what is said where it does not suffice yet, None where the change is done now."""
     wanted = Wanted(capability=capability, target=identity.key, arguments=arguments)
-    change = changes.agree(local.tx, wanted, acting.principal.identity, scribe_of(acting))
+    change = changes.agree(local.tx, wanted, acting.principal.identity, scribe_of(acting), resistant=acting.resistant)
     return None if change is None else _waiting(acting, change, name)
 
 
@@ -50,7 +50,7 @@ def _waiting(acting: Acting, change: Change, name: str) -> Result:
 def agree_alone(local: Local, acting: Acting, person: Person) -> Result | None:
     """What is said while the day has not passed in which an only administrator's enrolment code can be cancelled."""
     wanted = Wanted(capability=ENROLMENT, target=person.identity.key, arguments={})
-    change = changes.agree(local.tx, wanted, acting.principal.identity, scribe_of(acting))
+    change = changes.agree(local.tx, wanted, acting.principal.identity, scribe_of(acting), resistant=acting.resistant)
     # Policy has just permitted this very act, with a proof of its own.
     if change is None or changes.ripe(local.tx, change.id, scribe_of(acting), lambda *_: True) is not None:
         return None

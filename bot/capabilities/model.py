@@ -75,6 +75,8 @@ class Acting:
     now: datetime
     on_behalf_of: Behalf | None = None
     """For whom this person acts, where it is not for themselves."""
+    resistant: bool = False
+    """A phishing-resistant proof was given for exactly this."""
 
     def argument(self, name: str) -> str:
         """A text argument of the canonical action; empty where absent."""

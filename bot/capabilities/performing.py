@@ -370,4 +370,5 @@ def _acting(turn: Turn, grant: Grant, call: Call) -> Acting:
         voice=turn.voice,
         now=turn.now,
         on_behalf_of=None if turn.circumstances is None else turn.circumstances.on_behalf_of,
+        resistant=turn.proof is not None and turn.proof.phishing_resistant,
     )

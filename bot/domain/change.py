@@ -11,6 +11,8 @@ from enum import StrEnum
 from bot.domain.identity import Role
 
 ENROLMENT = "give_enrolment_code"
+RECOVERY = "recover_administrator"
+"""What the link of `doorward admin recover` asks for; nobody says a command for it."""
 SENSITIVE = frozenset({Role.ADMINISTRATOR, Role.AUDITOR, Role.HR_MANAGER})
 """Roles that two administrators give and take."""
 DELAY = timedelta(hours=24)

@@ -29,7 +29,7 @@ from bot.errors import NotAllowed
 from bot.services.factors import Factor
 from bot.services.provider_step_up import ProviderStepUp, StepUps
 from policy import model
-from policy.engine import PolicyEngine, decide
+from policy.engine import PolicyEngine, ResistantOnly, decide
 
 
 class GrantMint:
@@ -183,8 +183,13 @@ class Authorizer:
         proof: Proof | None,
         now: datetime,
         approvals: model.ApprovalsContext | None = None,
+        resistant: bool = False,
     ) -> model.Decision:
-        """Permit, Deny, StepUpRequired, ContextRequired or EnrolRequired (DESIGN §3.6)."""
+        """Permit, Deny, StepUpRequired, ContextRequired or EnrolRequired (DESIGN §3.6).
+
+        With `resistant`, only a phishing-resistant proof lifts a denial, whatever policy would take besides.
+        """
+        engine = ResistantOnly(self.engine) if resistant else self.engine
         request = model.DecisionRequest(
             principal=principal_entity(principal),
             action=action,
@@ -196,16 +201,19 @@ class Authorizer:
             break_glass=_break_glass_context(circumstances.break_glass),
             now=now,
         )
-        decision = self._decided(request, circumstances)
+        decision = self._decided(engine, request, circumstances)
         if isinstance(decision, model.Deny) and decision.reason is model.Reason.SIGN_IN_AGAIN:
+            interactive = replace(request.session, interactive=True)
             # Whoever may not do it after signing in either is told so before they are asked to.
-            after = self._decided(replace(request, session=replace(request.session, interactive=True)), circumstances)
+            after = self._decided(engine, replace(request, session=interactive), circumstances)
             return after if isinstance(after, model.Deny) else decision
         return decision
 
-    def _decided(self, request: model.DecisionRequest, circumstances: Circumstances) -> model.Decision:
+    def _decided(
+        self, engine: PolicyEngine, request: model.DecisionRequest, circumstances: Circumstances
+    ) -> model.Decision:
         return decide(
-            self.engine,
+            engine,
             request,
             producible=(
                 *_at_provider(self._step_ups.get(circumstances.provider), circumstances.src_ip),

@@ -9,14 +9,14 @@ from datetime import datetime
 import structlog
 
 from bot.domain.audit import EventType
-from bot.domain.change import Change
+from bot.domain.change import RECOVERY, Change
 from bot.domain.identity import Person, Role, principal_of
 from bot.domain.outbound import OutboxItem
 from bot.domain.proof import ConsentKind, Proof, ProofMethod
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.mail import WaitingLetter
-from bot.services import change_cards, changes, roles
+from bot.services import change_cards, changes, first_administrator, roles
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import Authorizer, Circumstances
 from bot.services.delivery import Delivery
@@ -65,6 +65,10 @@ class CarryingOut:
         change = changes.ripe(tx, change_id, scribe, lambda person, due: self._permitted(tx, person, due, scribe.time))
         if change is None:
             return 0
+        if change.wanted.capability == RECOVERY:
+            log.critical("administrator_recovered", principal=change.wanted.target)
+            first_administrator.recover(tx, identity_from_key(change.wanted.target), scribe)
+            return 1
         identity, role = identity_from_key(change.wanted.target), Role(change.wanted.arguments["role"])
         if change.wanted.capability == "grant_role":
             scope = change.wanted.arguments.get("scope", EVERY_DEPARTMENT)

@@ -4,8 +4,11 @@ A yes is the command itself, proven and decided like any other; this module only
 
 (1) everybody who said yes is an administrator still, not locked, and each a person of their own;
 (2) there are as many as `bot.domain.change.needed` says;
-(3) or, while there is one administrator alone (single-administrator mode), a day has passed since the alarm and nobody
-    cancelled it. A second administrator ends the mode at once: what waits then waits for them.
+(3) or, while there is one administrator alone (single-administrator mode), they said yes with a phishing-resistant
+    proof, a day has passed since the alarm and nobody cancelled it. A second administrator ends the mode at once: what
+    waits then waits for them;
+(4) or it is the recovery of a lost last administrator: claimed with a passkey, a day has passed since the alarm, nobody
+    cancelled it, and still nobody else could help.
 
 Somebody who is locked is an administrator all the same, or whoever locks the second would be alone.
 """
@@ -20,8 +23,9 @@ from datetime import datetime
 import structlog
 
 from bot.domain.audit import EventType
-from bot.domain.change import DELAY, KEPT, Change, ChangeState, Wanted, needed
-from bot.domain.identity import LinkedIdentity, Person
+from bot.domain.change import DELAY, KEPT, RECOVERY, Change, ChangeState, Wanted, needed
+from bot.domain.identity import LinkedIdentity, Person, Role
+from bot.errors import HandleSpent
 from bot.ports.database import Transaction
 from bot.services import first_administrator
 from bot.services.audit_trail import Scribe
@@ -46,8 +50,13 @@ def _persons(people: Sequence[Person]) -> set[str]:
     return {person.employee or person.identity.key for person in people}
 
 
-def agree(tx: Transaction, wanted: Wanted, by: LinkedIdentity, scribe: Scribe) -> Change | None:
-    """Count one more yes; None where the change is to be done now, by the caller, in this transaction."""
+def agree(
+    tx: Transaction, wanted: Wanted, by: LinkedIdentity, scribe: Scribe, *, resistant: bool = False
+) -> Change | None:
+    """Count one more yes; None where the change is to be done now, by the caller, in this transaction.
+
+    `resistant` says that it came with a phishing-resistant proof.
+    """
     now, waiting = scribe.time, tx.changes.waiting(wanted, scribe.time)
     said = (*(waiting.agreed if waiting else ()), by.key)
     # Conditions 1 and 2 of the list above.
@@ -58,30 +67,25 @@ def agree(tx: Transaction, wanted: Wanted, by: LinkedIdentity, scribe: Scribe) -
             _close(tx, waiting, ChangeState.DONE, scribe)
         return None
     if waiting is None:
-        return propose(tx, wanted, by.key, scribe, agreed=(by.key,))
-    changed = _dated(tx, replace(waiting, agreed=tuple(dict.fromkeys(said))), now)
+        return propose(tx, wanted, by.key, scribe, agreed=(by.key,), resistant=resistant)
+    changed = replace(waiting, agreed=tuple(dict.fromkeys(said)))
+    changed = _dated(tx, changed, now) if resistant else changed
     tx.changes.save(changed)
     return changed
 
 
-def propose(tx: Transaction, wanted: Wanted, by: str, scribe: Scribe, *, agreed: tuple[str, ...] = ()) -> Change:
+def propose(
+    tx: Transaction, wanted: Wanted, by: str, scribe: Scribe, *, agreed: tuple[str, ...] = (), resistant: bool = False
+) -> Change:
     """Keep a change that waits, unless it waits already; a job tells the administrators of it."""
     waiting = tx.changes.waiting(wanted, scribe.time)
     if waiting is not None:
         return waiting
     now = scribe.time
-    change = _dated(
-        tx,
-        Change(
-            id=secrets.token_hex(4),
-            wanted=wanted,
-            proposed_by=by,
-            proposed_at=now,
-            agreed=agreed,
-            until=now + KEPT,
-        ),
-        now,
+    change = Change(
+        id=secrets.token_hex(4), wanted=wanted, proposed_by=by, proposed_at=now, agreed=agreed, until=now + KEPT
     )
+    change = _dated(tx, change, now) if resistant else change
     tx.changes.insert(change)
     _record(tx, change, EventType.CHANGE_PROPOSED, scribe)
     return change
@@ -112,6 +116,8 @@ def ripe(tx: Transaction, change_id: str, scribe: Scribe, permitted: Callable[[P
     now = scribe.time
     if change is None or not change.open(now) or change.due_at is None or now < change.due_at:
         return None
+    if change.wanted.capability == RECOVERY:
+        return _recovered(tx, change, scribe)
     said = [person for person in administrators(tx, now) if person.identity.key in change.agreed]
     if not any(permitted(person, change) for person in said):
         _close(tx, change, ChangeState.CANCELLED, scribe)
@@ -119,6 +125,39 @@ def ripe(tx: Transaction, change_id: str, scribe: Scribe, permitted: Callable[[P
     if not is_single(tx, now):
         tx.changes.save(replace(change, due_at=None, until=now + KEPT, announced=False))
         _record(tx, change, EventType.CHANGE_PROPOSED, scribe, code="second_administrator")
+        return None
+    _close(tx, change, ChangeState.DONE, scribe)
+    return change
+
+
+def propose_recovery(tx: Transaction, identity: LinkedIdentity, scribe: Scribe) -> Change:
+    """Somebody claimed the link of `doorward admin recover`: an administrator in a day, with the alarm now.
+
+    Raises `HandleSpent` while another's waits.
+    """
+    now = scribe.time
+    if first_administrator.recovery_waits(tx, now) is not None:
+        raise HandleSpent(code="setup.taken")
+    change = Change(
+        id=secrets.token_hex(4),
+        wanted=Wanted(capability=RECOVERY, target=identity.key, arguments={"role": Role.ADMINISTRATOR.value}),
+        proposed_by=SHELL,
+        proposed_at=now,
+        agreed=(identity.key,),
+        due_at=now + DELAY,
+        until=now + 2 * DELAY,
+    )
+    tx.changes.insert(change)
+    _record(tx, change, EventType.CHANGE_PROPOSED, scribe)
+    return change
+
+
+def _recovered(tx: Transaction, change: Change, scribe: Scribe) -> Change | None:
+    """A recovery whose day has passed: done only where nobody else can help still, and the claimant is not locked."""
+    claimant = tx.persons.find(identity_from_key(change.wanted.target))
+    others = [person for person in administrators(tx, scribe.time) if person.identity.key != change.wanted.target]
+    if claimant is None or claimant.locked or len(others) > 1:
+        _close(tx, change, ChangeState.CANCELLED, scribe)
         return None
     _close(tx, change, ChangeState.DONE, scribe)
     return change

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.domain.action import ResourceFacts, ResourceRef
+from bot.domain.change import Wanted, needed
 from bot.domain.proof import Proof
 from bot.ports.database import Database
 from bot.ports.trace import Step, StepOutcome
+from bot.services import changes
 from bot.services.authorization import Authorizer, Circumstances
 from bot.services.step_up import reading_binding
 from bot.services.turns import Turn
@@ -16,6 +18,8 @@ from policy.model import Consent, Decision, Deny, Permit, StepUpRequired
 USE_BOT = "UseBot"
 NOT_LET_IN = "use_bot"
 """Stands for the capability where somebody may not use the bot at all: the words are their own."""
+TAKE_TWO = frozenset({"GrantRole", "RevokeRole", "GiveEnrolmentCode"})
+"""Changes that two administrators make, for some roles or always: `bot.domain.change.needed` says which."""
 DOORWARD = ResourceFacts(ref=ResourceRef(type="System", id="doorward"), version="1")
 
 
@@ -35,13 +39,14 @@ class Deciding:
         assert turn.action is not None
         turn.proof = await self._unspent(turn, turn.action.digest) if turn.proposal else None
         self._in_own_right(turn)
-        decision = self._ask(turn)
+        resistant = await self._alone(turn)
+        decision = self._ask(turn, resistant=resistant)
         if isinstance(decision, StepUpRequired) and decision.obligations.consent is Consent.OWN_READING:
             assert turn.standing is not None
             assert turn.standing.session is not None
             binding = reading_binding(turn.standing.session.id, decision.obligations.reading_set)
             turn.proof = await self._unspent(turn, binding)
-            decision = self._ask(turn) if turn.proof else decision
+            decision = self._ask(turn, resistant=resistant) if turn.proof else decision
         turn.rules, turn.policy_hash = decision.rules, decision.policy_hash
         turn.approves = () if isinstance(decision, Deny) else decision.obligations.approves
         _trace(turn, decision)
@@ -56,11 +61,27 @@ class Deciding:
         if isinstance(self._ask(turn), Deny):
             turn.circumstances = behalf
 
-    def _ask(self, turn: Turn) -> Decision:
+    async def _alone(self, turn: Turn) -> bool:
+        """Whether this takes two and there is one administrator alone: the highest step-up stands for the other."""
+        assert turn.action is not None
+        if turn.cedar_action not in TAKE_TWO:
+            return False
+        named = {name: str(value) for name, value in turn.action.arguments.items() if name == "role"}
+        if needed(Wanted(capability=turn.action.capability, target="", arguments=named)) < 2:
+            return False
+        return await self._database.read(lambda tx: changes.is_single(tx, turn.now))
+
+    def _ask(self, turn: Turn, *, resistant: bool = False) -> Decision:
         assert turn.facts is not None
         assert turn.circumstances is not None
         return self._authorizer.decide(
-            turn.person, turn.cedar_action, turn.facts, turn.circumstances, proof=turn.proof, now=turn.now
+            turn.person,
+            turn.cedar_action,
+            turn.facts,
+            turn.circumstances,
+            proof=turn.proof,
+            now=turn.now,
+            resistant=resistant,
         )
 
     async def _unspent(self, turn: Turn, binding: str) -> Proof | None:

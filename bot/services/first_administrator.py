@@ -1,10 +1,12 @@
 """Where administrators come from: the settings, and a link printed on the host for the first or a lost last one.
 
-A claim makes an administrator when all of this holds:
+A claim makes the first administrator at once, and one for a lost last one a day after the alarm, where nobody cancelled
+it (`bot.services.changes`), when all of this holds:
 
 (1) the link was printed on the host less than fifteen minutes ago, and was not claimed;
 (2) the administrators are exactly those of that moment: none at all for the first one;
-(3) a company sign-in of the claimant stands behind the request, and a factor of theirs signed this very claim.
+(3) a company sign-in of the claimant stands behind the request, and a factor of theirs signed this very claim; for a
+    lost last one a passkey, where our address takes any.
 
 Claims take turns, on every replica: the first of two in parallel makes an administrator, the second finds one.
 """
@@ -17,6 +19,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.audit import EventType
+from bot.domain.change import RECOVERY as RECOVER
+from bot.domain.change import Change
 from bot.domain.identity import LinkedIdentity, Person, Role, RoleGrant
 from bot.domain.interaction import Interaction
 from bot.errors import HandleSpent, NotAllowed
@@ -126,6 +130,13 @@ def offer(tx: Transaction, kind: str, scribe: Scribe) -> str:
     if kind == RECOVERY and len(able) > 1:
         names = ", ".join(person.username for person in able)
         raise NotAllowed(f"there is more than one administrator, who can appoint another: {names}", code="setup.taken")
+    waits = recovery_waits(tx, scribe.time)
+    if kind == RECOVERY and waits is not None:
+        raise NotAllowed(
+            f"somebody claimed this already, {waits.wanted.target}: it is done on {waits.due_at}, or stop it with "
+            f"`doorward changes cancel {waits.id}`",
+            code="setup.taken",
+        )
     tx.audit.append(scribe.event(EventType.ADMINISTRATOR_OFFERED, code=kind))
     return tx.interactions.create(
         Interaction(
@@ -150,7 +161,15 @@ def look(tx: Transaction, handle: str, now: datetime) -> str:
     # Condition 2 of the list above.
     if found.payload["known"] != _keys(present(tx, now)):
         raise HandleSpent(code="setup.taken")
-    return str(found.payload["kind"])
+    kind = str(found.payload["kind"])
+    if kind == RECOVERY and recovery_waits(tx, now) is not None:
+        raise HandleSpent(code="setup.taken")
+    return kind
+
+
+def recovery_waits(tx: Transaction, now: datetime) -> Change | None:
+    """The recovery of a lost last administrator that waits for its day."""
+    return next((change for change in tx.changes.open(now) if change.wanted.capability == RECOVER), None)
 
 
 def digest(handle: str, identity: LinkedIdentity) -> str:
@@ -164,15 +183,20 @@ def take_turn(tx: Transaction, now: datetime) -> None:
 
 
 def claim(tx: Transaction, handle: str, identity: LinkedIdentity, scribe: Scribe) -> str:
-    """Make an administrator; what the link was for. The caller took its turn and checked (3). Raises `HandleSpent`."""
+    """Use the link up; what it was for. The caller took its turn and checked (3). Raises `HandleSpent`.
+
+    The first administrator is made at once. For a lost last one the caller proposes it (`changes.propose_recovery`).
+    """
     kind = look(tx, handle, scribe.time)
     if tx.interactions.take(handle, now=scribe.time) is None:
         raise HandleSpent(code="setup.spent")
-    _give(tx, identity, kind, scribe)
-    if kind == RECOVERY:
-        tx.audit.append(
-            scribe.event(
-                EventType.ADMINISTRATOR_RECOVERED, resource=f"Person::{identity.key}", decision="alarm", code=kind
-            )
-        )
+    if kind == SETUP:
+        _give(tx, identity, kind, scribe)
     return kind
+
+
+def recover(tx: Transaction, identity: LinkedIdentity, scribe: Scribe) -> None:
+    """Make an administrator again, once the day after the claim has passed."""
+    _give(tx, identity, RECOVERY, scribe)
+    about = f"Person::{identity.key}"
+    tx.audit.append(scribe.event(EventType.ADMINISTRATOR_RECOVERED, resource=about, decision="alarm", code=RECOVERY))

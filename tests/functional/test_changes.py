@@ -12,17 +12,24 @@ import pytest
 
 from bot.bootstrap.core import compose
 from bot.domain.audit import EventType
-from bot.domain.change import DELAY
+from bot.domain.change import DELAY, ENROLMENT, Wanted
 from bot.domain.identity import Role
+from bot.domain.messages import EventKind
+from bot.domain.proof import ProofMethod
+from bot.domain.proposal import Proposal
+from bot.ports.database import Transaction
+from bot.services import changes, step_up
+from bot.services.audit_trail import Scribe
 from policy.cedar import load
 from policy.sources import POLICIES
+from tests.contract.stores import a_passkey
 from tests.fakes.clock import FixedClock
 from tests.fakes.world import World, world
 
 
 @pytest.fixture
 async def office(tmp_path: Path, clock: FixedClock) -> AsyncIterator[World]:
-    """Where a code is good enough for administrators: what is counted here is people, not factors."""
+    """Where policy takes any factor of administrators: what counts here is people, and what code asks for besides."""
     policies = tmp_path / "policies"
     shutil.copytree(POLICIES, policies)
     file = policies / "40-admin.cedar"
@@ -30,12 +37,46 @@ async def office(tmp_path: Path, clock: FixedClock) -> AsyncIterator[World]:
     async with world(tmp_path, clock, policies=policies) as made:
         for name in ("raj", "john"):
             await made.sign_in(name)
-        await made.enrol("raj")
+        await keyed(made, "raj")
         yield made
 
 
+async def keyed(here: World, name: str) -> None:
+    """Somebody with an app and a passkey."""
+    await here.enrol(name)
+    key = a_passkey(here.clock.now(), f"key-of-{name}", identity=here.identity(name))
+    assert await here.database.write(lambda tx: tx.passkeys.insert(key))
+
+
 async def asks(here: World, name: str, command: str) -> str:
-    """The command with its proof; what is said in the end."""
+    """The command with a passkey on the page that it leads to; what is said in the end."""
+    await here.sign_in(name)
+    await here.command(name, command)
+    here.clock.advance(timedelta(seconds=30))
+    link = next(action.url for action in here.last(name).card.actions if action.url)
+    handle, now = link.rpartition("/")[2], here.clock.now()
+
+    def signed(tx: Transaction) -> Proposal:
+        found = tx.interactions.find(handle, now=now)
+        assert found is not None
+        proposal = tx.proposals.find(str(found.payload["proposal"]))
+        assert proposal is not None
+        assert ProofMethod.PASSKEY in proposal.methods
+        step_up.prove(
+            tx, proposal.identity, method=ProofMethod.PASSKEY, kind=proposal.consent, binding=proposal.digest, now=now
+        )
+        return proposal
+
+    proposal = await here.database.write(signed)
+    resumed = here.message(name, EventKind.RESUME, place=proposal.place, fields={"proposal": proposal.id})
+    answer = await here.core.ingress.resume(resumed)
+    assert answer.draft is not None
+    card = answer.draft.card
+    return f"{card.headline}\n{card.body}"
+
+
+async def by_code(here: World, name: str, command: str) -> str:
+    """The same with a code; what is said in the end."""
     await here.sign_in(name)
     await here.command(name, command)
     here.clock.advance(timedelta(seconds=30))
@@ -59,7 +100,7 @@ async def second(here: World, name: str = "mia") -> None:
     await here.database.write(
         lambda tx: given.give(tx, here.identity(name), Role.ADMINISTRATOR, "*", by=here.identity("raj").key, now=now)
     )
-    await here.enrol(name)
+    await keyed(here, name)
 
 
 async def test_alone_a_sensitive_role_takes_a_day_and_an_alarm(office: World) -> None:
@@ -79,6 +120,39 @@ async def test_alone_a_sensitive_role_takes_a_day_and_an_alarm(office: World) ->
     assert [(one.event.decision, one.event.code) for one in granted] == [("alarm", "single_administrator")]
     proposed = await office.audit(type_prefix=EventType.CHANGE_PROPOSED.value)
     assert [one.event.decision for one in proposed] == ["alarm"]
+
+
+async def test_alone_a_code_does_not_stand_for_the_second_yes(office: World) -> None:
+    """Policy here would take a code; in single-administrator mode code asks for more than policy."""
+    await office.sign_in("raj")
+    await office.command("raj", "roles grant john auditor")
+    asked = office.last("raj").card
+    assert "Enter a code" not in [action.label for action in asked.actions]
+    assert await office.database.read(lambda tx: tx.changes.open(office.clock.now())) == []
+    assert "john is now support representative" in await by_code(office, "raj", "roles grant john support_rep")
+    await second(office)
+    assert "waits for an administrator's yes" in await by_code(office, "raj", "roles grant john auditor")
+
+
+async def test_whoever_has_a_code_alone_is_led_to_a_passkey(office: World) -> None:
+    await office.database.write(lambda tx: tx.passkeys.remove("key-of-raj"))
+    await office.sign_in("raj")
+    said = await office.command("raj", "roles grant john auditor")
+    assert "Enter a code" not in [action.label for action in office.last("raj").card.actions], said
+    assert await office.database.read(lambda tx: tx.changes.open(office.clock.now())) == []
+
+
+async def test_a_yes_without_that_proof_never_comes_due(office: World) -> None:
+    """Even where a decision let it through: what counts the yes looks at the proof itself."""
+    wanted = Wanted(capability="grant_role", target=office.identity("john").key, arguments={"role": "auditor"})
+    scribe = Scribe(time=office.clock.now(), channel="test", correlation="")
+    for _ in range(2):
+        waits = await office.database.write(lambda tx: changes.agree(tx, wanted, office.identity("raj"), scribe))
+        assert waits is not None
+        assert waits.due_at is None
+    office.clock.advance(DELAY * 2)
+    await office.core.carrying_out.run()
+    assert await roles(office, "john") == set()
 
 
 async def test_saying_it_twice_is_one_yes(office: World) -> None:
@@ -151,13 +225,11 @@ async def test_an_ordinary_role_takes_one(office: World) -> None:
 
 
 async def test_alone_both_halves_of_an_enrolment_code_take_a_day(office: World) -> None:
-    from bot.domain.change import ENROLMENT, Wanted  # noqa: PLC0415
-    from bot.services import changes  # noqa: PLC0415
-    from bot.services.audit_trail import Scribe  # noqa: PLC0415
-
     wanted = Wanted(capability=ENROLMENT, target=office.identity("john").key, arguments={})
     scribe = Scribe(time=office.clock.now(), channel="test", correlation="")
-    waits = await office.database.write(lambda tx: changes.agree(tx, wanted, office.identity("raj"), scribe))
+    waits = await office.database.write(
+        lambda tx: changes.agree(tx, wanted, office.identity("raj"), scribe, resistant=True)
+    )
     assert waits is not None
     assert waits.due_at == office.clock.now() + DELAY
 

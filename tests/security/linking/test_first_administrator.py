@@ -5,22 +5,27 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.domain.change import DELAY, Change
 from bot.domain.identity import Role
 from bot.errors import HandleSpent, NotAllowed
 from bot.ports.database import Database, Transaction
-from bot.services import first_administrator
+from bot.services import changes, first_administrator, roles
 from bot.services.audit_trail import Scribe
 from bot.services.first_administrator import RECOVERY, SETUP, Administrators, appoint, retire
 from bot.services.sessions import remember_person
 from storage.crypto import Keyring
 from tests.fakes.clock import FixedClock
-from tests.fakes.web_stage import Browser, Stage, web_stage
+from tests.fakes.soft_authenticator import SoftAuthenticator
+from tests.fakes.web_stage import HTTPS, Browser, Stage, fields_of, web_stage
 from tests.fakes.world import World, world
+from tests.security.passkey_hand import signature
+from tests.security.test_web_passkeys import RP_ID, first_passkey
 
 
 @pytest.fixture
@@ -61,7 +66,10 @@ async def claim(here: World, name: str, handle: str) -> bool:
 
     def work(tx: Transaction) -> str:
         first_administrator.take_turn(tx, here.clock.now())
-        return first_administrator.claim(tx, handle, here.identity(name), shell(here.clock))
+        kind = first_administrator.claim(tx, handle, here.identity(name), shell(here.clock))
+        if kind == RECOVERY:
+            changes.propose_recovery(tx, here.identity(name), shell(here.clock))
+        return kind
 
     try:
         await here.database.write(work)
@@ -175,14 +183,125 @@ async def test_a_lost_last_administrator_is_replaced_with_an_alarm(replicas: tup
     one, other = replicas
     await one.sign_in("raj")
     await one.sign_in("john")
-    handle = await printed(one.database, one.clock, RECOVERY)
+    handle, spare = [await printed(one.database, one.clock, RECOVERY) for _ in range(2)]
     assert await claim(other, "john", handle)
     assert not await claim(one, "john", handle)
+    assert not await claim(one, "raj", spare), "one place is claimed once"
+    with pytest.raises(NotAllowed, match="doorward changes cancel"):
+        await printed(one.database, one.clock, RECOVERY)
+    assert await administrators(one.database, one.clock) == ["raj"]
+    await one.core.carrying_out.run()
+    told = one.last("raj")
+    assert "Make john administrator in place of a lost one" in told.text
+    assert "Cancel" in str(told.card.actions)
+    one.clock.advance(DELAY - timedelta(seconds=1))
+    await one.core.carrying_out.run()
+    assert await administrators(one.database, one.clock) == ["raj"]
+    one.clock.advance(timedelta(seconds=1))
+    await asyncio.gather(one.core.carrying_out.run(), other.core.carrying_out.run())
     assert await administrators(one.database, one.clock) == ["john", "raj"]
     alarms = await one.audit(type_prefix="administrator")
     assert {record.event.type.value for record in alarms} == {"administrator.offered", "administrator.recovered"}
+    assert len([record for record in alarms if record.event.decision == "alarm"]) == 1
+    proposed = await one.audit(type_prefix="change.proposed")
+    assert [record.event.decision for record in proposed] == ["alarm"]
     with pytest.raises(NotAllowed, match="more than one"):
         await printed(one.database, one.clock, RECOVERY)
+
+
+async def recovery(one: World, name: str = "john") -> Change:
+    """Claimed by somebody while raj is the only administrator."""
+    await one.sign_in("raj")
+    await one.sign_in(name)
+    assert await claim(one, name, await printed(one.database, one.clock, RECOVERY))
+    [waits] = await one.database.read(lambda tx: tx.changes.open(one.clock.now()))
+    return waits
+
+
+async def test_a_recovery_that_was_cancelled_never_happens(replicas: tuple[World, World]) -> None:
+    one, other = replicas
+    waits = await recovery(one)
+    assert await one.database.write(lambda tx: changes.cancel(tx, waits.id, shell(one.clock))) is not None
+    one.clock.advance(DELAY * 1.5)
+    await other.core.carrying_out.run()
+    assert await administrators(one.database, one.clock) == ["raj"]
+    assert await printed(one.database, one.clock, RECOVERY), "and the host can begin again"
+
+
+async def test_the_administrator_who_is_not_lost_cancels_it_in_chat(replicas: tuple[World, World]) -> None:
+    one, _ = replicas
+    await recovery(one)
+    await one.core.carrying_out.run()
+    await one.press("raj", one.last("raj"), one.last("raj").card.actions[0].label)
+    await one.press("raj", one.last("raj", "Cancel a change"), "Cancel it")
+    one.clock.advance(DELAY * 1.5)
+    await one.core.carrying_out.run()
+    assert await administrators(one.database, one.clock) == ["raj"]
+
+
+@pytest.mark.parametrize("why", ["locked", "others came"])
+async def test_a_recovery_is_looked_at_again_when_its_day_has_passed(replicas: tuple[World, World], why: str) -> None:
+    one, _ = replicas
+    await recovery(one)
+
+    def happens(tx: Transaction) -> None:
+        if why == "locked":
+            person = tx.persons.find(one.identity("john"))
+            assert person is not None
+            tx.persons.save(replace(person, locked=True, lock_reason="stolen"))
+            return
+        for name in ("mia", "sue"):
+            remember_person(tx, "test", one.directory.claims(name), one.clock.now())
+            roles.give(tx, one.identity(name), Role.ADMINISTRATOR, "*", by="test", now=one.clock.now())
+
+    await one.database.write(happens)
+    one.clock.advance(DELAY * 1.5)
+    await one.core.carrying_out.run()
+    assert "john" not in await administrators(one.database, one.clock)
+    assert await one.database.read(lambda tx: tx.changes.open(one.clock.now())) == []
+
+
+async def test_a_recovery_claimed_late_gives_nothing(replicas: tuple[World, World]) -> None:
+    one, _ = replicas
+    await one.sign_in("raj")
+    await one.sign_in("john")
+    handle = await printed(one.database, one.clock, RECOVERY)
+    one.clock.advance(timedelta(seconds=901))
+    assert not await claim(one, "john", handle)
+    assert await one.database.read(lambda tx: tx.changes.open(one.clock.now())) == []
+
+
+async def test_recoveries_in_parallel_on_two_replicas_leave_one_that_waits(replicas: tuple[World, World]) -> None:
+    one, other = replicas
+    for here, name in ((one, "raj"), (one, "john"), (other, "mia")):
+        await here.sign_in(name)
+    handles = [await printed(one.database, one.clock, RECOVERY) for _ in range(2)]
+    won = await asyncio.gather(claim(one, "john", handles[0]), claim(other, "mia", handles[1]))
+    assert sorted(won) == [False, True]
+    assert len(await one.database.read(lambda tx: tx.changes.open(one.clock.now()))) == 1
+
+
+async def test_a_recovery_takes_a_passkey_and_a_day(stage: Stage) -> None:
+    """An app alone leads to a passkey; the page says when it will be, and how it can be stopped."""
+    device = SoftAuthenticator(HTTPS, RP_ID)
+    await stage.link(stage.browser(), "raj")
+    path = f"/setup/{await printed(stage.database, stage.clock, RECOVERY)}"
+    apps = await signed_in(stage, "mia")
+    first = await apps.get(path)
+    assert "you have none" in first.text
+    assert 'name="code"' not in first.text
+    forged = await apps.post(path, {**fields_of(first), "code": stage.code("mia"), "decision": "yes"})
+    assert forged.headers["location"] == "/enrol"
+    john, _ = await first_passkey(stage, "john", device)
+    page = await john.get(path)
+    assert "takes a passkey and a day" in page.text
+    done = await john.press(page, **await signature(john, device, f"{path}/options", page))
+    assert done.status_code == 200
+    assert "It waits for a day" in done.text
+    assert await administrators(stage.database, stage.clock) == ["raj"]
+    stage.clock.advance(DELAY)
+    await stage.core.carrying_out.run()
+    assert await administrators(stage.database, stage.clock) == ["john", "raj"]
 
 
 async def test_recovery_is_no_setup(replicas: tuple[World, World]) -> None:

@@ -97,7 +97,7 @@ app.command("setup")(setup)
 
 @admin.command("recover")
 def admin_recover() -> None:
-    """Print a link for a colleague where the last administrator is lost: single use, 15 minutes, claimed with a passkey.
+    """Print a link for a colleague where the last administrator is lost: once, 15 minutes, claimed with a passkey.
 
     The claim raises an alarm and makes an administrator a day later. Until then any administrator can cancel it, and so
     can you: `doorward changes list`, `doorward changes cancel ID`.

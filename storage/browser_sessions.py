@@ -103,9 +103,9 @@ class BrowserSessions:
                 return None
         return None
 
-    def end(self, session_id: str) -> None:
-        for stored_id in self._keys.hashes(Purpose.PEPPER, session_id):
-            self._connection.change(_END, row=stored_id)
+    def end(self, session_id: str) -> bool:
+        ended = [self._connection.change(_END, row=row) for row in self._keys.hashes(Purpose.PEPPER, session_id)]
+        return any(ended)
 
     def of_identity(self, identity: LinkedIdentity, now: datetime) -> Sequence[BrowserSession]:
         found = [self._rows.load(row) for row in self._connection.rows(_OF_IDENTITY, identity=identity.key)]

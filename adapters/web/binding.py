@@ -106,6 +106,7 @@ class Binding:
         if not isinstance(result, Passkey):
             tx.audit.append(scribe.event(EventType.PROOF_REFUSED, decision="deny", code=result.value))
             return Wrong(refusal=result)
+        visit.renew(tx)
         if not first:
             tx.interactions.take(form.get(PERMIT, ""), now=visit.now)
             factors.tell(tx, visit.owner, Told.BOUND, ProofMethod.PASSKEY, visit.now)

@@ -40,6 +40,10 @@ class BrowserCookie:
         """Set it until the browser closes. Lax: it has to travel on the way back from the provider, a foreign GET."""
         response.set_cookie(self.name, browser_id, path="/", secure=self._secure, httponly=True, samesite="lax")
 
+    def is_set(self, response: Response) -> bool:
+        """Whether an answer sets or clears it already."""
+        return any(value.startswith(f"{self.name}=") for value in response.headers.getlist("set-cookie"))
+
     def clear(self, response: Response) -> None:
         """Take it away."""
         response.delete_cookie(self.name, path="/", secure=self._secure, httponly=True, samesite="lax")

@@ -3,7 +3,8 @@
 A POST counts when both hold:
 
 (1) the browser says that it comes from a page of ours (Fetch Metadata §2.4, else the Origin header of RFC 6454 §7);
-(2) it carries the token of this browser: an HMAC of the cookie's value (OWASP's signed double submit, session bound).
+(2) it carries the token of this browser: an HMAC of what its forms are bound to (OWASP's signed double submit), which
+    is its session, or the cookie's value where nobody signed in.
 """
 
 from __future__ import annotations

@@ -86,13 +86,27 @@ class Pages:
             try:
                 visit = await self._visitors.receive(request)
                 form = await read_form(request)
-                self.csrf.check(request, None if visit.is_new else visit.browser_id, form.get(FIELD, ""))
+                self.csrf.check(request, None if visit.is_new else visit.form_anchor, form.get(FIELD, ""))
                 await self._let_in(visit, asks)
-                return await order(visit, form)
+                response = await order(visit, form)
             except DoorwardError as error:
-                return await self._refused(request, visit, error)
+                response = await self._refused(request, visit, error)
+            return await self._with_new_id(visit, response)
 
         return endpoint
+
+    async def _with_new_id(self, visit: Visit | None, response: Response) -> Response:
+        """The answer, with the cookie of an id that was made for this browser, where that was written."""
+        if visit is None or not visit.renewed or self.cookie.is_set(response):
+            return response
+        try:
+            there = await self.web.database.read(lambda tx: tx.browsers.find(visit.browser_id, visit.now))
+        except DoorwardError as error:
+            log.warning("new_id_not_told", code=error.code)
+            return response
+        if there is not None:
+            self.cookie.set(response, visit.browser_id)
+        return response
 
     async def _let_in(self, visit: Visit, asks: Asks) -> None:
         """Whether whoever is signed in here may use Doorward at all. Raises `NotAllowed`."""
@@ -113,7 +127,7 @@ class Pages:
 
     def form(self, visit: Visit, template: str, *, status_code: int = 200, **variables: Any) -> HTMLResponse:
         """A page with a form; it gives a new browser its cookie, without which the form would not count."""
-        token = self.csrf.token(visit.browser_id)
+        token = self.csrf.token(visit.form_anchor)
         signed_in = visit.person is not None
         values = {"csrf_token": token, "signed_in": signed_in, **variables}
         response = self.render(visit.voice, template, status_code=status_code, **values)

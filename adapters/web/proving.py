@@ -92,11 +92,11 @@ def take_factor(
     """Check whichever factor was given: a passkey's response, or a code."""
     if form.get(CREDENTIAL) and webauthn is not None and ProofMethod.PASSKEY in signing.methods:
         wrong = _passkey(tx, visit, form, signing, webauthn)
-        return wrong or ProofMethod.PASSKEY
+        return wrong or _proven(tx, visit, ProofMethod.PASSKEY)
     if ProofMethod.TOTP not in signing.methods:
         return _refused(tx, visit, signing, CodeRefusal.NO_AUTHENTICATOR)
     wrong = _code(tx, visit, form.get("code", ""), signing)
-    return wrong or ProofMethod.TOTP
+    return wrong or _proven(tx, visit, ProofMethod.TOTP)
 
 
 def take_first_code(
@@ -107,9 +107,16 @@ def take_first_code(
     wrong = _code(tx, visit, code, signing, counts_from=counts_from)
     if wrong is not None:
         return wrong
+    visit.renew(tx)
     scribe = scribe_of(visit.owner, visit.now)
     tx.audit.append(scribe.event(EventType.AUTHENTICATOR_BOUND, decision="allow", code=ProofMethod.TOTP.value))
     return None
+
+
+def _proven(tx: Transaction, visit: Visit, method: ProofMethod) -> ProofMethod:
+    """A factor that counted: the browser it was given in gets a new id, as the chat session does."""
+    visit.renew(tx)
+    return method
 
 
 def give_first(tx: Transaction, visit: Visit, asked: Asked, counts_from: datetime) -> None:

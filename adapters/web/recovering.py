@@ -62,9 +62,9 @@ class Recovering:
             tx.audit.append(scribe.event(EventType.PROOF_REFUSED, decision="deny", code=refusal.value))
             return refusal
         tx.audit.append(scribe.event(EventType.RECOVERY_CODE_USED, decision="allow"))
+        visit.renew(tx)
         factors.remove_all(tx, visit.identity, scribe)
         factors.end_others(tx, visit.identity, visit.session, scribe)
-        if visit.session is not None:
-            factors.vouch(tx, visit.session)
+        visit.vouch(tx)
         factors.tell(tx, visit.owner, Told.RECOVERED, None, visit.now)
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
@@ -31,11 +31,57 @@ class Visit:
     request: Request
     now: datetime
     src_ip: str | None
-    browser_id: str
+    cookie: str
+    """The id that the browser came with, or would get."""
     is_new: bool
     """The browser had no cookie of ours; a page with a form gives it one."""
-    session: BrowserSession | None = None
+    found: BrowserSession | None = None
+    """The session that the cookie opened when this request came."""
     person: Person | None = None
+
+    @property
+    def session(self) -> BrowserSession | None:
+        """The session of this browser, under its new id once that was renewed."""
+        kept = getattr(self.request.state, "session", None)
+        return kept if isinstance(kept, BrowserSession) else self.found
+
+    @property
+    def browser_id(self) -> str:
+        """This browser's id, the new one once it was renewed."""
+        return self.cookie if self.session is None else self.session.id
+
+    @property
+    def renewed(self) -> bool:
+        """Whether a new id was made in this request."""
+        return self.found is not None and self.browser_id != self.found.id
+
+    @property
+    def form_anchor(self) -> str:
+        """What the forms of this browser are bound to: its session, which keeps other tabs good over a new id."""
+        session = self.found
+        if session is None or session.identity is None:
+            return self.cookie
+        return f"{session.identity.key}|{session.opened_at.isoformat()}"
+
+    def renew(self, tx: Transaction) -> None:
+        """Give this browser's session a new id, in the transaction of the factor that was proven (ASVS 7.2.4).
+
+        The old id is dead at once; the page's answer brings the new one. Raises `NotAllowed` where the session was
+        ended meanwhile, so that nothing that was ended is opened again.
+        """
+        if self.found is None:
+            return
+        if not tx.browsers.end(self.found.id):
+            raise NotAllowed("the session ended meanwhile", code="page.signed_out")
+        session = replace(self.found, id=new_browser_id())
+        tx.browsers.open(session)
+        self.request.state.session = session
+
+    def vouch(self, tx: Transaction, *, yes: bool = True) -> None:
+        """Note that something else stands in for a second factor at sign-in, or that this was used up."""
+        if self.session is not None:
+            factors.vouch(tx, self.session, yes=yes)
+            self.request.state.session = replace(self.session, vouched=yes)
 
     @property
     def voice(self) -> Voice:
@@ -75,7 +121,7 @@ class Visit:
     def use_voucher(self, tx: Transaction) -> None:
         """What stood in for a second factor at sign-in was used up by one binding."""
         if self.session is not None and self.session.vouched:
-            factors.vouch(tx, self.session, yes=False)
+            self.vouch(tx, yes=False)
 
     @property
     def came_from(self) -> ChannelIdentity | None:
@@ -133,9 +179,9 @@ class Visitors:
             request=request,
             now=now,
             src_ip=src_ip,
-            browser_id=cookie or new_browser_id(),
+            cookie=cookie or new_browser_id(),
             is_new=cookie is None,
-            session=session,
+            found=session,
             person=person,
         )
 

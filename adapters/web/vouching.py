@@ -9,7 +9,7 @@ from adapters.web.scribes import scribe_of
 from adapters.web.signing_in import CONTINUE, SigningIn
 from adapters.web.visitors import Visit
 from bot.ports.database import Transaction
-from bot.services import enrolment_codes, factors
+from bot.services import enrolment_codes
 from bot.services.enrolment_codes import EnrolmentRefusal
 
 STATUS = {EnrolmentRefusal.WRONG: 422, EnrolmentRefusal.THROTTLED: 429}
@@ -48,6 +48,7 @@ class Vouching:
 
     def _take(self, tx: Transaction, visit: Visit, halves: tuple[str, str]) -> EnrolmentRefusal | None:
         refusal = enrolment_codes.spend(tx, visit.identity, halves, scribe_of(visit.owner, visit.now))
-        if refusal is None and visit.session is not None:
-            factors.vouch(tx, visit.session)
+        if refusal is None:
+            visit.renew(tx)
+            visit.vouch(tx)
         return refusal

@@ -191,8 +191,8 @@ class BrowserSessionStore(Protocol):
         """By id, if alive."""
         ...
 
-    def end(self, session_id: str) -> None:
-        """End."""
+    def end(self, session_id: str) -> bool:
+        """End; whether there was one."""
         ...
 
     def of_identity(self, identity: LinkedIdentity, now: datetime) -> Sequence[BrowserSession]:

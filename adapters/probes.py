@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +14,8 @@ import httpx2
 from bot.texts.sentences import Voice
 
 SECONDS = 8.0
+SKEW_SECONDS = 20
+"""Less than a time step of a code (RFC 6238 §5.2), and what providers bear."""
 ANSWER_BYTES = 512 * 1024
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BOT_SCOPE = "https://api.botframework.com/.default"
@@ -119,6 +123,21 @@ def provider(
     else:
         fix = reader.say("setup.fix.provider_says", why=why or _nothing(status, reader))
     return [*found, Probe(what=reader.say("setup.test.client"), good=good, fix="" if good else fix)]
+
+
+def clock(authority: str, *, now: Callable[[], datetime], reader: Voice) -> Probe:
+    """How far our clock is from the provider's, by the `Date` of its answer (RFC 9110 §6.6.1): tokens and codes count
+    by it.
+    """
+    what = reader.say("setup.test.clock")
+    _, headers, _ = _call("GET", f"{authority.rstrip('/')}/.well-known/openid-configuration")
+    try:
+        theirs = parsedate_to_datetime(headers.get("date", ""))
+        apart = abs((now() - theirs).total_seconds())
+    except (ValueError, TypeError):
+        return Probe(what=what, good=True, found=reader.say("setup.found.no_date"))
+    fix = reader.say("setup.fix.clock", seconds=int(apart))
+    return Probe(what=what, good=apart <= SKEW_SECONDS, fix=fix, found=f"{int(apart)} s")
 
 
 PROVIDER = frozenset({"invalid_client", "unauthorized_client", "redirect_uri_mismatch"})

@@ -120,6 +120,25 @@ def check(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Ask everything Doorward talks to whether it would work now: what `check` says, and a live word of each part.
+
+    Asks the database, Slack, Teams and every identity provider (discovery, our credential, the clocks). Changes nothing
+    and signs nobody in. Exits 1 where something is wrong, with what to do about it.
+    """
+    from bot.bootstrap.setting_up import reader
+    from bot.bootstrap.shell_doctor import examined
+    from bot.bootstrap.shell_output import show, talk
+
+    with telling():
+        findings = examined(load(), now, reader(os.environ), lambda part: talk(f"asking: {part}"))
+    rows = [{"part": one.part, "good": one.good, "problem": one.problem, "note": one.note} for one in findings]
+    show(rows, ("part", "good", "problem", "note"), as_json=as_json)
+    if not all(one.good for one in findings):
+        raise typer.Exit(1)
+
+
 @config.command("show")
 def config_show(as_json: Json = False) -> None:
     """Print every setting in force and where its value comes from; secrets are masked.

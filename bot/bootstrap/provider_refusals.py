@@ -28,13 +28,16 @@ def provider_problems(settings: Settings) -> Iterator[str]:
     1. Graph is asked for Entra's people only, with a credential of one kind, and in production at Microsoft;
     2. roles have one source: with Graph, its groups; an attribute's source is there;
     3. what a step-up at a provider is to prove is something it can be asked for;
-    4. a group that makes administrators is one provider's.
+    4. a group that makes administrators is one provider's;
+    5. an authority is an address alone: nothing rides along that would ask for another grant than a code.
     """
     production = settings.environment is Environment.PRODUCTION
     yield from _groups(settings)
     for name, idp in settings.idps.items():
         if idp.graph is not None:
             yield from _graph(name, idp, idp.graph, production=production)
+        if set(idp.authority) & set("?#@"):
+            yield f"{_of(name, 'authority')} has a query, a fragment or a user in it: write the issuer's address alone"
         yield from _attributes(name, idp, settings)
         yield from _step_up(name, idp)
 

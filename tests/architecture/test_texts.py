@@ -21,6 +21,7 @@ from bot.capabilities.catalogue import CATALOGUE
 from bot.capabilities.leave_decisions import FORMS
 from bot.capabilities.model import Capability, Group
 from bot.domain.break_glass import Finding
+from bot.domain.change import RECOVERY
 from bot.domain.identity import Platform, Role
 from bot.domain.leave import LeaveState, Portion, Verdict
 from bot.domain.proof import ProofMethod
@@ -125,7 +126,7 @@ REQUIRED: dict[str, set[str]] = {
     "account.looks.{}": _each("account.looks.{}", LOOKS),
     "admin.{}.shown": _each(
         "admin.{}.shown",
-        _names(entry for entry in ASKED_FOR if entry.group is Group.ADMIN),
+        {*_names(entry for entry in ASKED_FOR if entry.group is Group.ADMIN), RECOVERY},
     ),
     "approvals.asked.{}": _each("approvals.asked.{}", ("substitute", "superior", "hr", "nobody", "paused")),
     "approvals.closed.{}": _each("approvals.closed.{}", CLOSED),

@@ -13,7 +13,7 @@ from bot.domain.reply_limits import REPLY_LIMITS
 from tests.fakes.clock import FixedClock
 from tests.fakes.slack_app import WAYS
 from tests.fakes.slack_server import FakeSlack
-from tests.fakes.slack_workspace import Message, View
+from tests.fakes.slack_workspace import TEAM, Message, View
 from tests.functional.test_slack_end_to_end import ASKED, PEOPLE, Doorward, doorward
 from tests.security.held import HELD_SECONDS, finished, held, later, timed
 
@@ -84,6 +84,25 @@ class TestLocked:
         await asyncio.gather(*(door.send(door.slack.press("U1JOHN", card, "Send request")) for _ in range(2)))
         await later(door.here)
         assert (await finished(door.here)).count("RequestLeave") == 1
+
+    async def test_the_shortcut_says_so_in_our_own_conversation_and_is_not_done_later(
+        self, door: Doorward, tmp_path: Path
+    ) -> None:
+        payload = {
+            "type": "shortcut",
+            "callback_id": "ask",
+            "team": {"id": TEAM},
+            "user": {"id": "U1JOHN", "team_id": TEAM},
+            "api_app_id": "A0DOORWARD",
+        }
+        with held(tmp_path):
+            busy = payload | {"trigger_id": door.slack.trigger("U1JOHN")}
+            assert (await timed(door.slack.send(door.client, busy))).status_code == 200
+        await later(door.here)
+        await door.settled()
+        assert [message.text for message in door.seen("john")] == [BUSY]
+        await door.send(payload | {"trigger_id": door.slack.trigger("U1JOHN")})
+        assert "Hello, John" in door.last("john").text
 
     async def test_a_press_that_opens_a_dialog_says_so_in_it(self, door: Doorward, tmp_path: Path) -> None:
         await asked_of_mia(door)

@@ -44,6 +44,7 @@ from bot.ports.stores import (
     SessionStore,
     ThrottleStore,
     TokenStore,
+    ToldAccountStore,
 )
 from storage import (
     approvals,
@@ -66,6 +67,7 @@ from storage import (
     roles,
     sessions,
     substitutions,
+    told_accounts,
 )
 from storage.audit_log import AuditLog
 from storage.authority import AuthorityRows
@@ -112,6 +114,9 @@ class Vault:
         self.persons: AuthorityRows[Person] = AuthorityRows(identity.persons, keys, persons.parse, remember=REMEMBERED)
         self.ledger: AuthorityRows[ledger.Bucket] = AuthorityRows(ledger_tables.known_people, keys, ledger.parse)
         self.guesses: AuthorityRows[guesses.Counts] = AuthorityRows(ledger_tables.guess_counts, keys, guesses.parse)
+        self.told: AuthorityRows[told_accounts.Told] = AuthorityRows(
+            ledger_tables.told_accounts, keys, told_accounts.parse
+        )
         self.roles: AuthorityRows[RoleGrant] = AuthorityRows(
             identity.role_grants, keys, roles.parse, remember=REMEMBERED
         )
@@ -165,6 +170,7 @@ class StoreTransaction:
         granted = roles.Roles(connection, vault.roles)
         self.inbox: InboxStore = Inbox(connection, keys, sealer)
         self.links: LinkStore = links.Links(connection, vault.links)
+        self.told_accounts: ToldAccountStore = told_accounts.ToldAccounts(connection, vault.told)
         counts = guesses.Guesses(connection, vault.guesses)
         self.guesses: GuessStore = counts
         self.persons: PersonStore = persons.Persons(

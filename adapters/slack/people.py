@@ -66,6 +66,13 @@ _Asked = tuple[str, str]
 """The workspace that is asked, and the account: an account id alone is only unique in one organisation."""
 
 
+def email_of(profile: dict[str, Any]) -> str:
+    """The confirmed address in what `users.info` says; empty without one, and without the scope `users:read.email`."""
+    inner = profile.get("profile")
+    confirmed = profile.get("is_email_confirmed") is not False
+    return text_of(inner, "email") if confirmed and isinstance(inner, dict) else ""
+
+
 class People:
     """Answers who somebody is; remembers the answer, not the profile."""
 

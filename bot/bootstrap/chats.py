@@ -48,6 +48,8 @@ class Chat:
     """Where its sign-in may lead a browser through."""
     called: Callable[[ChannelIdentity], Awaitable[ChatName]] | None = None
     """How it names an account; None where it cannot."""
+    emails: Callable[[ChannelIdentity], Awaitable[str]] | None = None
+    """An account's e-mail address, where the company's directory writes it; None where it is not asked."""
 
 
 def slack_chat(settings: Slack, clock: Clock, *, database: Database | None = None, public_url: str = "") -> Chat:
@@ -84,6 +86,7 @@ def slack_chat(settings: Slack, clock: Clock, *, database: Database | None = Non
         sign_in=_slack_sign_in(settings, platform, clock),
         sign_in_origins=_slack_origins(settings),
         called=_slack_names(platform),
+        emails=_slack_emails(platform) if settings.directory_emails else None,
     )
 
 
@@ -156,7 +159,7 @@ def _slack_sign_in(settings: Slack, platform: SlackPlatform, clock: Clock) -> Ch
     from adapters.slack.people import People  # noqa: PLC0415 - see the module's sentence
     from adapters.slack.sign_in import ORIGIN, SlackSignIn  # noqa: PLC0415
 
-    if not settings.client_id:
+    if not settings.client_id or not settings.sign_in:
         return None
     alone = len(settings.team_ids) == 1 and settings.team_ids[0].startswith("T")
     return SlackSignIn(
@@ -171,7 +174,7 @@ def _slack_sign_in(settings: Slack, platform: SlackPlatform, clock: Clock) -> Ch
 
 def _slack_origins(settings: Slack) -> tuple[str, ...]:
     """Slack sends the browser on to the workspace's own address before it asks."""
-    if not settings.client_id:
+    if not settings.client_id or not settings.sign_in:
         return ()
     stand_in = _loopback_origin(settings.api_base_url)
     return (stand_in,) if stand_in else ("https://slack.com", "https://*.slack.com")
@@ -192,6 +195,15 @@ def _slack_names(platform: SlackPlatform) -> Callable[[ChannelIdentity], Awaitab
         return ChatName(account=await names.account(who), place=f"{await names.place(who)}, Slack")
 
     return called
+
+
+def _slack_emails(platform: SlackPlatform) -> Callable[[ChannelIdentity], Awaitable[str]]:
+    from adapters.slack.people import email_of  # noqa: PLC0415 - see the module's sentence
+
+    async def email(who: ChannelIdentity) -> str:
+        return email_of(await platform.person(who.account, who.tenant))
+
+    return email
 
 
 def teams_chat(settings: Teams, clock: Clock, *, database: Database | None = None) -> Chat:

@@ -148,7 +148,12 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         hours=working_hours(settings),
         factor_rules=factor_rules(settings.factors),
         owner=owner(settings),
-        correspondence=correspondence(settings.idps, () if settings.slack is None else settings.slack.team_ids),
+        correspondence=correspondence(
+            settings.idps,
+            () if settings.slack is None else settings.slack.team_ids,
+            clients=settings.scim,
+            emails=next((chat.emails for chat in chats if chat.emails is not None), None),
+        ),
         settings_shown=lambda: chosen(settings),
     )
     return outside, chats

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from adapters.idp.claims import GROUPS, ClaimNames, Elsewhere
 from adapters.idp.credentials import credential_of
@@ -10,7 +10,7 @@ from adapters.idp.graph import Graph
 from adapters.idp.graph_credential import GraphRegistration, login_of
 from adapters.idp.oidc import OidcProvider
 from adapters.idp.transport import Address, Transport
-from bot.services.correspondence import Correspondence
+from bot.services.correspondence import Correspondence, Emails
 from bot.services.provider_step_up import ProviderStepUp, StepUps
 from bot.settings.directories import Attributes, GraphSettings, Idp
 
@@ -50,10 +50,17 @@ def elsewhere(attributes: Attributes) -> Elsewhere:
     )
 
 
-def correspondence(idps: Mapping[str, Idp], workspaces: Sequence[str]) -> Correspondence:
+def correspondence(
+    idps: Mapping[str, Idp], workspaces: Sequence[str], *, clients: Iterable[str] = (), emails: Emails | None = None
+) -> Correspondence:
     """Which providers say, and where, whose Slack account somebody's is."""
     named = {name: idp.attributes.slack_account for name, idp in idps.items() if idp.attributes.slack_account}
-    return Correspondence(sources=named, alone=len(workspaces) == 1)
+    return Correspondence(
+        sources=named,
+        alone=len(workspaces) == 1,
+        clients=tuple(f"scim:{client}" for client in clients),
+        emails=emails,
+    )
 
 
 def step_ups(idps: Mapping[str, Idp]) -> StepUps:

@@ -10,7 +10,7 @@ from datetime import datetime
 from bot.bootstrap.core import SystemClock
 from bot.bootstrap.installation import keyring, on_database
 from bot.bootstrap.production import systems
-from bot.bootstrap.providers import PLACES, identity_provider
+from bot.bootstrap.providers import PLACES, correspondence, identity_provider
 from bot.bootstrap.shell_output import Advance
 from bot.domain.action import ResourceFacts
 from bot.domain.identity import Employee, Issuer, LinkedIdentity, Person, Role, Subject
@@ -18,7 +18,16 @@ from bot.errors import Misconfigured
 from bot.ports.database import Database, Transaction
 from bot.ports.provisioning import Provisioned, ProvisionedKind
 from bot.services.authorization import GrantMint
-from bot.services.directory_check import Candidate, Finding, Record, Sources, attributes_of, compared, known
+from bot.services.directory_check import (
+    Candidate,
+    Finding,
+    Record,
+    Sources,
+    attributes_of,
+    compared,
+    known,
+    with_shared,
+)
 from bot.services.employment import record
 from bot.settings.directories import Attributes, Idp
 from bot.settings.tree import Settings
@@ -43,7 +52,10 @@ def people(settings: Settings, now: datetime, limit: int, *, preview: bool, adva
             candidates += await database.read(lambda tx: list(_provisioned(tx, settings, known_keys, now, limit)))
             candidates += [one async for one in _in_groups(settings, now, limit)]
         async with _hr(settings, keys) as asking:
-            return await compared(candidates[:limit], sources, asking, advance)
+            found = await compared(candidates[:limit], sources, asking, advance)
+        told = correspondence(settings.idps, (), clients=settings.scim)
+        shared = await database.read(lambda tx: told.shared(tx, [one.candidate.person.identity for one in found]))
+        return [with_shared(finding, shared) for finding in found]
 
     return [_row(finding, sources) for finding in on_database(settings, keys, work)]
 

@@ -37,6 +37,7 @@ class EventType(StrEnum):
     INTEGRITY_ALARM = "integrity.alarm"
     KEYS_CHANGED = "keys.changed"
     LINK_MADE = "link.made"
+    LINK_ALARM = "link.alarm"
     LINK_REFUSED = "link.refused"
     LINK_REMOVED = "link.removed"
     MESSAGE_NOT_UNDERSTOOD = "message.not_understood"

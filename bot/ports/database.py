@@ -40,6 +40,7 @@ from bot.ports.stores import (
     SessionStore,
     ThrottleStore,
     TokenStore,
+    ToldAccountStore,
 )
 
 T = TypeVar("T")
@@ -73,6 +74,7 @@ class Transaction(Protocol):
     keys: KeyUseStore
     throttle: ThrottleStore
     guesses: GuessStore
+    told_accounts: ToldAccountStore
     jobs: JobStore
     signals: SignalStore
     provisioned: ProvisionedStore

@@ -343,6 +343,22 @@ class ThrottleStore(Protocol):
         ...
 
 
+class ToldAccountStore(Protocol):
+    """Which chat account the company last said to be somebody's. Rows carry a MAC."""
+
+    def note(self, identity: LinkedIdentity, account: str | None) -> None:
+        """Keep what was said; None forgets it."""
+        ...
+
+    def of_identity(self, identity: LinkedIdentity) -> str | None:
+        """What was said of somebody."""
+        ...
+
+    def of_account(self, account: str) -> Sequence[LinkedIdentity]:
+        """Everybody of whom it was said."""
+        ...
+
+
 class GuessStore(Protocol):
     """The wrong codes of each person, in the sealed row that they have from the first moment on.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.domain.action import ResourceFacts
@@ -116,6 +116,14 @@ async def compared(
         findings.append(await _finding(candidate, sources.get(candidate.person.provider), record, numbers))
     advance(len(candidates), len(candidates))
     return findings
+
+
+def with_shared(finding: Finding, shared: Mapping[str, str]) -> Finding:
+    """The finding, with the others who are said to have the same chat account."""
+    others = shared.get(finding.candidate.person.identity.key)
+    if others is None:
+        return finding
+    return replace(finding, problems=(*finding.problems, f"has one Slack account with {others} by the directory"))
 
 
 def _one_each(candidates: Sequence[Candidate]) -> list[Candidate]:

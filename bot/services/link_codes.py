@@ -21,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from bot.domain.answer import Answer, Button, Draft, Posting
 from bot.domain.audit import EventType
 from bot.domain.cards import ActionStyle, Card, Dialog, DialogField, Fact, FieldKind, Status
@@ -41,13 +43,16 @@ from bot.services.correspondence import Correspondence
 from bot.services.delivery import Delivery, direct_place
 from bot.services.legs import LEG, LEG_SECONDS, TYPING, Leg, Named
 from bot.services.link_making import LinkMaking, Told, scribe_of
+from bot.services.sessions import identity_of
 from bot.services.throttling import CODES_A_DAY
 from bot.services.turns import Ending, Turn
 from bot.texts.sentences import Voice, voice
 
 CODE_SECONDS = 300
 TRIES = 5
+NO_CORRESPONDENCE, SHARED = "link.no_correspondence", "link.shared_correspondence"
 DIGITS = 6
+log = structlog.get_logger("doorward.link_codes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +86,26 @@ class LinkCodes:
         """Whether a chat account may be linked to this provider's people so."""
         return self._correspondence.named(channel, provider)
 
-    def fits(self, tx: Transaction, leg: Leg, sign_in: SignIn) -> bool:
-        """(1). Raises `IntegrityAlarm`."""
+    async def misfit(self, leg: Leg, sign_in: SignIn) -> str:
+        """(1): why the account is not theirs by the company's word; empty where it is. Raises `IntegrityAlarm`."""
+        assert leg.channel is not None
         channel = leg.channel
-        return channel is not None and self._correspondence.holds(tx, leg.provider, sign_in.claims, channel)
+        told = self._correspondence
+        if not await told.email_fits(sign_in.claims, channel):
+            return NO_CORRESPONDENCE
+        await self._database.write(lambda tx: told.note(tx, leg.provider, sign_in.claims))
+        if not await self._database.read(lambda tx: told.holds(tx, leg.provider, sign_in.claims, channel)):
+            return NO_CORRESPONDENCE
+        others = await self._database.read(lambda tx: told.others(tx, sign_in.claims, channel))
+        if others:
+            await self._database.write(lambda tx: self._alarm(tx, leg, sign_in, others))
+        return SHARED if others else ""
+
+    def _alarm(self, tx: Transaction, leg: Leg, sign_in: SignIn, others: tuple[str, ...]) -> None:
+        scribe, own = scribe_of(leg, None, self._clock.now()), identity_of(sign_in.claims).key
+        log.critical(SHARED, account=scribe.channel, people=len(others) + 1)
+        for about in (f"Person::{one}" for one in (own, *others)):
+            tx.audit.append(scribe.event(EventType.LINK_ALARM, resource=about, decision="alarm", code=SHARED))
 
     async def show(self, state: str, leg: Leg, version: int) -> Named:
         """A code for the page, and the button in chat behind which it is typed. Raises `HandleSpent`."""
@@ -111,6 +132,9 @@ class LinkCodes:
         checked = await self._database.write(lambda tx: self._check(tx, message, code, is_new))
         if not isinstance(checked, _Right):
             return checked
+        # (1) once more: the company may have said otherwise since the code was shown.
+        if misfit := await self.misfit(checked.leg, checked.sign_in):
+            return await self._database.write(lambda tx: self._give_up(tx, checked.state, checked.leg, misfit))
         try:
             _, told = await self._making.commit(checked.state, checked.leg, checked.sign_in)
         except (HandleSpent, SignInRefused, AlreadyLinked, NotAllowed):
@@ -163,8 +187,6 @@ class LinkCodes:
                 return self._give_up(tx, state, leg, "link.wrong_code")
             _refused(tx, leg, "link.wrong_code", now)
             return _error(voice(sign_in.claims.locale), "linked.code.wrong", left=TRIES - leg.code_tries)
-        if not self.fits(tx, leg, sign_in):
-            return self._give_up(tx, state, leg, "link.no_correspondence")
         return _Right(state=state, leg=leg, sign_in=sign_in)
 
     def _give_up(self, tx: Transaction, state: str, leg: Leg, code: str) -> FieldError:

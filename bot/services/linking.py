@@ -252,8 +252,8 @@ class Linking:
     async def _name(self, state: str, leg: Leg, channel: ChannelIdentity, sign_in: SignIn) -> Named:
         identity = identity_of(sign_in.claims)
         # Condition 3 of the list above, where it takes a code: nothing is shown before.
-        if leg.by_code and not await self._database.read(lambda tx: self._codes.fits(tx, leg, sign_in)):
-            raise await self._refusal(leg, SignInRefused(code="link.no_correspondence"))
+        if leg.by_code and (misfit := await self._codes.misfit(leg, sign_in)):
+            raise await self._refusal(leg, SignInRefused(code=misfit))
         try:
             able = await self._database.read(self._able(identity, channel))
         except NotAllowed as error:

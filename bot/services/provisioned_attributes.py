@@ -41,9 +41,12 @@ def provisioned(tx: Transaction, identity: LinkedIdentity) -> Mapping[str, str]:
 def one_attribute(tx: Transaction, identity: LinkedIdentity, name: str) -> str | None:
     """A text of the one active record, its own or of the enterprise extension; of two records, none."""
     records = [one for one in tx.provisioned.about(identity) if one.active and not one.deleted]
-    if len(records) != 1:
-        return None
-    document = json.loads(records[0].document)
+    return attribute_in(records[0], name) if len(records) == 1 else None
+
+
+def attribute_in(record: Provisioned, name: str) -> str | None:
+    """A text of a record, its own or of the enterprise extension."""
+    document = json.loads(record.document)
     extension = document.get(ENTERPRISE)
     found = document.get(name) or (extension.get(name) if isinstance(extension, dict) else None)
     return found if isinstance(found, str) and found else None

@@ -19,6 +19,11 @@ class Slack(Group):
     app_id: str = ""
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")
+    sign_in: bool = True
+    """Whether people link with Sign in with Slack, where there is a client id; false leaves that to installing."""
+    directory_emails: bool = False
+    """Whether the company's directory alone writes the addresses in Slack: then they have to be the provider's, too,
+    where an account is linked by a code. Takes the scope users:read.email."""
     api_base_url: str = "https://slack.com/api/"
     hr_channel: str = ""
 

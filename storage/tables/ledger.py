@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Table
+from sqlalchemy import Index, Table
 
 from storage.tables.metadata import authority, key, metadata, text
 
@@ -23,3 +23,13 @@ guess_counts = Table(
     *authority(),
     sqlite_with_rowid=False,
 )
+
+told_accounts = Table(
+    "told_accounts",
+    metadata,
+    key("identity"),
+    text("account"),
+    *authority(),
+    sqlite_with_rowid=False,
+)
+Index("ix_told_accounts_account", told_accounts.c.account)

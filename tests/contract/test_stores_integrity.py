@@ -70,6 +70,10 @@ USES: dict[str, tuple[Use, ...]] = {
         lambda tx, now: tx.guesses.give_back(JOHN, "chat", GUESSES, now),
         lambda tx, now: tx.guesses.left(JOHN, "chat", GUESSES, now),
     ),
+    "told_accounts": (
+        lambda tx, now: tx.told_accounts.note(JOHN, "T1:U-other"),
+        lambda tx, now: tx.told_accounts.of_account("T1:U-john"),
+    ),
     "role_grants": (
         lambda tx, now: tx.sessions.use(JOHNS_CHAT, now=now, limits=LIMITS).grants,
         lambda tx, now: tx.roles.of_identity(JOHN),
@@ -154,6 +158,7 @@ LOOKED_UP = {
     "links": ("channel", "identity"),
     "persons": ("identity", "username", "employee"),
     "guess_counts": ("identity",),
+    "told_accounts": ("identity", "account"),
     "role_grants": ("id", "identity", "role"),
     "sessions": ("channel", "identity"),
     "browser_sessions": ("id",),
@@ -184,6 +189,7 @@ def test_every_table_with_a_mac_is_tried() -> None:
 def fill(tx: Transaction, now: datetime) -> None:
     """One row in every table that carries authority."""
     sign_in(tx, now)
+    tx.told_accounts.note(JOHN, "T1:U-john")
     tx.roles.insert(a_role(now))
     tx.browsers.open(BrowserSession(id="browser-1", identity=JOHN, opened_at=now, until=now + LIMITS.idle))
     tx.proposals.insert(a_proposal(now))

@@ -157,3 +157,21 @@ async def test_no_guess_more_than_the_limit_counts_in_parallel(
     answers = await asyncio.gather(*(hit((database, replica)[n % 2]) for n in range(8)), return_exceptions=True)
     assert sum(answer is True for answer in answers) == 2
     assert not [answer for answer in answers if isinstance(answer, Exception) and not isinstance(answer, Stale)]
+
+
+async def test_what_was_said_last_of_somebodys_account_is_kept(database: OpenDatabase) -> None:
+    async def note(identity: LinkedIdentity, account: str | None) -> None:
+        await database.write(lambda tx: tx.told_accounts.note(identity, account))
+
+    async def of(account: str) -> list[LinkedIdentity]:
+        return list(await database.read(lambda tx: tx.told_accounts.of_account(account)))
+
+    await note(JOHN, "T1:U1")
+    await note(MIA, "T1:U1")
+    await note(MIA, "T1:U1")
+    assert await of("T1:U1") == [JOHN, MIA]
+    await note(JOHN, "T1:U2")
+    assert (await of("T1:U1"), await of("T1:U2")) == ([MIA], [JOHN])
+    await note(MIA, None)
+    await note(MIA, None)
+    assert await of("T1:U1") == []

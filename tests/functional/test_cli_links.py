@@ -198,3 +198,16 @@ def test_a_preview_has_the_members_of_the_groups_in_entra(shell: Shell, entra: t
     refused = shell("links", "check", "--preview", **environ)
     assert refused.exit_code == 2
     assert "Graph refused" in refused.stderr
+
+
+def test_people_of_one_slack_account_are_named(shell: Shell) -> None:
+    def fill(tx: Transaction) -> None:
+        for name, account in (("one", "T1:U1"), ("two", "T1:U1"), ("three", "T1:U3")):
+            tx.persons.save(somebody(name, f"E-{name}"))
+            tx.told_accounts.note(identity(name), account)
+
+    shell.write(fill)
+    rows = checked(shell)
+    for name, other in (("one", "two"), ("two", "one")):
+        assert f"has one Slack account with {identity(other).key} by the directory" in rows[name]["problems"]
+    assert not any("Slack" in problem for problem in rows["three"]["problems"])

@@ -12,6 +12,8 @@ down_revision = "0017"
 def upgrade() -> None:
     _sealed("known_people", "bucket", "members")
     _sealed("guess_counts", "identity", "counts")
+    _sealed("told_accounts", "identity", "account")
+    op.create_index("ix_told_accounts_account", "told_accounts", ["account"], unique=False)
     # A migration has no keys: `doorward migrate` begins the ledger right after, where there is anybody to put in it.
     op.execute("INSERT INTO marks (key, value) SELECT 'ledger', 'wanted' WHERE EXISTS (SELECT 1 FROM persons)")
 
@@ -30,5 +32,6 @@ def _sealed(table: str, key: str, content: str) -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("told_accounts")
     op.drop_table("guess_counts")
     op.drop_table("known_people")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ BY_SCIM = WITHOUT_SIGN_IN | {
     "SCIM__CORP__ISSUER": f"https://{PROVIDER}.idp.example/login",
     "SCIM__CORP__TOKEN": "t" * 43,
 }
+INSTALLED_BY_OAUTH = {key: value for key, value in BY_CLAIM.items() if "SLACK_ACC" in key} | {"SLACK__SIGN_IN": "false"}
 FIVE_MINUTES = 300
 
 
@@ -357,3 +359,99 @@ async def test_a_further_account_still_takes_a_factor(site: Site, company: Direc
     assert_refused(refused)
     assert await site.doorward.linked(ATTACKER) is None
     assert (await site.refusals())[-1] == "link.factor_missing"
+
+
+# Two people of whom the same account is said
+
+
+async def test_two_who_are_told_one_account_are_both_refused_with_an_alarm(site: Site, company: Directory) -> None:
+    """The second may have written it themselves, or the first: nobody can tell, so it is neither's."""
+    company.accounts[site.subject(ATTACKER)] = VICTIM
+    first = await signed_in(site, site.doorward.browser(), await site.doorward.ask(VICTIM), ATTACKER)
+    assert first.status_code == 200, "nobody else has been heard of yet"
+    for account in (VICTIM, ATTACKER, VICTIM):
+        page = await signed_in(site, site.doorward.browser(), await site.doorward.ask(VICTIM), account)
+        assert_refused(page)
+        assert "chat-code" not in page.text
+    await site.assert_nothing_happened()
+    assert await site.refusals() == ["link.shared_correspondence"] * 3
+    alarms = await site.doorward.audit("link.alarm")
+    assert {alarm.event.decision for alarm in alarms} == {"alarm"}
+    assert len({alarm.event.resource for alarm in alarms}) == 2
+
+
+async def test_a_second_one_heard_of_after_the_code_was_shown_ends_it(site: Site, company: Directory) -> None:
+    company.accounts[site.subject(ATTACKER)] = VICTIM
+    page = await code_page(site, VICTIM)
+    view = await dialog(site, VICTIM)
+    assert_refused(await signed_in(site, site.doorward.browser(), await site.doorward.ask(VICTIM), ATTACKER))
+    assert (await type_code(site, view, code_on(page)))["response_action"] == "errors"
+    await site.assert_nothing_happened()
+
+
+async def test_once_the_directory_is_right_again_the_one_is_linked(site: Site, company: Directory) -> None:
+    company.accounts[site.subject(ATTACKER)] = VICTIM
+    await signed_in(site, site.doorward.browser(), await site.doorward.ask(VICTIM), ATTACKER)
+    assert_refused(await signed_in(site, site.doorward.browser(), await site.doorward.ask(VICTIM), VICTIM))
+    company.accounts[site.subject(ATTACKER)] = ATTACKER
+    await signed_in(site, site.doorward.browser(), await site.doorward.ask(ATTACKER), ATTACKER)
+    page = await code_page(site, VICTIM)
+    await type_code(site, await dialog(site, VICTIM), code_on(page))
+    assert await site.doorward.linked(VICTIM) == site.subject(VICTIM)
+
+
+@pytest.mark.parametrize("chosen", [BY_SCIM])
+@pytest.mark.parametrize(("active", "shown"), [(True, False), (False, True)])
+async def test_a_record_of_somebody_who_never_signed_in_counts_too(site: Site, *, active: bool, shown: bool) -> None:
+    database = site.doorward.running.core.outside.database
+    await database.write(lambda tx: tx.provisioned.insert(user(site)))
+    stranger = replace(user(site, id="2", name="other", active=active), identity=None)
+    await database.write(lambda tx: tx.provisioned.insert(stranger))
+    page = await signed_in(site, site.doorward.browser(), await site.doorward.ask(VICTIM), VICTIM)
+    assert (page.status_code == 200) is shown
+    assert await site.refusals() == ([] if shown else ["link.shared_correspondence"])
+
+
+# The address as an additional condition
+
+
+@pytest.mark.parametrize("chosen", [BY_CLAIM | {"SLACK__DIRECTORY_EMAILS": "true"}])
+@pytest.mark.parametrize(
+    ("profile", "shown"),
+    [
+        ({"profile": {"email": "MIA@"}}, True),
+        ({"profile": {"email": "other@"}}, False),
+        ({"profile": {}}, False),
+        ({}, False),
+        ({"profile": {"email": ["MIA@"]}}, False),
+    ],
+)
+async def test_the_address_has_to_be_the_providers_where_it_is_asked_for(
+    site: Site, profile: dict[str, Any], *, shown: bool
+) -> None:
+    address = profile.get("profile", {}).get("email")
+    domain = BY_USERNAME["mia"].email.partition("@")[2]
+    if isinstance(address, str):
+        profile = {"profile": {"email": address + domain}}
+    site.doorward.slack.join(VICTIM, real_name="Mia Lang", **profile)
+    page = await signed_in(site, site.doorward.browser(), await site.doorward.ask(VICTIM), VICTIM)
+    assert (page.status_code == 200) is shown
+    assert await site.refusals() == ([] if shown else ["link.no_correspondence"])
+
+
+@pytest.mark.parametrize("chosen", [BY_CLAIM | {"SLACK__DIRECTORY_EMAILS": "true"}])
+async def test_the_right_address_alone_links_nobody(site: Site, company: Directory) -> None:
+    company.accounts.clear()
+    email = BY_USERNAME["mia"].email
+    site.doorward.slack.join(VICTIM, real_name="Mia Lang", profile={"email": email})
+    page = await signed_in(site, site.doorward.browser(), await site.doorward.ask(VICTIM), VICTIM)
+    assert_refused(page)
+    assert await site.refusals() == ["link.no_correspondence"]
+
+
+@pytest.mark.parametrize("chosen", [INSTALLED_BY_OAUTH])
+async def test_an_app_that_installs_by_oauth_may_still_link_by_code(site: Site) -> None:
+    """The client id is there for installing; Sign in with Slack is left out by its own setting."""
+    page = await code_page(site, VICTIM)
+    await type_code(site, await dialog(site, VICTIM), code_on(page))
+    assert await site.doorward.linked(VICTIM) == site.subject(VICTIM)

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select
 from bot.domain.change import Change, ChangeState, Wanted
 from storage.authority import AuthorityRows, Values
 from storage.codec import optional_micros, optional_moment, to_json, to_micros, to_moment
-from storage.statement import Connection, Statement, inserting, locking, replacing
+from storage.statement import ALONE, Connection, Statement, inserting, key_of, locking, replacing
 from storage.tables.changes import changes
 
 
@@ -65,6 +65,9 @@ class Changes:
         return None if row is None else self._rows.load(row)
 
     def waiting(self, wanted: Wanted, now: datetime) -> Change | None:
+        if self._connection.concurrent and not self._connection.read_only:
+            # Two first yeses at once would each find nothing to lock: the second waits for what the first writes.
+            self._connection.row(ALONE, key=key_of("change", wanted.key))
         row = self._connection.row(
             _WAITING,
             now=to_micros(now),

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, select
 
 from bot.domain.identity import LinkedIdentity
 from storage.codec import identity_key, to_identity, to_json, to_micros
-from storage.statement import Connection, Statement, inserting_once, upserting
+from storage.statement import ALONE, Connection, Statement, inserting_once, key_of, upserting
 from storage.tables.provisioning import provider_sessions, signals
 
 _REMEMBER = inserting_once(signals)
@@ -41,6 +41,10 @@ class Signals:
     def note_session(self, issuer: str, session: str, identity: LinkedIdentity, *, until: datetime) -> None:
         row = _hashed(issuer, session)
         self._connection.change(_NOTE, id=row, identity=identity_key(identity), until=to_micros(until))
+
+    def hold_session(self, issuer: str, session: str) -> None:
+        if self._connection.concurrent:
+            self._connection.row(ALONE, key=key_of("provider session", _hashed(issuer, session)))
 
     def whose_session(self, issuer: str, session: str, *, now: datetime) -> LinkedIdentity | None:
         """Only a person of that issuer: an altered row ends at most the sessions of one of its own people."""

@@ -6,12 +6,13 @@ microseconds of Python each time. Compiled once, what is left a message is the d
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, Protocol
 
-from sqlalchemy import Dialect, Executable, Table, bindparam, delete, select, update
+from sqlalchemy import BigInteger, Dialect, Executable, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -95,6 +96,15 @@ class Connection(Protocol):
     def change(self, statement: Statement, **values: Value) -> int:
         """Insert, update or delete; how many rows it was."""
         ...
+
+
+ALONE = Statement(select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger))))
+"""PostgreSQL: one transaction at a time with this key, until it ends. For what has no row yet that could be locked."""
+
+
+def key_of(*what: str) -> int:
+    """The key for `ALONE` of anything that has a name."""
+    return int.from_bytes(hashlib.sha256("|".join(what).encode()).digest()[:8], signed=True)
 
 
 def inserting(table: Table) -> Statement:

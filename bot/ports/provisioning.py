@@ -56,6 +56,10 @@ class SignalStore(Protocol):
         """Remember whose the provider's session (`sid`) is."""
         ...
 
+    def hold_session(self, issuer: str, session: str) -> None:
+        """Let nobody else note this session, or that it is over, until this transaction ends."""
+        ...
+
     def whose_session(self, issuer: str, session: str, *, now: datetime) -> LinkedIdentity | None:
         """The person of a provider's session, if it was noted."""
         ...

@@ -76,6 +76,7 @@ class Signals:
         now = self.clock.now()
 
         def work(tx: Transaction) -> LinkedIdentity | None:
+            tx.signals.hold_session(issuer, session)
             tx.signals.remember(over_mark(issuer), session, until=now + timedelta(seconds=PROVIDER_SESSION_SECONDS))
             return tx.signals.whose_session(issuer, session, now=now)
 
@@ -92,9 +93,13 @@ def over_mark(issuer: str) -> str:
 
 
 def session_over(tx: Transaction, claims: VerifiedClaims, now: datetime) -> bool:
-    """Whether the provider's session behind this sign-in was ended, be it before anybody here knew of it."""
+    """Whether the provider's session behind this sign-in was ended, be it before anybody here knew of it.
+
+    Whoever is told that it is over while this transaction is under way waits for it, and finds what it opened.
+    """
     if claims.session is None:
         return False
+    tx.signals.hold_session(claims.issuer, claims.session)
     return tx.signals.remembered(over_mark(claims.issuer), claims.session, now=now)
 
 

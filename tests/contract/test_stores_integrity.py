@@ -71,7 +71,7 @@ USES: dict[str, tuple[Use, ...]] = {
         lambda tx, now: tx.guesses.left(JOHN, "chat", GUESSES, now),
     ),
     "told_accounts": (
-        lambda tx, now: tx.told_accounts.note(JOHN, "T1:U-other"),
+        lambda tx, now: tx.told_accounts.of_identity(JOHN),
         lambda tx, now: tx.told_accounts.of_account("T1:U-john"),
     ),
     "role_grants": (

@@ -48,7 +48,7 @@ _REPLACE = replacing(guess_counts)
 
 
 class Guesses:
-    """See `bot.ports.stores.GuessStore`."""
+    """See `bot.ports.people_stores.GuessStore`."""
 
     def __init__(self, connection: Connection, rows: AuthorityRows[Counts]) -> None:
         self._connection = connection

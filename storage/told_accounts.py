@@ -40,7 +40,7 @@ _OF_ACCOUNT = Statement(
 
 
 class ToldAccounts:
-    """See `bot.ports.stores.ToldAccountStore`."""
+    """See `bot.ports.people_stores.ToldAccountStore`."""
 
     def __init__(self, connection: Connection, rows: AuthorityRows[Told]) -> None:
         self._connection = connection

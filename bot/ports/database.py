@@ -23,13 +23,13 @@ from bot.ports.installations import InstallationStore
 from bot.ports.keys import KeyUseStore, RevocationStore
 from bot.ports.mail import LetterStore
 from bot.ports.notices import NoticeStore
+from bot.ports.people_stores import GuessStore, ToldAccountStore
 from bot.ports.provisioning import ProvisionedStore, SignalStore
 from bot.ports.references import ReferenceStore
 from bot.ports.stores import (
     AuditStore,
     BrowserSessionStore,
     EffectStore,
-    GuessStore,
     InboxStore,
     JobStore,
     LinkStore,
@@ -40,7 +40,6 @@ from bot.ports.stores import (
     SessionStore,
     ThrottleStore,
     TokenStore,
-    ToldAccountStore,
 )
 
 T = TypeVar("T")

@@ -24,6 +24,7 @@ from tests.bench.sessions import session_costs
 from tests.bench.start import demo_start
 from tests.bench.step_up import step_up_cost
 from tests.bench.teams import teams_costs
+from tests.bench.use_bot import use_bot_cost
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 CONCURRENCIES = (1, 16)
@@ -45,7 +46,7 @@ def bench(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     plan = Plan(names=tuple(only or CANDIDATES), concurrencies=CONCURRENCIES, rounds=rounds, block=block)
-    total = len(plan.names) * (1 + rounds * len(CONCURRENCIES)) + (5 if extras else 0)
+    total = len(plan.names) * (1 + rounds * len(CONCURRENCIES)) + (6 if extras else 0)
     columns = (TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("starting", total=total, completed=-1)
@@ -68,6 +69,8 @@ def _run(plan: Plan, progress: Callable[[str], None], *, extras: bool) -> tuple[
             return measurement, None
         progress("a step-up")
         step_up = uvloop.run(step_up_cost(directory))
+        progress("whether somebody may use the bot")
+        use_bot = uvloop.run(use_bot_cost(directory))
         progress("sessions, a million of them")
         sessions = uvloop.run(session_costs(directory))
         progress("Slack with the HR system hung")
@@ -76,7 +79,7 @@ def _run(plan: Plan, progress: Callable[[str], None], *, extras: bool) -> tuple[
         teams = uvloop.run(teams_costs(directory))
         progress("the demo's start")
         return measurement, Extras(
-            start=demo_start(), step_up=step_up, sessions=sessions, slack_while_hung=hung, teams=teams
+            start=demo_start(), step_up=step_up, sessions=sessions, slack_while_hung=hung, teams=teams, use_bot=use_bot
         )
 
 

@@ -19,6 +19,7 @@ from tests.bench.start import Start
 from tests.bench.step_up import StepUp
 from tests.bench.teams import TeamsCosts
 from tests.bench.teams import lines as teams_lines
+from tests.bench.use_bot import UseBot
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "bench.md"
 MARK = "<!-- measured -->"
@@ -52,6 +53,7 @@ class Extras:
     slack_while_hung: Acknowledged
     teams: TeamsCosts
     sessions: Sessions
+    use_bot: UseBot
 
 
 def plain(measurement: Measurement, extras: Extras | None) -> Mapping[str, object]:
@@ -106,9 +108,16 @@ def _extras(extras: Extras) -> list[str]:
         f"times one press without a code. A plain question takes {_ms(step_up.message)} ms. The chat platform's part "
         "is left out."
     )
+    asked = extras.use_bot
+    admitted = (
+        f"- Asking policy on every message whether this person may use the bot at all makes it cost {asked.ratio:.2f} "
+        f"times as much as if that were asked once: {_ms(asked.asked)} ms to {_ms(asked.unasked)} ms of CPU, the chat "
+        "platform's part left out."
+    )
     return [
         ready,
         proven,
+        admitted,
         *_sessions(extras.sessions),
         line("Slack", extras.slack_while_hung),
         "",

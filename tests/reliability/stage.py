@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +30,7 @@ from tests.reliability.replicas import Replica, installation, key_file, replicas
 from tests.reliability.workspace import WatchedSlack
 
 SEED = 20261123
+NO_MORE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +63,17 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(folder: Path, url: str, *, pairs: int, count: int = 2, patience: float = 150.0) -> AsyncIterator[Stage]:
-    """A company of so many pairs, and so many replicas on the database at `url`."""
+async def stage(
+    folder: Path, url: str, *, pairs: int, count: int = 2, patience: float = 150.0, more: Mapping[str, str] = NO_MORE
+) -> AsyncIterator[Stage]:
+    """A company of so many pairs, and so many replicas on the database at `url`, with `more` settings."""
     slack, made = WatchedSlack(now=lambda: datetime.now(UTC)), pairs_of(pairs)
     with company.provider() as provider:
         async with slack.running():
             for member in members(made):
                 slack.join(member.account)
-            environ = installation(folder, url, slack.api_base_url, **company.provider_settings(provider))
+            given = {**company.provider_settings(provider), **more}
+            environ = installation(folder, url, slack.api_base_url, **given)
             await asyncio.to_thread(migrate, url)
             database = open_database(url, keys=key_file(folder).load())
             try:

@@ -50,7 +50,7 @@ from bot.texts.sentences import Voice, voice
 
 CODE_SECONDS = 300
 TRIES = 5
-NO_CORRESPONDENCE, SHARED = "link.no_correspondence", "link.shared_correspondence"
+SHARED = "link.shared_correspondence"
 DIGITS = 6
 log = structlog.get_logger("doorward.link_codes")
 
@@ -86,20 +86,20 @@ class LinkCodes:
         """Whether a chat account may be linked to this provider's people so."""
         return self._correspondence.named(channel, provider)
 
-    async def misfit(self, leg: Leg, sign_in: SignIn) -> str:
-        """(1): why the account is not theirs by the company's word; empty where it is. Raises `IntegrityAlarm`."""
+    async def misfit(self, leg: Leg, sign_in: SignIn) -> SignInRefused | None:
+        """(1): why the account is not theirs by the company's word; None where it is. Raises `IntegrityAlarm`."""
         assert leg.channel is not None
         channel = leg.channel
         told = self._correspondence
         if not await told.email_fits(sign_in.claims, channel):
-            return NO_CORRESPONDENCE
+            return SignInRefused(code="link.no_correspondence")
         await self._database.write(lambda tx: told.note(tx, leg.provider, sign_in.claims))
         if not await self._database.read(lambda tx: told.holds(tx, leg.provider, sign_in.claims, channel)):
-            return NO_CORRESPONDENCE
+            return SignInRefused(code="link.no_correspondence")
         others = await self._database.read(lambda tx: told.others(tx, sign_in.claims, channel))
         if others:
             await self._database.write(lambda tx: self._alarm(tx, leg, sign_in, others))
-        return SHARED if others else ""
+        return SignInRefused(code="link.shared_correspondence") if others else None
 
     def _alarm(self, tx: Transaction, leg: Leg, sign_in: SignIn, others: tuple[str, ...]) -> None:
         scribe, own = scribe_of(leg, None, self._clock.now()), identity_of(sign_in.claims).key
@@ -134,7 +134,7 @@ class LinkCodes:
             return checked
         # (1) once more: the company may have said otherwise since the code was shown.
         if misfit := await self.misfit(checked.leg, checked.sign_in):
-            return await self._database.write(lambda tx: self._give_up(tx, checked.state, checked.leg, misfit))
+            return await self._database.write(lambda tx: self._give_up(tx, checked.state, checked.leg, misfit.code))
         try:
             _, told = await self._making.commit(checked.state, checked.leg, checked.sign_in)
         except (HandleSpent, SignInRefused, AlreadyLinked, NotAllowed):

@@ -253,7 +253,7 @@ class Linking:
         identity = identity_of(sign_in.claims)
         # Condition 3 of the list above, where it takes a code: nothing is shown before.
         if leg.by_code and (misfit := await self._codes.misfit(leg, sign_in)):
-            raise await self._refusal(leg, SignInRefused(code=misfit))
+            raise await self._refusal(leg, misfit)
         try:
             able = await self._database.read(self._able(identity, channel))
         except NotAllowed as error:

@@ -37,6 +37,7 @@ from bot.services.authorization import GrantMint
 from bot.services.operations import verifier
 from bot.services.sessions import identity_of, open_session, remember_person
 from policy.cedar import load
+from policy.engine import PolicyEngine
 from policy.sources import POLICIES
 from storage.crypto import Keyring, Purpose
 from storage.database import open_database
@@ -242,6 +243,7 @@ async def world(
     providers: Mapping[str, IdentityProvider] | None = None,
     rollout: Rollout | None = None,
     policies: Path = POLICIES,
+    engine: PolicyEngine | None = None,
     owner: Owner | None = None,
     mail: Mail | None = None,
     replies: ReplyLimits = PATIENT,
@@ -268,7 +270,7 @@ async def world(
             database=database,
             clock=clock,
             tracer=NullTracer(),
-            engine=load(policies),
+            engine=engine or load(policies),
             mint=mint,
             systems=Systems(hr=backend.hr, crm=backend.crm),
             hr_facts=backend.facts,

@@ -5,3 +5,5 @@ from __future__ import annotations
 from bot.domain.reply_limits import ReplyLimits
 
 PATIENT = ReplyLimits(durable=60, answered=60, code=60, in_window=60, invoke=60)
+SETTLE_SECONDS = 60
+"""For what is under way to be done; it is waited for no longer than it takes."""

@@ -19,6 +19,7 @@ from bot.ports.clock import Clock
 from bot.settings.tree import load
 from storage.crypto import Keyring
 from tests.fakes.database import empty_database
+from tests.fakes.patience import SETTLE_SECONDS
 from tests.fakes.slack_openid import CLIENT_ID, CLIENT_SECRET, SESSION
 from tests.fakes.slack_server import SIGNING_SECRET, FakeSlack
 from tests.fakes.slack_workspace import APP, BOT_TOKEN, TEAM, Message
@@ -69,7 +70,7 @@ class Installation:
         async with httpx2.AsyncClient(transport=transport, base_url=self.origin) as client:
             answer = await client.post("/slack/events", content=body, headers=self.slack.signed(body, content_type))
         assert answer.status_code == 200, answer.text
-        await self.running.core.ingress.drain(10)
+        await self.running.core.ingress.drain(SETTLE_SECONDS)
 
     @staticmethod
     def link_in(message: Message) -> str:

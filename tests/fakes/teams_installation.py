@@ -24,6 +24,7 @@ from bot.settings.tree import load
 from storage.crypto import Keyring
 from tests.fakes.database import empty_database
 from tests.fakes.entra_server import AUTHORITY, COMPANY_APP, COMPANY_SECRET, RESOURCE, FakeEntra
+from tests.fakes.patience import SETTLE_SECONDS
 from tests.fakes.teams_app import identity
 from tests.fakes.teams_server import (
     APP_ID,
@@ -66,7 +67,7 @@ class TeamsInstallation:
 
     async def settle(self) -> None:
         """Let everything under way end."""
-        await self.running.core.ingress.drain(10)
+        await self.running.core.ingress.drain(SETTLE_SECONDS)
 
     async def hear(self, person: Person, text: str = ASKED, room: Conversation | None = None) -> None:
         """Somebody types to the bot."""

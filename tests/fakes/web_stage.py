@@ -52,7 +52,7 @@ from storage.postgres import PostgresDatabase
 from storage.sqlite import SqliteDatabase
 from tests.fakes.clock import FixedClock
 from tests.fakes.openid_provider import CLIENT_ID, CLIENT_SECRET, FakeOpenIdProvider, fake_openid_provider
-from tests.fakes.patience import PATIENT
+from tests.fakes.patience import PATIENT, SETTLE_SECONDS
 
 HTTPS = "https://doorward.example"
 PROVIDER = "corp"
@@ -212,7 +212,7 @@ class Stage:
             text=text,
         )
         await self.core.ingress.accept(message)
-        await self.core.ingress.drain(5)
+        await self.core.ingress.drain(SETTLE_SECONDS)
 
     async def press(self, person: str, label: str) -> None:
         """Press the latest button whose label begins so."""
@@ -235,7 +235,7 @@ class Stage:
             handle=handle,
         )
         await self.core.ingress.accept(message)
-        await self.core.ingress.drain(5)
+        await self.core.ingress.drain(SETTLE_SECONDS)
 
     def cards(self, person: str) -> list[Card]:
         """What the bot posted to a person, oldest first."""
@@ -389,7 +389,7 @@ async def web_stage(
             yield stage
         finally:
             await stage.close()
-            await core.ingress.drain(5)
+            await core.ingress.drain(SETTLE_SECONDS)
             await identity.close()
             await database.close()
             backend.close()

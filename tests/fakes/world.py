@@ -46,7 +46,7 @@ from tests.fakes.chat import FakeChat, Posted, direct
 from tests.fakes.clock import FixedClock
 from tests.fakes.database import make_empty
 from tests.fakes.directory import ISSUER, FakeDirectory
-from tests.fakes.patience import PATIENT
+from tests.fakes.patience import PATIENT, SETTLE_SECONDS
 
 PUBLIC_URL = "https://doorward.example"
 LIMITS = SessionLimits(idle=timedelta(hours=1), absolute=timedelta(hours=12))
@@ -146,13 +146,13 @@ class World:
         """Type something; the text of everything new that this person can see."""
         seen = len(self.chat.seen_by(self.channel(name)))
         await self.core.ingress.accept(self.message(name, text=text))
-        await self.core.ingress.drain(10)
+        await self.core.ingress.drain(SETTLE_SECONDS)
         return "\n---\n".join(posted.text for posted in self.chat.seen_by(self.channel(name))[seen:])
 
     async def command(self, name: str, text: str) -> str:
         seen = len(self.chat.seen_by(self.channel(name)))
         await self.core.ingress.accept(self.message(name, EventKind.COMMAND, text=text))
-        await self.core.ingress.drain(10)
+        await self.core.ingress.drain(SETTLE_SECONDS)
         return "\n---\n".join(posted.text for posted in self.chat.seen_by(self.channel(name))[seen:])
 
     async def sign_out(self, name: str, where: str = "here") -> str:
@@ -176,14 +176,14 @@ class World:
             trigger="view" if action.opens_dialog else None,
         )
         await self.core.ingress.accept(message)
-        await self.core.ingress.drain(10)
+        await self.core.ingress.drain(SETTLE_SECONDS)
 
     async def submit_code(self, name: str, code: str) -> DialogAnswer:
         dialog = self.chat.dialogs["view"]
         answer = await self.core.ingress.submit_code(
             self.message(name, EventKind.SUBMISSION, handle=dialog.handle), Secret(code)
         )
-        await self.core.ingress.drain(10)
+        await self.core.ingress.drain(SETTLE_SECONDS)
         return answer
 
     async def prove_on_page(self, name: str, url: str) -> Answer:

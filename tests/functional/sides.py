@@ -23,6 +23,7 @@ from adapters.playground.tracer import PlaygroundTracer
 from bot.domain.cards import plain_text
 from bot.domain.identity import Platform
 from tests.fakes.clock import FixedClock
+from tests.fakes.patience import SETTLE_SECONDS
 from tests.fakes.slack_server import FakeSlack
 from tests.fakes.teams_server import JOHN, MIA, Activity, FakeTeams, actions_of
 from tests.fakes.world import World, world
@@ -157,7 +158,7 @@ class OnPlayground:
     async def _order(self, name: str, **body: Any) -> None:
         answer = await self.client.post(f"/play/{name}", json=body)
         assert answer.status_code == 200, answer.text
-        await self.here.core.ingress.drain(10)
+        await self.here.core.ingress.drain(SETTLE_SECONDS)
 
 
 @asynccontextmanager
@@ -204,7 +205,7 @@ async def on_playground(folder: Path, clock: FixedClock) -> AsyncIterator[Side]:
         transport = httpx2.ASGITransport(app=Starlette(routes=routes))
         async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers) as client:
             yield OnPlayground(here=here, platform=platform, client=client)
-        await here.core.ingress.drain(10)
+        await here.core.ingress.drain(SETTLE_SECONDS)
 
 
 SIDES: dict[Platform, Callable[[Path, FixedClock], AbstractAsyncContextManager[Side]]] = {

@@ -21,6 +21,7 @@ from bot.domain.messages import Place, PlaceKind
 from bot.ports.chat import ChatPlatform
 from tests.fakes import slack_app, teams_app
 from tests.fakes.clock import FixedClock
+from tests.fakes.patience import SETTLE_SECONDS
 from tests.fakes.slack_server import FakeSlack
 from tests.fakes.slack_workspace import TEAM
 from tests.fakes.teams_server import JOHN, Activity, FakeTeams
@@ -71,7 +72,7 @@ async def both_platforms(slack: FakeSlack, teams: FakeTeams, folder: Path, clock
                     teams=TeamsSide(teams=teams, here=here, client=client),
                 )
         finally:
-            await ingress.drain(10)
+            await ingress.drain(SETTLE_SECONDS)
             await slack_platform.close()
             await teams_platform.close()
 

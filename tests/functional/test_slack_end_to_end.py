@@ -23,7 +23,7 @@ from bot.domain.messages import Place, PlaceKind
 from bot.domain.reply_limits import ReplyLimits
 from storage.crypto import Keyring
 from tests.fakes.clock import FixedClock
-from tests.fakes.patience import PATIENT
+from tests.fakes.patience import PATIENT, SETTLE_SECONDS
 from tests.fakes.slack_app import Way, config, identity, one_workspace, way_in
 from tests.fakes.slack_server import FakeSlack
 from tests.fakes.slack_workspace import TEAM, Message, View
@@ -52,7 +52,7 @@ class Doorward:
     async def settled(self) -> None:
         """Wait until nothing is under way."""
         await self.platform.settled()
-        await self.here.core.ingress.drain(10)
+        await self.here.core.ingress.drain(SETTLE_SECONDS)
         await self.platform.settled()
 
     async def type(self, name: str, text: str) -> str:
@@ -112,7 +112,7 @@ async def doorward(
             async with way_in(settings, app, here.core.ingress, clock, slack, way) as client:
                 yield Doorward(slack=slack, here=here, platform=platform, client=client)
         finally:
-            await here.core.ingress.drain(10)
+            await here.core.ingress.drain(SETTLE_SECONDS)
             await platform.close()
 
 

@@ -26,7 +26,7 @@ from bot.ports.chat import ChatPlatform
 from bot.ports.database import Database
 from storage.crypto import Keyring
 from tests.fakes.clock import FixedClock
-from tests.fakes.patience import PATIENT
+from tests.fakes.patience import PATIENT, SETTLE_SECONDS
 from tests.fakes.teams_app import config, identity
 from tests.fakes.teams_server import JOHN, MIA, SARAH, TENANT, Activity, FakeTeams, Person, actions_of
 from tests.fakes.world import World, world
@@ -45,7 +45,7 @@ class Doorward:
     async def send(self, activity: Activity, *, token: str | None = None) -> httpx2.Response:
         """Send as Teams does, and let everything that follows from it happen."""
         answer = await self.deliver(activity, token=token)
-        await self.here.core.ingress.drain(10)
+        await self.here.core.ingress.drain(SETTLE_SECONDS)
         return answer
 
     async def deliver(self, activity: Activity, *, token: str | None = None) -> httpx2.Response:
@@ -123,7 +123,7 @@ async def doorward(
             async with httpx2.AsyncClient(transport=transport, base_url="http://doorward.test") as client:
                 yield Doorward(teams=teams, here=here, client=client)
         finally:
-            await here.core.ingress.drain(10)
+            await here.core.ingress.drain(SETTLE_SECONDS)
             await platform.close()
 
 
@@ -252,6 +252,6 @@ async def test_twenty_deliveries_at_once_on_two_replicas_have_one_effect_and_one
         answers = await asyncio.gather(*((one, other)[number % 2].deliver(activity) for number in range(20)))
         assert [answer.status_code for answer in answers] == [200] * 20
         for replica in (one, other):
-            await replica.here.core.ingress.drain(10)
+            await replica.here.core.ingress.drain(SETTLE_SECONDS)
         assert len(one.posted(JOHN)) == 1
         assert len(await one.here.audit(type_prefix="effect.finished")) == 1

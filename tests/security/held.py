@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from tests.fakes.patience import SETTLE_SECONDS
 from tests.fakes.world import World
 
 T = TypeVar("T")
@@ -43,8 +44,8 @@ async def finished(here: World) -> list[str]:
 
 async def later(here: World) -> None:
     """Whatever anybody left behind is taken up."""
-    await here.core.ingress.drain(10)
+    await here.core.ingress.drain(SETTLE_SECONDS)
     here.clock.advance(timedelta(minutes=2))
     await here.core.ingress.take_over()
     await here.core.delivery.take_over()
-    await here.core.ingress.drain(10)
+    await here.core.ingress.drain(SETTLE_SECONDS)

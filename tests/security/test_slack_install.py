@@ -25,6 +25,7 @@ from storage.crypto import Keyring
 from storage.database import open_database
 from tests.fakes.clock import FixedClock
 from tests.fakes.database import empty_database
+from tests.fakes.patience import SETTLE_SECONDS
 from tests.fakes.slack_installation import installation
 from tests.fakes.slack_openid import CLIENT_ID, CLIENT_SECRET
 from tests.fakes.slack_server import FakeSlack
@@ -97,7 +98,7 @@ class WholeDesk(Desk):
     running: Running
 
     async def settled(self) -> None:
-        await self.running.core.ingress.drain(10)
+        await self.running.core.ingress.drain(SETTLE_SECONDS)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from bot.ports.database import Transaction
 from bot.ports.ingress import DialogClosed, FieldError
 from bot.services import step_up
 from bot.services.sessions import open_session
+from tests.fakes.patience import SETTLE_SECONDS
 from tests.fakes.world import LIMITS, World, url_in
 from tests.security.core.attack import code_dialog, effects_done, leave_for_mia, peeking, press_of, sent, states
 
@@ -34,13 +35,13 @@ async def test_a_code_counts_for_no_other_proposal(here: World) -> None:
     relayed = await here.core.ingress.submit_code(
         here.message("mia", EventKind.SUBMISSION, handle=second.handle), Secret(code)
     )
-    await here.core.ingress.drain(5)
+    await here.core.ingress.drain(SETTLE_SECONDS)
     assert relayed == DialogClosed()
     assert await states(here) == [LeaveState.REFUSED]
     again = await here.core.ingress.submit_code(
         here.message("mia", EventKind.SUBMISSION, handle=first.handle), Secret(code)
     )
-    await here.core.ingress.drain(5)
+    await here.core.ingress.drain(SETTLE_SECONDS)
     assert isinstance(again, FieldError)
     assert await states(here) == [LeaveState.REFUSED]
     assert not await effects_done(here, "ApproveLeave")

@@ -17,6 +17,7 @@ from bot.ports.database import Transaction
 from bot.ports.ingress import DialogClosed, FieldError
 from bot.services import step_up
 from bot.services.step_up import CodePath, CodeRefusal
+from tests.fakes.patience import SETTLE_SECONDS
 from tests.fakes.world import World
 from tests.security.core.attack import code_dialog, effects_done, press_of, states, unmatched, wrong_code
 
@@ -25,7 +26,7 @@ Both = tuple[World, World]
 
 async def _drain(both: Both) -> None:
     for one in both:
-        await one.core.ingress.drain(20)
+        await one.core.ingress.drain(SETTLE_SECONDS)
 
 
 @pytest.mark.requirement("3", "17", "79")
@@ -150,7 +151,7 @@ async def test_a_flood_of_messages_closes_only_its_senders_budget(here: World) -
     await here.sign_in("sue")
     for _ in range(61):
         await here.core.ingress.accept(here.message("sue", text="balance"))
-    await here.core.ingress.drain(20)
+    await here.core.ingress.drain(SETTLE_SECONDS)
     assert "14 days" in await here.say("john", "balance")
     assert len(await here.audit(type_prefix="message.throttled")) == 1
 

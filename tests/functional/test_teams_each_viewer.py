@@ -270,3 +270,19 @@ async def test_a_roster_that_does_not_answer_keeps_nothing_from_the_channel(door
     content = base(door)["attachments"][0]["content"]
     assert "userIds" not in content["refresh"]
     assert len(titles(content)) == 4
+
+
+async def test_a_sign_in_without_a_browser_comes_back_too(door: Doorward) -> None:
+    """What waited for single sign-on goes on as a message of its own, and not in a browser."""
+    card = await asked(door)
+    details = titles(card["attachments"][0]["content"])[-1]
+    await door.send(door.teams.pressed(SARAH, room(door), details))
+    await door.here.sign_in("sarah")
+    now = door.here.core.outside.clock.now()
+    waiting = await door.here.database.write(lambda tx: tx.pending.take(identity(SARAH), now=now))
+    assert waiting is not None
+    ingress = door.here.core.ingress
+    await ingress.accept(replace(waiting, event_id=f"resume:{waiting.event_id}", received_at=now))
+    await ingress.drain(10)
+    assert "Back to the card" in labels(door.posted(SARAH)[-1])
+    assert base(door)["attachments"][0]["content"]["refresh"]["userIds"][0] == SARAH.account

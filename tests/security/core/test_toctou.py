@@ -149,6 +149,7 @@ async def test_facts_that_change_after_the_proposal_void_it(here: World) -> None
     )
     await here.submit_code("mia", here.code("mia"))
     assert await states(here) == [LeaveState.PENDING]
+    assert "was changed in its own system since you saw it" in here.last("mia", "nothing was done").text
 
 
 @pytest.mark.requirement("55")

@@ -108,11 +108,14 @@ def list_uses(local: Local, acting: Acting) -> Result:
         )
     )
     say = acting.voice.say
+    if form is not None:
+        said_of_it = say(f"break_glass.{acting.argument('finding')}").removesuffix("…")
+        facts += (Fact(label=say("arguments.finding"), value=said_of_it),)
     card = Card(
         headline=say("admin.list_break_glass.headline", count=len(waiting)),
         body=say("admin.list_break_glass.how") if waiting else "",
         facts=facts,
-        status=Status.BROKEN if waiting else Status.PLAIN,
+        status=Status.WAITING if waiting else Status.PLAIN,
     )
     # With several, each is opened by its own card: two buttons a use, and no doubt which one is meant.
     buttons = review_buttons(acting.voice, waiting[0].id) if len(waiting) == 1 else _one_each(acting, waiting)

@@ -56,7 +56,7 @@ def review_buttons(reader: Voice, use_id: str) -> tuple[Button, ...]:
             style=style,
             opens_dialog=True,
         )
-        for finding, style in ((Finding.FINE, ActionStyle.PRIMARY), (Finding.WRONG, ActionStyle.DANGER))
+        for finding, style in ((Finding.FINE, ActionStyle.PLAIN), (Finding.WRONG, ActionStyle.DANGER))
     )
 
 
@@ -65,7 +65,7 @@ def on_top(card: Card, uses: Sequence[Use], tx: Transaction, reader: Voice, time
     label = reader.say("start.reviews.label")
     facts = tuple(Fact(label=label, value=line(tx, use, reader, timezone)) for use in uses[:MOST_ON_TOP])
     headline = reader.say("break_glass.first", count=len(uses), rest=card.headline)
-    return replace(card, headline=headline, facts=(*facts, *card.facts), status=Status.BROKEN)
+    return replace(card, headline=headline, facts=(*facts, *card.facts), status=Status.WAITING)
 
 
 def show_button(reader: Voice) -> Button:
@@ -87,7 +87,7 @@ def postings(tx: Transaction, use: Use, people: tuple[Person, ...]) -> list[Post
                 Fact(label=reader.say("break_glass.when"), value=moment(use.at, person.timezone, reader.language)),
             ),
             quotes=(Quote(author=_who(tx, use), text=use.reason),),
-            status=Status.BROKEN,
+            status=Status.WAITING,
             quiet=reader.say("break_glass.how", id=use.id),
         )
         draft = Draft(card=card, buttons=review_buttons(reader, use.id), audience=Audience.PLACE)

@@ -162,6 +162,7 @@ async def test_the_alarm_has_buttons_and_the_reason_is_written_in_a_dialog(here:
     await here.press("ada", alarm, "It was wrong")
     dialog = here.chat.dialogs["view"]
     assert [field.name for field in dialog.fields] == ["reason"]
+    assert dialog.signed[-1].value == "It was wrong", "what is about to be said of it stands in the dialog"
     message = here.message(
         "ada", EventKind.SUBMISSION, handle=dialog.handle, fields={"reason": "sarah was there all day"},
         window=ReplyWindow.IN_RESPONSE, trigger="view",

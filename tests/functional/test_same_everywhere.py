@@ -107,7 +107,7 @@ DAY: dict[str, tuple[Act, Sequence[str]]] = {
         ],
     ),
     "a payslip with a second factor": (a_payslip_with_a_factor, ["step_up hr.payslip.own"]),
-    "two hours later": (two_hours_later, ["sign_in idle"]),
+    "two hours later": (two_hours_later, ["session.idle", "sign_in idle"]),
     "signing out": (signing_out, ["understanding.sign_out", "allow account.own", "allow done"]),
 }
 """What John and Mia do in turn, and what is written down of it: decision, rules, code."""
@@ -115,7 +115,10 @@ DAY: dict[str, tuple[Act, Sequence[str]]] = {
 
 def line(event: AuditEvent) -> Line:
     """What an auditor reads of a record, whichever platform it came from."""
-    return (event.type, event.principal, event.action, event.resource, event.decision, event.rules, event.code)
+    concerns = (
+        "an account" if event.resource.startswith(tuple(f"{platform}:" for platform in SIDES)) else event.resource
+    )
+    return (event.type, event.principal, event.action, concerns, event.decision, event.rules, event.code)
 
 
 def short(read: Line) -> str:

@@ -19,6 +19,7 @@ from bot.domain.intent import Intent, Origin
 from bot.domain.leave import LeaveScope, LeaveState, Portion
 from bot.domain.proposal import Shown
 from bot.ports.hr import Leave, LeaveBalance, LeavePreview
+from bot.services.approval_cards import day_count as days_in_words
 from bot.services.approval_cards import owner_buttons
 from bot.texts.formats import clock_time, days, full_day, number
 
@@ -83,9 +84,7 @@ def read_at(acting: Acting) -> str:
 
 def day_count(acting: Acting, amount: Decimal | None) -> str:
     """An amount of days in words; a dash where the system keeps none."""
-    if amount is None:
-        return "–"
-    return acting.voice.say("hr.days", count=float(amount), days=number(amount, acting.voice.language))
+    return days_in_words(amount, acting.voice)
 
 
 async def leave_balance(systems: Systems, acting: Acting) -> Result:
@@ -201,12 +200,12 @@ def approval_request(acting: Acting, leave: Leave) -> ApprovalRequest:
         owner=leave.employee,
         start=leave.start,
         end=leave.end,
-        amount=day_count(acting, leave.days),
         kind="" if leave.sensitive else leave.type_name,
         note="" if leave.sensitive else leave.note,
         approver=None if leave.state is LeaveState.SECOND_APPROVAL else leave.approver,
         by_hr=leave.state is LeaveState.SECOND_APPROVAL or leave.approver is None,
-        source=read_at(acting),
+        working_days=leave.days,
+        read_at=acting.now,
         leave_type=leave.type,
         days=math.ceil(leave.days),
         department=acting.facts.department or "",

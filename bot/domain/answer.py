@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 
 from bot.domain.cards import ActionStyle, Audience, Card, Dialog, FieldKind
 from bot.domain.identity import ChannelIdentity
@@ -93,15 +94,16 @@ class ApprovalRequest:
     """Their employee reference."""
     start: date
     end: date
-    amount: str
     kind: str
     """Empty where the kind itself is sensitive."""
     note: str
     approver: str | None
     """Employee reference of who decides; None goes to HR."""
     by_hr: bool
-    source: str
-    """The system, and when it was read."""
+    working_days: Decimal | None = None
+    """A number and no words: each reader has a language of their own. None in rows that were kept before it was."""
+    read_at: datetime | None = None
+    """When the HR system was read."""
     capability: str = "request_leave"
     leave_type: str = ""
     """For routing only; it stands on no card."""

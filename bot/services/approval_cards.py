@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Progress
 from bot.domain.approval import Remark
 from bot.domain.cards import ActionStyle, Audience, Card, Fact, Quote, Status
 from bot.domain.intent import Intent, Origin
-from bot.texts.formats import days
+from bot.texts.formats import clock_time, days, number
 from bot.texts.sentences import Voice
 
 REQUESTER = "#requester"
@@ -22,15 +23,17 @@ def question(
     reader: Voice,
     *,
     detailed: bool,
+    timezone: str = "",
     progress: Progress | None = None,
     talk: Sequence[Remark] = (),
 ) -> Draft:
     """A shared card shows who and when; kind and note only to the approver (DESIGN: confidential values).
 
-    Nor does a shared card show what was asked and answered where the kind itself is sensitive.
+    Nor does a shared card show what was asked and answered where the kind itself is sensitive. `timezone` is the
+    reader's; a channel has none, and shows no time of day.
     """
     say = reader.say
-    facts = [Fact(label=say("hr.working_days"), value=request.amount)]
+    facts = [Fact(label=say("hr.working_days"), value=_length(request, reader))]
     if request.was is not None:
         facts.insert(0, Fact(label=say("hr.change_leave.was"), value=days(*request.was, reader.language)))
     if detailed and request.kind:
@@ -50,7 +53,7 @@ def question(
         facts=tuple(facts),
         quotes=tuple(quotes),
         status=Status.WAITING,
-        quiet=f"{request.source} · {say('hr.ask.code')}",
+        quiet=f"{_source(request, reader, timezone)} · {say('hr.ask.code')}",
     )
     leave = request.about.removeprefix("Leave::")
     buttons = [
@@ -64,6 +67,17 @@ def question(
     return Draft(card=card, buttons=tuple(buttons), audience=Audience.PLACE, about=request.about + APPROVER)
 
 
+def _length(request: ApprovalRequest, reader: Voice) -> str:
+    working_days = request.working_days if request.working_days is not None else Decimal(request.days)
+    return day_count(working_days, reader)
+
+
+def _source(request: ApprovalRequest, reader: Voice, timezone: str) -> str:
+    if request.read_at is None or not timezone:
+        return reader.say("hr.ask.source")
+    return reader.say("common.source.hr", time=clock_time(request.read_at, timezone, reader.language))
+
+
 def remark_quote(remark: Remark, reader: Voice) -> Quote:
     """Somebody's own words, marked as theirs."""
     return Quote(author=remark_author(remark, reader), text=remark.text)
@@ -74,6 +88,13 @@ def remark_author(remark: Remark, reader: Voice) -> str:
     if not remark.on_behalf_of:
         return remark.name
     return reader.say("approvals.on_behalf", name=remark.name, of=remark.on_behalf_of)
+
+
+def day_count(amount: Decimal | None, reader: Voice) -> str:
+    """An amount of days in words; a dash where the system keeps none."""
+    if amount is None:
+        return "–"
+    return reader.say("hr.days", count=float(amount), days=number(amount, reader.language))
 
 
 def _waits_for(request: ApprovalRequest, reader: Voice, progress: Progress | None) -> str:

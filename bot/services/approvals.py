@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.domain.answer import DecisionMade, Draft, Posting, Progress
 from bot.domain.approval import AskedRequest, RequestState
 from bot.domain.cards import Audience, Card, Status
-from bot.domain.identity import ChannelIdentity, Role
+from bot.domain.identity import ChannelIdentity, Person, Role
 from bot.domain.messages import PlaceKind
 from bot.domain.notice import Notice
 from bot.domain.outbound import PostedMessage
@@ -76,9 +76,7 @@ def show_progress(tx: Transaction, asked: AskedRequest, progress: Progress) -> t
     """Every copy of the question with how far it is, still to be pressed; and the requester's own card."""
     postings: list[Posting] = []
     for posted in tx.posted.about(asked.about + APPROVER):
-        direct = posted.place.kind is PlaceKind.DIRECT
-        reader = _reader(tx, posted.to) if direct else voice(None)
-        draft = question(asked.request, reader, detailed=direct, progress=progress, talk=asked.talk)
+        draft = _question(tx, posted, asked, progress)
         postings += _edit(tx, posted, draft)
     for posted in tx.posted.about(asked.about + REQUESTER):
         reader = _reader(tx, posted.to)
@@ -94,13 +92,24 @@ def show_progress(tx: Transaction, asked: AskedRequest, progress: Progress) -> t
     return tuple(postings)
 
 
+def _question(tx: Transaction, posted: PostedMessage, asked: AskedRequest, progress: Progress | None) -> Draft:
+    """The question as this copy's reader has it; a channel has no language and no zone of its own."""
+    person = _person(tx, posted.to) if posted.place.kind is PlaceKind.DIRECT else None
+    return question(
+        asked.request,
+        voice(person.locale if person else None),
+        detailed=posted.place.kind is PlaceKind.DIRECT,
+        timezone=person.timezone if person else "",
+        progress=progress,
+        talk=asked.talk,
+    )
+
+
 def show_talk(tx: Transaction, asked: AskedRequest) -> tuple[Posting, ...]:
     """Every copy of the question with what was asked about it and answered, still to be pressed."""
     postings: list[Posting] = []
     for posted in tx.posted.about(asked.about + APPROVER):
-        direct = posted.place.kind is PlaceKind.DIRECT
-        reader = _reader(tx, posted.to) if direct else voice(None)
-        draft = question(asked.request, reader, detailed=direct, progress=asked.progress, talk=asked.talk)
+        draft = _question(tx, posted, asked, asked.progress)
         postings += _edit(tx, posted, draft)
     return tuple(postings)
 
@@ -144,7 +153,11 @@ def _range(asked: AskedRequest, reader: Voice) -> str:
     return days(asked.request.start, asked.request.end, reader.language)
 
 
-def _reader(tx: Transaction, channel: ChannelIdentity) -> Voice:
+def _person(tx: Transaction, channel: ChannelIdentity) -> Person | None:
     link = tx.links.find(channel)
-    person = tx.persons.find(link.identity) if link else None
+    return tx.persons.find(link.identity) if link else None
+
+
+def _reader(tx: Transaction, channel: ChannelIdentity) -> Voice:
+    person = _person(tx, channel)
     return voice(person.locale if person else None)

@@ -147,7 +147,9 @@ class _Asking:
             self.told, self.name = "paused", person.display_name
             return
         for link in links:
-            draft = question(self.request, voice(person.locale), detailed=True, talk=self.talk)
+            draft = question(
+                self.request, voice(person.locale), detailed=True, timezone=person.timezone, talk=self.talk
+            )
             place = direct_place(link.channel)
             self.postings.append(Posting(draft=draft, to=link.channel, place=place, notice=Notice.APPROVAL_WANTED))
 

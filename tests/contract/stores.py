@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import asyncpg
@@ -316,12 +317,12 @@ def an_asked_request(now: datetime, **changes: Any) -> AskedRequest:
         owner="E-john",
         start=now.date(),
         end=now.date(),
-        amount="1 day",
+        working_days=Decimal("0.5"),
         kind="",
         note="",
         approver="E-mia",
         by_hr=False,
-        source="HR system",
+        read_at=now,
         version="1",
     )
     asked = AskedRequest(

@@ -1,0 +1,66 @@
+"""One request, several readers: each copy of its card is in its own reader's language and zone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from bot.domain.messages import PlaceKind
+from bot.ports.database import Transaction
+from tests.fakes.chat import Posted
+from tests.fakes.world import World
+from tests.functional.test_asking_for_more import write
+
+
+async def lives(here: World, name: str, locale: str, timezone: str) -> None:
+    def work(tx: Transaction) -> None:
+        person = tx.persons.find(here.identity(name))
+        assert person is not None
+        tx.persons.save(replace(person, locale=locale, timezone=timezone))
+
+    await here.database.write(work)
+
+
+def copies(here: World, name: str) -> tuple[Posted, Posted]:
+    """The approver's own copy, and the channel's."""
+    found = [posted for posted in here.chat.posts if name in posted.card.headline and posted.card.actions]
+    return (
+        next(posted for posted in found if posted.place.kind is PlaceKind.DIRECT and posted.to == here.channel("mia")),
+        next(posted for posted in found if posted.place.kind is PlaceKind.CHANNEL),
+    )
+
+
+async def test_a_german_request_is_read_in_english_by_the_approver_and_the_channel(here: World) -> None:
+    await here.sign_in("john")
+    await here.sign_in("mia")
+    await lives(here, "john", "de", "Europe/Lisbon")
+    await lives(here, "mia", "en", "Europe/Berlin")
+    await here.command("john", "leave 2026-12-21 2026-12-23")
+    await here.press("john", here.last("john"), "Antrag senden")
+    assert "3 Tage" in here.last("john", "21. Dez").text
+    own, channel = copies(here, "John")
+    local = here.clock.now().astimezone(ZoneInfo("Europe/Berlin")).strftime("%H:%M")
+    assert f"HR system · read {local}" in own.card.quiet
+    assert channel.card.quiet.startswith("HR system · ")
+    for copy in (own, channel):
+        assert "3 days" in copy.text
+        assert "Tage" not in copy.text
+        assert "HR-System" not in copy.text
+
+
+async def test_an_english_request_is_german_on_a_german_approvers_card_also_once_it_is_edited(here: World) -> None:
+    await here.sign_in("john")
+    await here.sign_in("mia")
+    await lives(here, "mia", "de", "Europe/Berlin")
+    await here.command("john", "leave 2026-12-21 2026-12-23")
+    await here.press("john", here.last("john"), "Send request")
+    own, channel = copies(here, "John")
+    before = own.card.quiet
+    assert "3 Tage" in own.text
+    assert before.startswith("HR-System · abgerufen um ")
+    await here.press("mia", own, "Nachfragen")
+    await write(here, "mia", "Wer vertritt dich?")
+    assert own.edited == 1
+    assert own.card.quiet == before
+    assert "3 Tage" in own.text
+    assert "3 days" in channel.text

@@ -10,10 +10,10 @@ import asyncio
 import secrets
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -35,6 +35,7 @@ from bot.services import step_up
 from bot.services.audit_trail import Scribe
 from bot.services.link_codes import LinkCodes
 from bot.services.link_making import Told
+from bot.services.rejections import Rejections
 from bot.services.silent_sign_in import SilentSignIn
 from bot.services.turns import Arrived
 from bot.texts.sentences import Voice, voice
@@ -45,10 +46,9 @@ HELD_AGAIN_SECONDS = 15
 HELD_AT_MOST_SECONDS = 600
 """After this it counts as stuck, and is given to whoever takes it over."""
 MAX_ATTEMPTS = 5
-REJECTIONS_A_MINUTE = 120
-"""Audit events for refusals at the way in; beyond that they are only counted, so that a flood cannot fill the log."""
 
 log = structlog.get_logger("doorward.ingress")
+T = TypeVar("T")
 Claimed = tuple[str, IncomingMessage, int]
 """Row, message and attempt."""
 
@@ -67,15 +67,6 @@ class Handle(Protocol):
     ) -> Awaitable[Answer]:
         """See `bot.pipeline`."""
         ...
-
-
-@dataclass(slots=True, kw_only=True)
-class _Rejections:
-    """How many refusals were written down in this minute."""
-
-    minute: int = 0
-    written: int = 0
-    dropped: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,19 +89,59 @@ class InboxIngress:
     _running: set[asyncio.Task[Answer | None]] = field(default_factory=set)
     _held: dict[str, datetime] = field(default_factory=dict)
     """The rows that are worked on here, and since when."""
-    _rejections: _Rejections = field(default_factory=_Rejections)
+    _rejections: Rejections = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rejections = Rejections(database=self.database, clock=self.clock)
 
     async def accept(self, message: IncomingMessage) -> Accepted:
         """Store, then work on it off the acknowledging path. Raises `StorageUnavailable`, `TimeoutError`."""
         message, began = without_code(message), time.monotonic()
-        async with asyncio.timeout(self.replies.durable):
-            row, arrived = await self.database.write(lambda tx: self._accept(tx, message))
+        row, arrived = await self._stored(message)
         if row is None:
             return Accepted(duplicate=True)
         task = self._start(message, row, arrived)
         if message.window is not ReplyWindow.IN_RESPONSE:
             return Accepted()
         return await self._within_window(task, self.replies.in_window - (time.monotonic() - began))
+
+    async def _stored(self, message: IncomingMessage) -> tuple[str | None, Arrived | None]:
+        """The row, in time; what becomes durable later is worked on all the same."""
+
+        async def late(storing: asyncio.Task[tuple[str | None, Arrived | None]]) -> Answer | None:
+            row, arrived = await storing
+            return None if row is None else await self._start(message, row, arrived)
+
+        storing = asyncio.create_task(self.database.write(lambda tx: self._accept(tx, message)))
+        return await self._in_time(storing, self.replies.durable, late)
+
+    async def _in_time(
+        self,
+        work: asyncio.Task[T],
+        seconds: float,
+        late: Callable[[asyncio.Task[T]], Coroutine[Any, Any, Answer | None]],
+    ) -> T:
+        """What `work` gives. Raises `TimeoutError`, and then ends it behind: a commit cannot be taken back."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(work)
+        except (TimeoutError, asyncio.CancelledError):
+            _ = self._in_background(self._behind(late(work)))
+            raise
+
+    async def _behind(self, work: Coroutine[Any, Any, Answer | None]) -> Answer | None:
+        try:
+            return await work
+        except (DoorwardError, TimeoutError) as error:
+            log.info("late_and_not_done", error=type(error).__name__)
+            return None
+
+    def _in_background(self, work: Coroutine[Any, Any, Answer | None]) -> asyncio.Task[Answer | None]:
+        task = asyncio.create_task(work)
+        # The loop keeps only weak references to tasks: without this set the work could vanish.
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
 
     def _accept(self, tx: Transaction, message: IncomingMessage) -> tuple[str | None, Arrived | None]:
         row = tx.inbox.accept(message, lease_seconds=LEASE_SECONDS)
@@ -126,11 +157,7 @@ class InboxIngress:
 
     def _start(self, message: IncomingMessage, row: str, arrived: Arrived | None) -> asyncio.Task[Answer | None]:
         self._held[row] = self.clock.now()
-        task = asyncio.create_task(self._work(message, row, arrived))
-        # The loop keeps only weak references to tasks: without this set the work could vanish.
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return task
+        return self._in_background(self._work(message, row, arrived))
 
     async def _work(self, message: IncomingMessage, row: str, arrived: Arrived | None = None) -> Answer | None:
         try:
@@ -230,13 +257,21 @@ class InboxIngress:
 
         Raises `StorageUnavailable`, `TimeoutError`.
         """
+
+        async def late(checking: asyncio.Task[DialogAnswer]) -> Answer | None:
+            await checking
+            return None
+
+        checking = asyncio.create_task(self._submitted(message, code))
+        return await self._in_time(checking, self.replies.in_window, late)
+
+    async def _submitted(self, message: IncomingMessage, code: Secret) -> DialogAnswer:
         try:
-            async with asyncio.timeout(self.replies.in_window):
-                if self.link_codes is not None:
-                    linked = await self.link_codes.typed(message, code, self._is_new)
-                    if linked is not None:
-                        return linked if isinstance(linked, FieldError) else self._linked(message, linked)
-                going_on = await self.database.write(lambda tx: self._check_and_accept(tx, message, code))
+            if self.link_codes is not None:
+                linked = await self.link_codes.typed(message, code, self._is_new)
+                if linked is not None:
+                    return linked if isinstance(linked, FieldError) else self._linked(message, linked)
+            going_on = await self.database.write(lambda tx: self._check_and_accept(tx, message, code))
         except IntegrityAlarm as alarm:
             return await self._alarm(message, alarm)
         if isinstance(going_on, FieldError):
@@ -248,9 +283,7 @@ class InboxIngress:
 
     def _linked(self, message: IncomingMessage, told: Told) -> DialogAnswer:
         """The dialog closes; the link is announced, and what waited goes on."""
-        task = asyncio.create_task(self._go_on(message, told))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        _ = self._in_background(self._go_on(message, told))
         return DialogClosed()
 
     async def _go_on(self, message: IncomingMessage, told: Told) -> Answer | None:
@@ -359,22 +392,7 @@ class InboxIngress:
 
     async def rejected(self, *, platform: str, code: str) -> None:
         """Write down a refusal at the way in; limited, and never raises."""
-        now, kept = self.clock.now(), self._rejections
-        minute = int(now.timestamp()) // 60
-        if kept.minute != minute:
-            if kept.dropped:
-                log.warning("rejections_not_written", count=kept.dropped)
-            kept.minute, kept.written, kept.dropped = minute, 0, 0
-        if kept.written >= REJECTIONS_A_MINUTE:
-            kept.dropped += 1
-            return
-        kept.written += 1
-        scribe = Scribe(time=now, channel=platform, correlation=secrets.token_hex(8))
-        event = scribe.event(EventType.INGRESS_REJECTED, decision="deny", code=code)
-        try:
-            await self.database.write(lambda tx: tx.audit.append(event))
-        except DoorwardError:
-            log.warning("rejection_not_written", platform=platform, code=code)
+        await self._rejections.write(platform, code)
 
 
 def _field_error(reader: Voice, key: str) -> FieldError:

@@ -184,7 +184,7 @@ def compose(outside: Outside) -> Core:
         handle=pipeline.handle,
         look_at=pipeline.look,
         at_the_door=pipeline.arrival.at_the_door,
-        silent=_silent(outside, delivery),
+        silent=_silent(outside, delivery, letterbox),
         link_codes=codes,
         replies=outside.replies,
     )
@@ -273,7 +273,7 @@ def pings(outside: Outside) -> dict[str, Callable[[], Awaitable[None]]]:
     return {"database": database, **keys, **{f"idp {name}": idp.ping for name, idp in outside.providers.items()}}
 
 
-def _silent(outside: Outside, delivery: Delivery) -> SilentSignIn | None:
+def _silent(outside: Outside, delivery: Delivery, letterbox: Letterbox) -> SilentSignIn | None:
     if outside.silent is None:
         return None
     return SilentSignIn(
@@ -282,7 +282,7 @@ def _silent(outside: Outside, delivery: Delivery) -> SilentSignIn | None:
         limits=outside.limits,
         provider=outside.silent,
         delivery=delivery,
-        mail=outside.mail,
+        letters=letterbox,
         rollout=outside.rollout,
     )
 

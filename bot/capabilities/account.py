@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bot.capabilities.agreeing import scribe_of
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Local, on_self
 from bot.domain.answer import Button, Draft, Result
+from bot.domain.audit import EventType
 from bot.domain.cards import Card, Fact, Status
 from bot.domain.intent import Intent, Origin
 from bot.services.sessions import end_everything
@@ -55,6 +57,9 @@ def sign_out(local: Local, acting: Acting) -> Result:
     identity = acting.principal.identity
     if acting.grant.action.arguments.get("everywhere"):
         ended = end_everything(local.tx, identity)
+        # As on one's own page: what says so is what a sign-in that is under way elsewhere is refused for.
+        scribe = scribe_of(acting)
+        local.tx.audit.append(scribe.event(EventType.SESSION_ENDED, resource=identity.key, code="session.own_all"))
         headline = acting.voice.say("account.sign_out.everywhere", count=ended.sessions)
     else:
         for session in local.tx.sessions.of_identity(identity):

@@ -10,6 +10,7 @@ from bot.domain.action import ResourceRef
 from bot.domain.answer import Draft, Result, Sheet
 from bot.domain.cards import Card, Fact, Status
 from bot.domain.identity import LinkedIdentity, Person, Principal, Role, RoleGrant
+from bot.domain.signal import is_suspension
 from bot.ports.connectors import NotFound
 from bot.services import changes, company_sessions, enrolment_codes, roles
 from bot.services.people import NEWCOMER, exact_name, find_person, identity_from_key
@@ -196,7 +197,10 @@ def lock_person(local: Local, acting: Acting) -> Result:
     person = _person(local, acting)
     name = exact_name(local.tx, person)
     agree(local, acting, person.identity, name, "lock_person")
-    local.tx.persons.save(replace(person, locked=True, lock_reason=acting.argument("reason")))
+    reason = acting.argument("reason")
+    # Whatever an administrator types, a source of signals must not take it for a lock of its own.
+    reason = f"({reason})" if is_suspension(reason) else reason
+    local.tx.persons.save(replace(person, locked=True, lock_reason=reason))
     end_everything(local.tx, person.identity)
     return _done(acting, "admin.lock_person.done", name=name)
 

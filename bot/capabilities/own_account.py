@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.capabilities.agreeing import scribe_of
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Local, on_self
 from bot.capabilities.notices import own_page
 from bot.domain.answer import Button, Draft, Result
@@ -9,7 +10,6 @@ from bot.domain.cards import ActionStyle, Card, Fact, Status
 from bot.domain.intent import Intent, Origin
 from bot.ports.connectors import NotFound
 from bot.services import own_records
-from bot.services.audit_trail import Scribe
 from bot.services.unlinking import unlink
 from bot.texts.formats import moment
 
@@ -52,13 +52,7 @@ def remove_link(local: Local, acting: Acting) -> Result:
     links = [link for link in local.tx.links.of_identity(acting.principal.identity) if link.channel.key == wanted]
     if not links:
         raise NotFound
-    scribe = Scribe(
-        time=acting.now,
-        channel=acting.channel.key,
-        correlation=acting.call.correlation,
-        principal=acting.principal.key,
-    )
-    unlink(local.tx, links[0], scribe, code="link.own")
+    unlink(local.tx, links[0], scribe_of(acting), code="link.own")
     headline = acting.voice.say("account.remove_link.done", account=links[0].channel.account)
     return Result(draft=Draft(card=Card(headline=headline, status=Status.ALLOWED)))
 

@@ -8,7 +8,8 @@ A session is opened, and where there is no link one is made, only when all of th
 (4) the person is not locked;
 (5) an existing link is of that identity: none is ever replaced;
 (6) without a link, the person has no other chat account: a further one takes a factor, and so a browser;
-(7) since the client got the token, no signal of the directory ended this person's sessions.
+(7) since the client got the token, no signal of the directory ended this person's sessions, nor did the provider ever
+    end its session behind this one.
 
 Nobody pressed anything and nobody authenticated anew, so the session is no interactive one: `auth_time` stays empty,
 policy lets it read one's own low-risk data and nothing else, it appoints no administrator and counts as no proof.
@@ -36,13 +37,14 @@ from bot.errors import AlreadyLinked, DoorwardError, IntegrityAlarm, NotAllowed,
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.identity_provider import SignIn
-from bot.ports.mail import Mail
 from bot.ports.silent_sign_in import SilentProvider, Vouched
 from bot.services import announcing, challenges, further_accounts, refusals
 from bot.services.audit_trail import Scribe
 from bot.services.delivery import Delivery, edit_of
+from bot.services.letters import Letterbox
+from bot.services.link_making import Told
 from bot.services.sessions import identity_of, open_session, remember_person
-from bot.services.signals import ended_since
+from bot.services.signals import ended_since, good_as_of, session_over
 from bot.services.throttling import allows_message
 from bot.texts.sentences import voice
 
@@ -67,7 +69,7 @@ class SilentSignIn:
     limits: SessionLimits
     provider: SilentProvider
     delivery: Delivery
-    mail: Mail
+    letters: Letterbox
     rollout: Rollout
 
     async def sign_in(self, message: IncomingMessage, token: Secret) -> SignedInSilently | None:
@@ -83,7 +85,7 @@ class SilentSignIn:
             vouched = await self.provider.vouch(token=token, now=begun_at)
             # Condition 3 of the list above.
             _check_account(message, vouched)
-            return await self._done(message, vouched, scribe, since=min(begun_at, vouched.issued_at))
+            return await self._done(message, vouched, scribe, begun_at)
         except (SignInRefused, NotAllowed, AlreadyLinked, TooMany) as refusal:
             await self._refused(scribe, refusal.code)
             if isinstance(refusal, SignInRefused):
@@ -112,33 +114,44 @@ class SilentSignIn:
         return _Known(signed_in=None) if alive else None
 
     async def _done(
-        self, message: IncomingMessage, vouched: Vouched, scribe: Scribe, *, since: datetime
+        self, message: IncomingMessage, vouched: Vouched, scribe: Scribe, begun_at: datetime
     ) -> SignedInSilently:
-        shown: list[OutboxItem] = []
+        told = Told()
         sign_in = _unattended(vouched.sign_in)
 
-        def work(tx: Transaction) -> tuple[SignedInSilently, Link | None]:
-            shown.clear()
+        def work(tx: Transaction) -> SignedInSilently:
+            told.shown.clear()
+            told.written.clear()
             # Condition 7 of the list above.
-            if ended_since(tx, identity_of(sign_in.claims), since):
+            over = session_over(tx, sign_in.claims, self.clock.now())
+            if over or ended_since(tx, identity_of(sign_in.claims), min(begun_at, vouched.issued_at)):
                 raise SignInRefused("the directory ended what this would open again", code="link.ended_meanwhile")
-            made = self._join(tx, message, vouched.provider, sign_in, scribe)
-            shown.extend(self._show(tx, message, sign_in, made))
-            waiting = tx.pending.take(message.who, now=self.clock.now())
-            return SignedInSilently(waiting=waiting), made
+            made = self._join(tx, message, vouched.provider, sign_in, scribe, begun_at)
+            told.shown.extend(self._show(tx, message, sign_in, made))
+            if made is not None:
+                told.written.extend(self.letters.put(tx, announcing.letter(made, sign_in.claims)))
+            return SignedInSilently(waiting=tx.pending.take(message.who, now=self.clock.now()))
 
-        done, made = await self.database.write(work)
-        await self.delivery.send(shown)
-        if made is not None:
-            await announcing.post(self.mail, announcing.letter(made, sign_in.claims))
+        done = await self.database.write(work)
+        await self.delivery.send(told.shown)
+        await self.letters.post(told.written)
         return done
 
     def _join(
-        self, tx: Transaction, message: IncomingMessage, provider: str, sign_in: SignIn, scribe: Scribe
+        self,
+        tx: Transaction,
+        message: IncomingMessage,
+        provider: str,
+        sign_in: SignIn,
+        scribe: Scribe,
+        begun_at: datetime,
     ) -> Link | None:
         """The link that was made, if one was. Raises `SignInRefused`, `NotAllowed`."""
         now, channel, identity = self.clock.now(), message.who, identity_of(sign_in.claims)
-        person = remember_person(tx, provider, sign_in.claims, now, piloted=self.rollout.provider_groups)
+        # What the directory said during the exchange is newer than what the exchange says.
+        said_at = good_as_of(tx, identity, begun_at)
+        piloted = self.rollout.provider_groups
+        person = remember_person(tx, provider, sign_in.claims, now, said_at=said_at, piloted=piloted)
         mine = replace(scribe, principal=identity.key)
         # Condition 4 of the list above.
         if person.locked:

@@ -151,6 +151,18 @@ async def test_ending_everything_oneself_ends_what_waits_elsewhere(stage: Stage)
     assert not await stage.database.read(lambda tx: tx.sessions.of_identity(stage.identity("john")))
 
 
+@pytest.mark.requirement("31", "49")
+async def test_signing_out_everywhere_in_chat_ends_what_waits_in_a_browser(stage: Stage) -> None:
+    browser, naming = await _second_account_waits(stage)
+    stage.clock.advance(seconds=30)
+    await stage.say("john", "sign out")
+    await stage.press("john", "Sign out everywhere")
+    assert not await stage.database.read(lambda tx: tx.sessions.of_identity(stage.identity("john")))
+    answer = await browser.press(naming, decision="link", code=stage.code("john"))
+    assert answer.status_code == 401
+    assert not await stage.database.read(lambda tx: tx.sessions.of_identity(stage.identity("john")))
+
+
 async def _roles(stage: Stage) -> set[str]:
     person = await stage.database.read(lambda tx: tx.persons.find(stage.identity("john")))
     assert person is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,9 +108,9 @@ class Proposals:
         row = self._connection.row(_LOCK, row=proposal_id)
         return row is not None and self._finish(row, state)
 
-    def void_all(self, identity: LinkedIdentity, *, but: str = "") -> int:
+    def void_all(self, identity: LinkedIdentity, *, but: Collection[str] = ()) -> int:
         rows = self._connection.rows(_WAITING_OF, identity=identity.key)
-        return sum(self._void(row) for row in rows if row[0] != but)
+        return sum(self._void(row) for row in rows if row[0] not in but)
 
     def _void(self, row: Row) -> bool:
         """An altered row is denied wherever it is used, and must not keep the others alive."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -73,8 +73,8 @@ class ProposalStore(Protocol):
         """WAITING -> `state`, exactly once in parallel too; whether it was waiting."""
         ...
 
-    def void_all(self, identity: LinkedIdentity, *, but: str = "") -> int:
-        """Void what waits for a person, but for one proposal."""
+    def void_all(self, identity: LinkedIdentity, *, but: Collection[str] = ()) -> int:
+        """Void what waits for a person, but for these proposals."""
         ...
 
 

@@ -190,7 +190,8 @@ def end_others(
     browsers = tx.browsers.end_all(identity)
     if kept is not None and kept.identity == identity:
         tx.browsers.open(kept)
-    tx.proposals.void_all(identity, but="" if waiting is None else waiting.id)
+    # A list lives in its lines: without them there would be nothing left to do.
+    tx.proposals.void_all(identity, but=() if waiting is None else (waiting.id, *waiting.members))
     tx.proofs.void_all(identity)
     if ended or browsers > 1:
         tx.audit.append(scribe.event(EventType.SESSION_ENDED, code="factor.changed"))

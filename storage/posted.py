@@ -13,6 +13,13 @@ from storage.statement import Connection, Row, Statement, noting_again
 from storage.tables.queues import posted
 
 _places = Packed(Place)
+_NEWEST = Statement(
+    select(posted.c.version).where(
+        posted.c.platform == bindparam("on_platform"),
+        posted.c.conversation == bindparam("in_conversation"),
+        posted.c.message == bindparam("of_message"),
+    )
+)
 
 _RECORD = noting_again(posted, "about")
 _ABOUT = Statement(select(posted).where(posted.c.about == bindparam("about")).order_by(posted.c.posted_at))
@@ -65,6 +72,12 @@ class Posted:
             )
             == 1
         )
+
+    def newest(self, place: Place, message: str) -> int:
+        row = self._connection.row(
+            _NEWEST, on_platform=place.platform, in_conversation=_conversation(place), of_message=message
+        )
+        return 0 if row is None else int(row[0])
 
 
 def _conversation(place: Place) -> str:

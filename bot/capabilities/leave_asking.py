@@ -61,7 +61,7 @@ def answer_about_leave(local: Local, acting: Acting) -> Result:
         return _not_sent(acting, "throttled")
     asked = _said(local, acting, asked, asks=False)
     sent = _sent(acting, "answered", questions[-1].name)
-    return replace(sent, postings=(*show_talk(local.tx, asked), _to_asker(local, asked, questions[-1])))
+    return replace(sent, postings=(*show_talk(local.tx, asked), *_to_asker(local, asked, questions[-1])))
 
 
 def _open(local: Local, acting: Acting) -> AskedRequest | None:
@@ -116,18 +116,23 @@ def _question(asked: AskedRequest, reader: Voice) -> Draft:
     return Draft(card=card, buttons=(button,))
 
 
-def _to_asker(local: Local, asked: AskedRequest, question: Remark) -> Posting:
-    """Whoever asked last hears of the answer in their own conversation: an edit alone makes no sound."""
+def _to_asker(local: Local, asked: AskedRequest, question: Remark) -> tuple[Posting, ...]:
+    """Whoever asked last hears of the answer in their own conversation: an edit alone makes no sound.
+
+    Not where that chat account is theirs no more: what is answered is for whoever asked.
+    """
     link = local.tx.links.find(question.channel)
     person = None if link is None else local.tx.persons.find(link.identity)
-    reader = voice(None if person is None else person.locale)
+    if link is None or link.linked_at > question.at or person is None or person.locked:
+        return ()
+    reader = voice(person.locale)
     card = Card(
         headline=reader.say("talk.to_asker", name=asked.request.subject_name, range=_range(asked, reader)),
         quotes=(remark_quote(question, reader), remark_quote(asked.talk[-1], reader)),
         status=Status.WAITING,
     )
     draft, place = Draft(card=card), direct_place(question.channel)
-    return Posting(draft=draft, to=question.channel, place=place, notice=Notice.MORE_TOLD)
+    return (Posting(draft=draft, to=question.channel, place=place, notice=Notice.MORE_TOLD),)
 
 
 def _range(asked: AskedRequest, reader: Voice) -> str:

@@ -23,6 +23,8 @@ class OutboxItem:
     """What the card is about (`Leave::12`), so that every copy can be found and edited; empty when it never changes."""
     edits: str | None = None
     """The platform's id of the message to replace."""
+    version: int = 0
+    """Which rendering of that message this is; zero where it is not counted."""
     attempts: int = 0
     correlation: str = ""
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from bot.domain.audit import AuditEvent, AuditRecord
 from bot.domain.effect import Effect, EffectState
 from bot.domain.identity import Acquaintance, ChannelIdentity, Link, LinkedIdentity, Person, RoleGrant
-from bot.domain.messages import IncomingMessage
+from bot.domain.messages import IncomingMessage, Place
 from bot.domain.outbound import OutboxItem, PostedMessage
 from bot.domain.session import BrowserSession, Session, SessionLimits, Standing, Whose
 
@@ -295,6 +295,10 @@ class PostedStore(Protocol):
 
     def swap(self, posted: PostedMessage, *, version: int) -> bool:
         """Compare-and-swap on the rendered version; whether this caller may edit."""
+        ...
+
+    def newest(self, place: Place, message: str) -> int:
+        """The version that was last rendered of a message; zero where it is not known."""
         ...
 
 

@@ -40,10 +40,12 @@ def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting
             edit = edit_of(tx, posted, draft)
             if edit is not None:
                 postings.append(edit)
-            if own and (not made.withdrawn or made.undone == "revoked"):
+            if not own or not _speaks_for(tx, posted.to, made.owner):
+                continue
+            if not made.withdrawn or made.undone == "revoked":
                 said = told(made, reader, at)
                 postings.append(Posting(draft=said, to=posted.to, place=posted.place, notice=Notice.REQUEST_DECIDED))
-            if own and made.approved and made.final:
+            if made.approved and made.final:
                 postings += _who_stands_in(tx, made, posted, reader)
     return tuple(postings)
 
@@ -94,14 +96,15 @@ def show_progress(tx: Transaction, asked: AskedRequest, progress: Progress) -> t
 
 def _question(tx: Transaction, posted: PostedMessage, asked: AskedRequest, progress: Progress | None) -> Draft:
     """The question as this copy's reader has it; a channel has no language and no zone of its own."""
-    person = _person(tx, posted.to) if posted.place.kind is PlaceKind.DIRECT else None
+    direct = posted.place.kind is PlaceKind.DIRECT
+    person = _still_theirs(tx, posted) if direct else None
     return question(
         asked.request,
         voice(person.locale if person else None),
-        detailed=posted.place.kind is PlaceKind.DIRECT,
+        detailed=person is not None,
         timezone=person.timezone if person else "",
         progress=progress,
-        talk=asked.talk,
+        talk=asked.talk if person is not None or not direct else (),
     )
 
 
@@ -126,7 +129,7 @@ def show_closed(tx: Transaction, asked: AskedRequest, how: str, at: str) -> tupl
             body = reader.say(f"approvals.closed.{how}", time=at)
             card = Card(headline=headline, body=body, status=Status.PLAIN)
             postings += _edit(tx, posted, Draft(card=card, audience=Audience.PLACE))
-            if own:
+            if own and _speaks_for(tx, posted.to, asked.request.owner):
                 said = reader.say(f"approvals.told.{how}", range=_range(asked, reader))
                 draft = Draft(card=Card(headline=said, status=Status.PLAIN, quiet=at))
                 postings.append(Posting(draft=draft, to=posted.to, place=posted.place, notice=Notice.REQUEST_DECIDED))
@@ -142,6 +145,21 @@ def close(
     if asked is not None:
         tx.approvals.ask(replace(asked, state=state, closed_at=now, refused_by=refused_by))
     return asked
+
+
+def _still_theirs(tx: Transaction, posted: PostedMessage) -> Person | None:
+    """The approver whom a copy was made for; None where their account was taken from them since, or they are locked."""
+    link = tx.links.find(posted.to)
+    if link is None or link.linked_at > posted.posted_at:
+        return None
+    person = tx.persons.find(link.identity)
+    return None if person is None or person.locked else person
+
+
+def _speaks_for(tx: Transaction, channel: ChannelIdentity, employee: str) -> bool:
+    """Whether a chat account is still that of an employee, and not locked: what is theirs is told nowhere else."""
+    person = _person(tx, channel)
+    return person is not None and person.employee == employee and not person.locked
 
 
 def _edit(tx: Transaction, posted: PostedMessage, draft: Draft) -> list[Posting]:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -50,6 +51,8 @@ class Delivery:
         self._platforms = platforms
         self._clock = clock
         self._sift = sift
+        self._editing: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        """One edit of a message at a time, so that a slow one does not land on what was sent after it."""
 
     def put_all(self, tx: Transaction, postings: Sequence[Posting], correlation: str) -> list[OutboxItem]:
         """Queue what may go out now of these, as `put` does each; a notice may have to wait for its time."""
@@ -67,6 +70,7 @@ class Delivery:
             created_at=now,
             about=posting.draft.about,
             edits=posting.edits,
+            version=posting.version,
             correlation=correlation,
         )
         tx.outbox.put(item, lease_seconds=LEASE_SECONDS)
@@ -151,9 +155,17 @@ class Delivery:
     async def _post(self, item: OutboxItem) -> str | None:
         platform = self._platforms[item.place.platform]
         if item.edits is not None:
-            await platform.update(item.place, item.edits, item.reply)
+            await self._edit(platform, item, item.edits)
             return item.edits
         return await platform.post(item.place, item.to, item.reply, dedupe_key=item.id, repeated=item.attempts > 1)
+
+    async def _edit(self, platform: ChatPlatform, item: OutboxItem, message: str) -> None:
+        """Replace a message, unless something newer was rendered of it: what waited is not to undo a decision."""
+        place = item.place
+        async with self._editing.setdefault((place.key, message), asyncio.Lock()):
+            newest = await self._database.read(lambda tx: tx.posted.newest(place, message)) if item.version else 0
+            if item.version >= newest:
+                await platform.update(place, message, item.reply)
 
     def _delivered(self, tx: Transaction, item: OutboxItem, message: str | None) -> None:
         tx.outbox.done(item.id)

@@ -166,6 +166,8 @@ async def test_every_copy_of_a_card_is_found_and_edited_once(
     )
     assert sum(swaps) == 1
     assert [posted.version for posted in await database.read(lambda tx: tx.posted.about("Leave::12"))] == [1, 0]
+    for place, message, newest in ((PLACE, "171.2", 1), (other.place, "171.2", 0), (PLACE, "unknown", 0)):
+        assert await replica.read(lambda tx, at=place, of=message: tx.posted.newest(at, of)) == newest  # type: ignore[misc]  # mypy infers no defaults of a lambda
 
 
 async def test_recording_a_message_again_does_not_take_its_version_back(database: OpenDatabase, now: datetime) -> None:

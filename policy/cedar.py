@@ -18,6 +18,7 @@ from policy.rules import (
     PolicyRefused,
     Rule,
     annotation_problems,
+    batch_problems,
     decision_problems,
     default_reason,
     obligations_of,
@@ -29,6 +30,8 @@ _ACTION = re.compile(r'^action "([^"]+)"(?: in \[([^\]]*)\])?(?: appliesTo \{(.*
 _CONTEXT = pst.Var("context")
 _DECISIONS = frozenset({"ApproveLeave", "RefuseLeave"})
 """What Doorward keeps an approval of, with the proof that was given for it."""
+_OWN_TYPES = frozenset({"Person", "System"})
+_SINGLY_GROUPS = frozenset({"Standing", "BreakGlass"})
 _EACH_ACTION = re.compile(r' for Action::"[^"]*"$')
 _QUOTED = re.compile(r'"([^"]+)"')
 _RESOURCES = re.compile(r"resource: \[([^\]]*)\]")
@@ -37,7 +40,8 @@ _RESOURCES = re.compile(r"resource: \[([^\]]*)\]")
 def load(directory: Path = POLICIES) -> CedarEngine:
     """The engine for a directory of policies. Raises `PolicyRefused` with every problem found."""
     engine = CedarEngine(read_sources(directory))
-    if problems := decision_problems(engine.rules, _DECISIONS):
+    problems = decision_problems(engine.rules, _DECISIONS) + batch_problems(engine.rules, engine.signed_singly)
+    if problems:
         raise PolicyRefused(problems)
     return engine
 
@@ -97,6 +101,11 @@ class CedarEngine:
     def actions(self) -> Mapping[str, frozenset[str]]:
         """Resource types by action."""
         return self._vocabulary.actions
+
+    @property
+    def signed_singly(self) -> frozenset[str]:
+        """Actions of which no proof signs several: on people and on Doorward itself, and past whoever is entitled."""
+        return self._vocabulary.of(_OWN_TYPES, _SINGLY_GROUPS)
 
     def rules_for(self, action: str) -> tuple[Rule, ...]:
         return tuple(rule for rule in self._rules.values() if action in rule.actions)
@@ -213,6 +222,12 @@ class _Vocabulary:
             reason=Reason(annotations["reason"]) if "reason" in annotations else None,
             obligations=obligations_of(annotations),
             source=source,
+        )
+
+    def of(self, types: frozenset[str], groups: frozenset[str]) -> frozenset[str]:
+        """The actions on any of these resource types, or in any of these groups."""
+        return frozenset(
+            action for action, kinds in self.actions.items() if kinds & types or self._closure(action) & groups
         )
 
     def _concerned(self, scope: pst.ActionConstraint) -> frozenset[str]:

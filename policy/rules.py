@@ -136,3 +136,13 @@ def _effect_problems(annotations: Mapping[str, str], *, permits: bool, looks_at_
     if looks_at_proof != ("consent" in annotations):
         return ["a permit that looks at context.proof names its @consent, and no other does"]
     return []
+
+
+def batch_problems(rules: Iterable[Rule], singly: frozenset[str]) -> list[str]:
+    """Permits that would let one proof sign several of what is signed one by one, in words for their author."""
+    return [
+        f"{rule.source}: {rule.id}: @batch with {', '.join(sorted(rule.actions & singly))}: what is done to people or"
+        " to Doorward itself, and break-glass, is signed one by one"
+        for rule in rules
+        if rule.permits and rule.obligations.batch and rule.actions & singly
+    ]

@@ -16,9 +16,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from bot.capabilities.model import LONGEST_TEXT, Capability
+from bot.capabilities.model import LONGEST_TEXT, Capability, Group
 from bot.capabilities.performing import Performing
-from bot.capabilities.ticking import FIELD, REASON, SHORTEST_REASON, tick_dialog, ticked, ticks_of
+from bot.capabilities.ticking import ANY, FIELD, REASON, SHORTEST_REASON, spoken, tick_dialog, ticked, ticks_of
 from bot.domain.action import CanonicalAction, ResourceRef
 from bot.domain.answer import Answer, Draft, Ticks
 from bot.domain.audit import EventType
@@ -138,7 +138,9 @@ class Batching:
 
     async def _weigh(self, turn: Turn, steps: Steps, intent: Intent, label: str) -> Line | Left:
         """One ticked line: whether it may be done at all, and what it asks for."""
-        line = _line(turn, intent=intent)
+        line, capability = _line(turn, intent=intent), self._catalogue[intent.capability]
+        if capability.group is Group.ADMIN or capability.breaks_glass:  # whatever a policy says of them
+            return Left(label=label, why=turn.voice.say("batch.singly"))
         decision = await steps.weigh(line)
         if isinstance(decision, Deny):
             stale = decision.reason is Reason.IDENTITY_CHECK_STALE
@@ -147,7 +149,7 @@ class Batching:
         if wanted is None or not wanted.obligations.batch or wanted.obligations.confidential:
             return Left(label=label, why=turn.voice.say("batch.singly"))
         try:
-            shown = await self._performing.shown(line, self._catalogue[intent.capability])
+            shown = await self._performing.shown(line, capability)
         except NotAllowed:
             return Left(label=label, why=_why(line, Reason.NOT_ALLOWED, intent.capability))
         return Line(proposal=consent.propose(line, shown, wanted), wanted=wanted)
@@ -188,10 +190,11 @@ class Batching:
             return await self._still_waiting(turn, whole, steps)
         if not turn.revalidated and (ending := await self._rechecking.ask(turn)):
             return ending
-        outcomes = await _each(members, lambda member: self._one(turn, member, steps))
+        words = _spoken(turn, members)
+        outcomes = await _each(members, lambda member: self._one(turn, member, steps, words))
         done = sum(outcome.done for outcome in outcomes)
         turn.action = whole.action
-        answer = _told(turn, whole, outcomes, done)
+        answer = _told(turn, words, outcomes, done)
 
         def finish(tx: Transaction) -> Answer:
             tx.proposals.finish(whole.id, ProposalState.SPENT)
@@ -211,7 +214,7 @@ class Batching:
         asked = event(turn, EventType.ACCESS_DECIDED, wanted.decision)
         return Ending(event=asked, answer=lambda tx: self._request(tx, turn, whole, wanted))
 
-    async def _one(self, turn: Turn, member: Proposal, steps: Steps) -> Outcome:
+    async def _one(self, turn: Turn, member: Proposal, steps: Steps, words: str) -> Outcome:
         """What became of one line, whoever did it: a second press, another replica, this one before it was killed."""
         why = ""
         if member.state is ProposalState.WAITING:
@@ -220,11 +223,11 @@ class Batching:
         effect = await self._database.read(lambda tx: tx.effects.of_proposal(member.id))
         done = effect is not None and effect.state is EffectState.DONE
         if effect is not None and done:
-            kept = effect.outcome_code == KEPT
-            why = turn.voice.say("batch.kept" if kept else f"batch.done.{member.action.capability}")
+            kind = spoken(turn.voice, member.action.capability)
+            why = turn.voice.say("batch.kept" if effect.outcome_code == KEPT else f"batch.done.{kind}")
         elif not why or (effect is not None and effect.state is not EffectState.REFUSED):
             why = turn.voice.say("batch.before")
-        return Outcome(line=member.shown.line or Fact(label=member.shown.headline, value=""), done=done, told=why)
+        return Outcome(line=_in_list(member, words), done=done, told=why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,13 +296,14 @@ def _whole(turn: Turn, members: Sequence[Proposal], left: Iterable[Left], wanted
         arguments={"members": _named(members)},
         salt=turn.salt,
     )
-    lines = tuple(member.shown.line or Fact(label=member.shown.headline, value="") for member in members)
+    words = _spoken(turn, members)
+    lines = tuple(_in_list(member, words) for member in members)
     # One reason was written for all of them; it is signed with every line.
     why = str(first.action.arguments.get("note") or "")
     lines = (Fact(label=say("arguments.reason"), value=why), *lines) if why else lines
     out = tuple(Fact(label=say("batch.left_out", name=item.label), value=item.why) for item in left)
     shown = Shown(
-        headline=say(f"batch.headline.{action.capability}", count=len(members)),
+        headline=say(f"batch.headline.{words}", count=len(members)),
         facts=(*lines, *out),
         quotes=tuple(quote for member in members for quote in member.shown.quotes),
     )
@@ -314,6 +318,20 @@ def _whole(turn: Turn, members: Sequence[Proposal], left: Iterable[Left], wanted
         methods=wanted.methods,
         members=tuple(member.id for member in members),
     )
+
+
+def _spoken(turn: Turn, members: Iterable[Proposal]) -> str:
+    """The key under which the list is spoken of: that of the capability all lines are of, or `ANY`."""
+    kinds = {member.action.capability for member in members}
+    return spoken(turn.voice, kinds.pop()) if len(kinds) == 1 else ANY
+
+
+def _in_list(member: Proposal, words: str) -> Fact:
+    """How a line is shown: under its own headline where the list's does not say what is done with it."""
+    line = member.shown.line
+    if line is None or words == ANY:
+        return Fact(label=member.shown.headline, value="" if line is None else line.value)
+    return line
 
 
 def _named(members: Iterable[Proposal]) -> str:
@@ -334,14 +352,13 @@ def _for_all(wanted: Sequence[Wanted]) -> Wanted | None:
     return replace(strictest, methods=methods, method=method)
 
 
-def _told(turn: Turn, whole: Proposal, outcomes: Sequence[Outcome], done: int) -> Answer:
-    capability = whole.action.capability
+def _told(turn: Turn, words: str, outcomes: Sequence[Outcome], done: int) -> Answer:
     facts = tuple(
         Fact(label=outcome.line.label, value=" · ".join(part for part in (outcome.line.value, outcome.told) if part))
         for outcome in outcomes
     )
     card = Card(
-        headline=turn.voice.say(f"batch.result.{capability}", count=done, of=len(outcomes)),
+        headline=turn.voice.say(f"batch.result.{words}", count=done, of=len(outcomes)),
         body="" if done == len(outcomes) else turn.voice.say("batch.rest"),
         facts=facts,
         status=Status.ALLOWED if done == len(outcomes) else Status.BROKEN if done else Status.DENIED,

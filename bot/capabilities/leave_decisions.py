@@ -18,7 +18,7 @@ from bot.capabilities.model import (
     on_self,
 )
 from bot.domain.action import ResourceRef
-from bot.domain.answer import ApprovalRequest, Blank, Button, DecisionMade, Draft, Form, Result, Ticks
+from bot.domain.answer import ApprovalRequest, Blank, Button, DecisionMade, Draft, Form, Result, Tick, Ticks
 from bot.domain.cards import ActionStyle, Card, Fact, FieldKind, Quote, Status
 from bot.domain.identity import Principal
 from bot.domain.intent import Intent, Origin
@@ -207,10 +207,18 @@ async def waiting(systems: Systems, acting: Acting) -> Result:
         for item in leaves[:5]
     )
     refuses = acting.argument("verdict") == Verdict.REFUSE
+    kind = "refuse_leave" if refuses else "approve_leave"
     ticks = Ticks(
-        capability="refuse_leave" if refuses else "approve_leave",
-        argument="leave",
-        items=tuple((item.id, f"{item.employee_name}, {days(item.start, item.end, language)}") for item in leaves),
+        kind=kind,
+        items=tuple(
+            Tick(
+                capability=kind,
+                argument="leave",
+                item=item.id,
+                label=f"{item.employee_name}, {days(item.start, item.end, language)}",
+            )
+            for item in leaves
+        ),
         reason="note" if refuses else "",
     )
     if len(leaves) > 1:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot.domain.answer import Ticks
+from bot.domain.answer import Tick, Ticks
 from bot.domain.cards import MAX_OPTIONS, Dialog, DialogField, FieldKind, chosen
 from bot.domain.intent import Intent, Origin
 from bot.domain.interaction import Interaction
 from bot.ports.database import Transaction
 from bot.services.buttons import TICKED
 from bot.services.turns import Turn
+from bot.texts.sentences import Voice
 
 TICK_SECONDS = 900
 FIELD = "ticked"
 REASON = "reason"
 SHORTEST_REASON = 3
+ANY = "any"
+"""A list of several kinds, or of one that has no words of its own."""
 
 
 def tick_dialog(tx: Transaction, turn: Turn, ticks: Ticks, *, error: str = "", reason_error: str = "") -> Dialog:
@@ -23,13 +26,13 @@ def tick_dialog(tx: Transaction, turn: Turn, ticks: Ticks, *, error: str = "", r
     say, items = turn.voice.say, ticks.items[:MAX_OPTIONS]
     if not items:
         return Dialog(handle="", title=say("batch.none.headline"), submit="", body=say("batch.none.next"))
+    words = spoken(turn.voice, ticks.kind)
     handle = tx.interactions.create(
         Interaction(
             kind=TICKED,
             payload={
-                "capability": ticks.capability,
-                "argument": ticks.argument,
-                "items": [[item, label] for item, label in items],
+                "kind": ticks.kind,
+                "items": [[each.capability, each.argument, each.item, each.label] for each in items],
                 "reason": ticks.reason,
             },
             audience=turn.message.who.key,
@@ -43,15 +46,15 @@ def tick_dialog(tx: Transaction, turn: Turn, ticks: Ticks, *, error: str = "", r
         kind=FieldKind.CHOICES,
         hint=say("batch.more", count=more) if more else say("batch.hint"),
         error=error,
-        options=tuple(label for _, label in items),
+        options=tuple(each.label for each in items),
     )
     why = DialogField(name=REASON, label=say("batch.reason"), hint=say("batch.reason_hint"), error=reason_error)
     return Dialog(
         handle=handle,
-        title=say(f"batch.title.{ticks.capability}"),
-        submit=say(f"batch.submit.{ticks.capability}"),
+        title=say(f"batch.title.{words}"),
+        submit=say(f"batch.submit.{words}"),
         fields=(field, why) if ticks.reason else (field,),
-        body=say(f"batch.body.{ticks.capability}"),
+        body=say(f"batch.body.{words}"),
     )
 
 
@@ -60,11 +63,18 @@ def ticks_of(interaction: Interaction) -> Ticks:
     items = interaction.payload["items"]
     assert isinstance(items, list)
     return Ticks(
-        capability=str(interaction.payload["capability"]),
-        argument=str(interaction.payload["argument"]),
-        items=tuple((str(item), str(label)) for item, label in items),
+        kind=str(interaction.payload["kind"]),
+        items=tuple(
+            Tick(capability=str(capability), argument=str(argument), item=str(item), label=str(label))
+            for capability, argument, item, label in items
+        ),
         reason=str(interaction.payload["reason"]),
     )
+
+
+def spoken(reader: Voice, kind: str) -> str:
+    """The key under which a list of this kind is spoken of; `ANY` where it has no words of its own."""
+    return kind if kind and reader.has(f"batch.title.{kind}") else ANY
 
 
 def ticked(ticks: Ticks, value: str, reason: str = "") -> tuple[tuple[Intent, str], ...]:
@@ -72,6 +82,6 @@ def ticked(ticks: Ticks, value: str, reason: str = "") -> tuple[tuple[Intent, st
     said = {ticks.reason: reason} if ticks.reason else {}
     picked = [ticks.items[position] for position in chosen(value, len(ticks.items))]
     return tuple(
-        (Intent(capability=ticks.capability, arguments={ticks.argument: item, **said}, origin=Origin.PRESS), label)
-        for item, label in picked
+        (Intent(capability=one.capability, arguments={one.argument: one.item, **said}, origin=Origin.PRESS), one.label)
+        for one in picked
     )

@@ -166,14 +166,23 @@ class DecisionMade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ticks:
-    """A list to choose from: each item is one action of the same kind."""
+class Tick:
+    """A line of a list to choose from: one action, and how it is called for the reader."""
 
     capability: str
     argument: str
-    """Which argument the items' ids are."""
-    items: tuple[tuple[str, str], ...]
-    """Pairs of an id and how it is called for the reader."""
+    """Which argument `item` is."""
+    item: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticks:
+    """A list to choose from: each line is one action, of whatever kinds policy lets one proof sign several of."""
+
+    items: tuple[Tick, ...]
+    kind: str = ""
+    """The capability all lines are of; empty where they are of several."""
     reason: str = ""
     """Which argument one reason for all of them becomes; empty where none is asked for."""
 

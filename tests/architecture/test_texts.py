@@ -70,8 +70,8 @@ SHOWN_PLAINLY = {entry for entry in CATALOGUE if entry.preview is None}
 WRITTEN = {name: [blank.argument for blank in blanks] for name, blanks in FORMS.values()}
 WRITTEN |= {"review_break_glass": ["reason"]}
 """Capabilities for which something is written in a dialog, and what (`Form`)."""
-TICKED_FOR = {"approve_leave", "refuse_leave"}
-"""Capabilities of lists that are ticked (`Ticks`)."""
+TICKED_FOR = {"approve_leave", "refuse_leave", "any"}
+"""Capabilities of lists that are ticked (`Ticks`), and a list of any others."""
 READING_SETS = {said.reading_set for entry in CATALOGUE for said in _rules(entry) if said.reading_set}
 
 # Codes of errors that end in `refusals.failed`: what a system, the provider, storage or the pipeline itself raises.

@@ -12,22 +12,22 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
+from bot.capabilities.batch_lists import Left, Outcome, in_list, named, nothing_done, told, whole_of, words_for
 from bot.capabilities.model import LONGEST_TEXT, Capability, Group
 from bot.capabilities.performing import Performing
-from bot.capabilities.ticking import ANY, FIELD, REASON, SHORTEST_REASON, spoken, tick_dialog, ticked, ticks_of
-from bot.domain.action import CanonicalAction, ResourceRef
+from bot.capabilities.ticking import FIELD, REASON, SHORTEST_REASON, spoken, tick_dialog, ticked, ticks_of
 from bot.domain.answer import Answer, Draft, Ticks
 from bot.domain.audit import EventType
-from bot.domain.cards import Card, Fact, Status
+from bot.domain.cards import Card, Status
 from bot.domain.effect import EffectState
 from bot.domain.intent import Intent
 from bot.domain.messages import ReplyWindow
 from bot.domain.proof import ConsentKind
-from bot.domain.proposal import Proposal, ProposalState, Shown
+from bot.domain.proposal import Proposal, ProposalState
 from bot.errors import IntegrityAlarm, NotAllowed, Stale
 from bot.ports.database import Database, Transaction
 from bot.services import consent, refusals
@@ -40,7 +40,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 AT_ONCE = 4
 """Lines under way at the same time: a slow system must not make the last one late, nor be flooded."""
-RESOURCE = "Batch"
 KEPT = "approval.kept"
 """An approval that does not suffice by itself."""
 
@@ -63,16 +62,6 @@ class Line:
 
     proposal: Proposal
     wanted: Wanted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """A line that is left out, and why."""
-
-    label: str
-    why: str
-    stale: bool = False
-    """The provider was not asked for too long: asking it may change the answer."""
 
 
 def concerns(turn: Turn) -> bool:
@@ -127,7 +116,7 @@ class Batching:
         lines = [line for line in found if isinstance(line, Line)]
         left = [line for line in found if isinstance(line, Left)]
         if not lines:
-            return _nothing(turn, left)
+            return nothing_done(turn, left)
         limit = min(line.wanted.obligations.batch for line in lines)
         if len(lines) > limit:
             return self._again(turn, ticks, turn.voice.say("batch.too_many", count=limit))
@@ -166,7 +155,7 @@ class Batching:
 
     def _ask(self, turn: Turn, lines: Sequence[Line], left: Sequence[Left], wanted: Wanted) -> Ending:
         """One consent for all that may be done."""
-        whole = _whole(turn, [line.proposal for line in lines], left, wanted)
+        whole = whole_of(turn, [line.proposal for line in lines], left, wanted)
         turn.action, turn.rules = whole.action, ()
 
         def answer(tx: Transaction) -> Answer:
@@ -190,11 +179,11 @@ class Batching:
             return await self._still_waiting(turn, whole, steps)
         if not turn.revalidated and (ending := await self._rechecking.ask(turn)):
             return ending
-        words = _spoken(turn, members)
+        words = words_for(turn, members)
         outcomes = await _each(members, lambda member: self._one(turn, member, steps, words))
         done = sum(outcome.done for outcome in outcomes)
         turn.action = whole.action
-        answer = _told(turn, words, outcomes, done)
+        answer = told(turn, words, outcomes, done)
 
         def finish(tx: Transaction) -> Answer:
             tx.proposals.finish(whole.id, ProposalState.SPENT)
@@ -227,16 +216,7 @@ class Batching:
             why = turn.voice.say("batch.kept" if effect.outcome_code == KEPT else f"batch.done.{kind}")
         elif not why or (effect is not None and effect.state is not EffectState.REFUSED):
             why = turn.voice.say("batch.before")
-        return Outcome(line=_in_list(member, words), done=done, told=why)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a line."""
-
-    line: Fact
-    done: bool
-    told: str
+        return Outcome(line=in_list(member, words), done=done, told=why)
 
 
 def _open(tx: Transaction, turn: Turn, whole: Proposal) -> list[Proposal] | None:
@@ -246,7 +226,7 @@ def _open(tx: Transaction, turn: Turn, whole: Proposal) -> list[Proposal] | None
     """
     found = [tx.proposals.find(member) for member in whole.members]
     members = [replace(member, confirmed=whole.confirmed or member.confirmed) for member in found if member]
-    if _named(members) != whole.action.arguments["members"]:
+    if named(members) != whole.action.arguments["members"]:
         raise IntegrityAlarm("a list's lines are not those that were signed")
     now, identity = turn.now, whole.identity
     proof = tx.proofs.unspent(identity, whole.digest, now=now)
@@ -286,59 +266,6 @@ def _line(turn: Turn, *, intent: Intent | None = None, proposal: Proposal | None
     )
 
 
-def _whole(turn: Turn, members: Sequence[Proposal], left: Iterable[Left], wanted: Wanted) -> Proposal:
-    say, first, identifier = turn.voice.say, members[0], secrets.token_hex(16)
-    action = CanonicalAction(
-        principal=turn.person.key,
-        capability=first.action.capability,
-        action=first.action.action,
-        resource=ResourceRef(type=RESOURCE, id=identifier),
-        arguments={"members": _named(members)},
-        salt=turn.salt,
-    )
-    words = _spoken(turn, members)
-    lines = tuple(_in_list(member, words) for member in members)
-    # One reason was written for all of them; it is signed with every line.
-    why = str(first.action.arguments.get("note") or "")
-    lines = (Fact(label=say("arguments.reason"), value=why), *lines) if why else lines
-    out = tuple(Fact(label=say("batch.left_out", name=item.label), value=item.why) for item in left)
-    shown = Shown(
-        headline=say(f"batch.headline.{words}", count=len(members)),
-        facts=(*lines, *out),
-        quotes=tuple(quote for member in members for quote in member.shown.quotes),
-    )
-    return replace(
-        first,
-        id=identifier,
-        action=action,
-        digest=action.digest,
-        shown=shown,
-        facts_version="",
-        method=wanted.method,
-        methods=wanted.methods,
-        members=tuple(member.id for member in members),
-    )
-
-
-def _spoken(turn: Turn, members: Iterable[Proposal]) -> str:
-    """The key under which the list is spoken of: that of the capability all lines are of, or `ANY`."""
-    kinds = {member.action.capability for member in members}
-    return spoken(turn.voice, kinds.pop()) if len(kinds) == 1 else ANY
-
-
-def _in_list(member: Proposal, words: str) -> Fact:
-    """How a line is shown: under its own headline where the list's does not say what is done with it."""
-    line = member.shown.line
-    if line is None or words == ANY:
-        return Fact(label=member.shown.headline, value="" if line is None else line.value)
-    return line
-
-
-def _named(members: Iterable[Proposal]) -> str:
-    """The lines' digests in the order shown: what the list's own digest is over."""
-    return " ".join(member.digest for member in members)
-
-
 def _for_all(wanted: Sequence[Wanted]) -> Wanted | None:
     """The strictest of them, with the methods they all take; None where no method does for every line."""
     strictest = next((item for item in wanted if item.enrol), None) or next(
@@ -350,26 +277,6 @@ def _for_all(wanted: Sequence[Wanted]) -> Wanted | None:
         return None
     method = strictest.method if strictest.method in methods else next(iter(methods), None)
     return replace(strictest, methods=methods, method=method)
-
-
-def _told(turn: Turn, words: str, outcomes: Sequence[Outcome], done: int) -> Answer:
-    facts = tuple(
-        Fact(label=outcome.line.label, value=" · ".join(part for part in (outcome.line.value, outcome.told) if part))
-        for outcome in outcomes
-    )
-    card = Card(
-        headline=turn.voice.say(f"batch.result.{words}", count=done, of=len(outcomes)),
-        body="" if done == len(outcomes) else turn.voice.say("batch.rest"),
-        facts=facts,
-        status=Status.ALLOWED if done == len(outcomes) else Status.BROKEN if done else Status.DENIED,
-    )
-    return Answer(draft=Draft(card=card), code="done")
-
-
-def _nothing(turn: Turn, left: Sequence[Left]) -> Ending:
-    facts = tuple(Fact(label=item.label, value=item.why) for item in left)
-    card = Card(headline=turn.voice.say("batch.nothing"), facts=facts, status=Status.DENIED)
-    return end(turn, EventType.ACCESS_DECIDED, "deny", Answer(draft=Draft(card=card), code="batch.nothing"))
 
 
 def _why(turn: Turn, reason: Reason, capability: str) -> str:

@@ -25,16 +25,14 @@ from policy.rules import (
     strictest,
 )
 from policy.sources import POLICIES, Sources, line_of, read_sources
+from policy.vocabulary import Vocabulary
 
-_ACTION = re.compile(r'^action "([^"]+)"(?: in \[([^\]]*)\])?(?: appliesTo \{(.*?)\})?;', re.MULTILINE | re.DOTALL)
 _CONTEXT = pst.Var("context")
 _DECISIONS = frozenset({"ApproveLeave", "RefuseLeave"})
 """What Doorward keeps an approval of, with the proof that was given for it."""
 _OWN_TYPES = frozenset({"Person", "System"})
 _SINGLY_GROUPS = frozenset({"Standing", "BreakGlass"})
 _EACH_ACTION = re.compile(r' for Action::"[^"]*"$')
-_QUOTED = re.compile(r'"([^"]+)"')
-_RESOURCES = re.compile(r"resource: \[([^\]]*)\]")
 
 
 def load(directory: Path = POLICIES) -> CedarEngine:
@@ -198,17 +196,8 @@ class Mutant:
     engine: CedarEngine
 
 
-class _Vocabulary:
-    """Actions, their groups and their resource types, from the schema in Cedar's own normal form."""
-
-    def __init__(self, schema: str) -> None:
-        self.actions: dict[str, frozenset[str]] = {}
-        self._parents: dict[str, frozenset[str]] = {}
-        for name, parents, applies in _ACTION.findall(schema):
-            self._parents[name] = frozenset(_QUOTED.findall(parents))
-            resources = _RESOURCES.search(applies)
-            if resources:
-                self.actions[name] = frozenset(kind.strip() for kind in resources[1].split(","))
+class _Vocabulary(Vocabulary):
+    """The schema's words, and what a policy's head says in them."""
 
     def rule(self, policy: pst.Template, source: str) -> Rule:
         """One policy's head and annotations."""
@@ -224,25 +213,13 @@ class _Vocabulary:
             source=source,
         )
 
-    def of(self, types: frozenset[str], groups: frozenset[str]) -> frozenset[str]:
-        """The actions on any of these resource types, or in any of these groups."""
-        return frozenset(
-            action for action, kinds in self.actions.items() if kinds & types or self._closure(action) & groups
-        )
-
     def _concerned(self, scope: pst.ActionConstraint) -> frozenset[str]:
         if isinstance(scope, pst.ActionEq):
             return frozenset({scope.entity.id})
         if isinstance(scope, pst.ActionIn):
             named = {entity.id for entity in scope.entities}
-            return frozenset(action for action in self.actions if named & self._closure(action))
+            return frozenset(action for action in self.actions if named & self.closure(action))
         return frozenset(self.actions)
-
-    def _closure(self, action: str) -> frozenset[str]:
-        found = {action}
-        for parent in self._parents.get(action, ()):
-            found |= self._closure(parent)
-        return frozenset(found)
 
 
 def _policy_set(policies: Mapping[str, pst.Template]) -> cedarpy.PolicySet:

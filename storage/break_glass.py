@@ -29,6 +29,7 @@ def parse(values: Mapping[str, Any]) -> Use:
         reviews=tuple(_review(said) for said in json.loads(values["reviews"])),
         reminded_at=optional_moment(values["reminded_at"]),
         version=values["version"],
+        owner=values["owner"],
     )
 
 
@@ -92,6 +93,7 @@ class BreakGlass:
                 "used_at": to_micros(use.at),
                 "reviews": to_json([_said(review) for review in use.reviews]),
                 "reminded_at": optional_micros(use.reminded_at),
+                "owner": use.owner,
                 "version": version,
             }
         )

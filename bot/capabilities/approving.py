@@ -16,6 +16,7 @@ from bot.errors import DoorwardError, NotAllowed, Stale
 from bot.ports.database import Database, Transaction
 from bot.services.approval_cards import progress_line
 from bot.services.asking import Routes
+from bot.services.standing_in import stands_in
 from bot.services.tallying import Tally, Tallying, Voter, same
 from bot.services.turns import Turn
 from bot.texts.formats import days, zone
@@ -71,7 +72,9 @@ class Approving:
             return
         today = turn.now.astimezone(zone(turn.person.timezone)).date()
         standing = tx.substitutions.of_approver(behalf.employee, since=today)
-        if not any(item.substitute == me and item.covers(today) for item in standing):
+        assert turn.facts is not None
+        owner = turn.facts.owner
+        if not any(item.substitute == me and item.covers(today) and stands_in(tx, item, owner) for item in standing):
             raise Stale("substitution")
 
     def kept(self, turn: Turn, tally: Tally, request: ApprovalRequest) -> Result:

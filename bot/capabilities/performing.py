@@ -356,7 +356,9 @@ def read_sheet(interaction: Interaction) -> Sheet:
 
 
 def _break_glass(tx: Transaction, turn: Turn, grant: Grant) -> None:
-    break_glass.use(tx, turn.person, turn.proof, grant, replace(turn.scribe, time=turn.now))
+    assert turn.facts is not None
+    scribe = replace(turn.scribe, time=turn.now)
+    break_glass.use(tx, turn.person, turn.proof, grant, scribe, owner=turn.facts.owner)
 
 
 def _acting(turn: Turn, grant: Grant, call: Call) -> Acting:

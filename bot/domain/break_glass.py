@@ -50,6 +50,8 @@ class Use:
     reviews: tuple[Review, ...] = ()
     reminded_at: datetime | None = None
     version: int = 0
+    owner: str | None = None
+    """Employee reference of whoever it was done for; None for a use from before this was kept."""
 
     @property
     def reviewed(self) -> bool:

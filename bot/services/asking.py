@@ -19,12 +19,12 @@ from bot.ports.database import Transaction
 from bot.services.approval_cards import APPROVER, question
 from bot.services.delivery import direct_place
 from bot.services.people import find_person
-from bot.services.standing_in import reachable
+from bot.services.standing_in import reachable, stands_in
 from bot.texts.formats import zone
 from bot.texts.sentences import voice
 
 PROMPTS_AN_HOUR = 6
-"""Cards from one requester to one approver; what is more waits in their list."""
+"""Cards from one requester to one approver, or to one channel; what is more waits in the approvers' lists."""
 PAUSE = timedelta(hours=1)
 """How long a refusal pauses further cards of that kind to whoever refused."""
 MOST_OF_HR = 5
@@ -55,7 +55,7 @@ class Asked:
 
     postings: tuple[Posting, ...]
     told: str = ""
-    """How the requester is told that it went another way: `substitute`, `superior`, `hr`, `nobody`, `paused`."""
+    """How the requester is told that it went another way: `substitute`, `superior`, `hr`, `nobody`, `paused`, `paused_place`."""
     name: str = ""
 
 
@@ -72,6 +72,8 @@ class _Asking:
     postings: list[Posting] = field(default_factory=list)
     told: str = ""
     name: str = ""
+    limited: bool = False
+    """A channel gets no more cards of this requester for now."""
     talk: tuple[Remark, ...] = ()
     seen: set[str] = field(default_factory=set)
 
@@ -111,7 +113,8 @@ class _Asking:
 
     def _substitutes(self, employee: str) -> Iterator[tuple[Person, tuple[Link, ...]]]:
         for item in self.tx.substitutions.of_approver(employee, since=(self.now - timedelta(days=1)).date()):
-            found = None if item.substitute == self.request.owner else reachable(self.tx, item.substitute)
+            own = item.substitute == self.request.owner or not stands_in(self.tx, item, self.request.owner)
+            found = None if own else reachable(self.tx, item.substitute)
             if found is not None and item.covers(self.now.astimezone(zone(found[0].timezone)).date()):
                 yield found
 
@@ -136,6 +139,9 @@ class _Asking:
         if str(place) in self.seen:
             return
         self.seen.add(str(place))
+        if not self._within(str(place)):
+            self.limited = True
+            return
         draft = question(self.request, voice(None), detailed=False, talk=self.talk)
         self.postings.append(Posting(draft=draft, to=self.asked_by, place=place, notice=Notice.APPROVAL_POSTED))
 
@@ -155,9 +161,7 @@ class _Asking:
 
     def _paused(self, person: Person) -> bool:
         """Counted before it is looked at; a refusal of the same kind within the hour pauses too."""
-        key = f"prompt|{self.request.owner}|{person.employee}"
-        seconds = int(PAUSE.total_seconds())
-        within = self.tx.throttle.hit(key, limit=PROMPTS_AN_HOUR, window_seconds=seconds, now=self.now)
+        within = self._within(str(person.employee))
         refused = any(
             item.refused_by == person.employee
             and item.closed_at is not None
@@ -166,6 +170,12 @@ class _Asking:
             for item in self.tx.approvals.of_owner(self.request.owner)
         )
         return refused or not within
+
+    def _within(self, addressee: str) -> bool:
+        """Whether this requester's card to them is within the limit; counted before it is compared."""
+        key = f"prompt|{self.request.owner}|{addressee}"
+        seconds = int(PAUSE.total_seconds())
+        return self.tx.throttle.hit(key, limit=PROMPTS_AN_HOUR, window_seconds=seconds, now=self.now)
 
 
 def _kind(request: ApprovalRequest) -> tuple[str, str]:
@@ -200,7 +210,7 @@ def ask(
                 asking.place(place)
     if not asking.postings and asking.told != "paused":
         asking.hr()
-        asking.told = "hr" if asking.postings else "nobody"
+        asking.told = "hr" if asking.postings else "paused_place" if asking.limited else "nobody"
     tx.approvals.ask(
         AskedRequest(
             about=request.about,

@@ -7,7 +7,8 @@ that refuses, leaves a use to review all the same. It is kept only when
 (2) fewer than three uses of theirs, under any account, wait for a review;
 (3) none of anybody's has waited for more than a week.
 
-A review counts when whoever gives it is another employee than whoever acted, and than whoever reviewed before.
+A review counts when whoever gives it is another employee than whoever acted, than whoever it was done for, and than
+whoever reviewed before.
 """
 
 from __future__ import annotations
@@ -41,8 +42,10 @@ def check(tx: Transaction, principal: Principal, now: datetime) -> None:
         raise DoorwardError("uses wait for their review", code="break_glass.unreviewed")
 
 
-def use(tx: Transaction, principal: Principal, proof: Proof | None, grant: Grant, scribe: Scribe) -> Use:
-    """Part of T1: keep what is about to be done. Raises as `check`, and `NotAllowed`."""
+def use(
+    tx: Transaction, principal: Principal, proof: Proof | None, grant: Grant, scribe: Scribe, *, owner: str | None
+) -> Use:
+    """Part of T1: keep what is about to be done, for `owner`. Raises as `check`, and `NotAllowed`."""
     reason = str(grant.action.arguments.get("reason") or "").strip()
     if principal.employee is None or proof is None or not proof.phishing_resistant or not reason:
         raise NotAllowed("break-glass is somebody's, proven, and has a reason", code="deny.not_allowed")  # (1)
@@ -57,6 +60,7 @@ def use(tx: Transaction, principal: Principal, proof: Proof | None, grant: Grant
         reason=reason,
         effect=grant.id,
         at=scribe.time,
+        owner=owner,
     )
     tx.break_glass.insert(kept)
     _record(tx, kept, EventType.BREAK_GLASS_USED, scribe, alarm=True)
@@ -77,6 +81,8 @@ def review(
         raise DoorwardError("whoever reviews is somebody's employee", code="break_glass.own")
     if principal.employee == found.employee or principal.key == found.identity:
         raise DoorwardError("nobody reviews their own use", code="break_glass.own")
+    if principal.employee == found.owner:
+        raise DoorwardError("nobody reviews what was done for them", code="break_glass.for_you")
     if any(principal.employee == said.employee or principal.key == said.identity for said in found.reviews):
         raise DoorwardError("reviewed by this person before", code="break_glass.twice")
     said = Review(identity=principal.key, employee=principal.employee, finding=finding, reason=reason, at=scribe.time)

@@ -8,12 +8,13 @@ import structlog
 
 from bot.domain.action import ResourceFacts, ResourceRef
 from bot.domain.answer import LineMember
-from bot.domain.approval import Behalf, Manner
+from bot.domain.approval import Behalf, Manner, Substitution
 from bot.domain.identity import Link, Person, Principal
 from bot.errors import DoorwardError
 from bot.ports.database import Database, Transaction
 from bot.services.authorization import Circumstances
 from bot.services.facts_desk import NOT_KNOWN, FactsDesk
+from bot.services.people import identity_from_key
 from bot.texts.formats import zone
 
 PRESENT = "active"
@@ -41,7 +42,7 @@ class StandingIn:
         if not manager or not me or me in (manager, facts.owner):
             return None
         today = now.astimezone(zone(person.timezone)).date()
-        name, named = await self._database.read(lambda tx: _named(tx, manager, me, today))
+        name, named = await self._database.read(lambda tx: _named(tx, manager, me, today, facts.owner))
         if named:
             return Behalf(employee=manager, name=name, manner=Manner.SUBSTITUTE)
         above = await self._learn(person, manager, circumstances, correlation, now)
@@ -78,12 +79,23 @@ class StandingIn:
         return found if found.ref.id != NOT_KNOWN else ResourceFacts(ref=ref)
 
 
-def _named(tx: Transaction, manager: str, substitute: str, today: date) -> tuple[str, bool]:
+def _named(tx: Transaction, manager: str, substitute: str, today: date, owner: str | None) -> tuple[str, bool]:
     person = tx.persons.by_employee(manager)
     standing = tx.substitutions.of_approver(manager, since=today)
-    mine = [item for item in standing if item.substitute == substitute and item.covers(today)]
+    mine = [
+        item for item in standing if item.substitute == substitute and item.covers(today) and stands_in(tx, item, owner)
+    ]
     name = mine[0].approver_name if mine else person.display_name if person else ""
     return name, bool(mine)
+
+
+def stands_in(tx: Transaction, item: Substitution, owner: str | None) -> bool:
+    """Whether a substitution holds for a request of `owner`: nobody names who decides on their own.
+
+    Whoever named them is told by the employee behind the account; one that is gone may have been anybody.
+    """
+    by = tx.persons.find(identity_from_key(item.named_by))
+    return by is not None and (by.employee is None or by.employee != owner)
 
 
 def reachable(tx: Transaction, employee: str) -> tuple[Person, tuple[Link, ...]] | None:

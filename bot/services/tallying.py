@@ -24,6 +24,7 @@ from bot.domain.identity import Principal, principal_of
 from bot.domain.proof import ConsentKind, Proof
 from bot.ports.database import Transaction
 from bot.services.authorization import Authorizer, Circumstances
+from bot.services.standing_in import stands_in
 from bot.texts.formats import zone
 from policy.model import APPROVES, ApprovalsContext, Deny, Permit
 
@@ -97,7 +98,8 @@ class Tallying:
         if behalf is not None and behalf.manner is Manner.SUBSTITUTE:
             given_on = approval.at.astimezone(zone(person.timezone)).date()
             standing = tx.substitutions.of_approver(behalf.employee, since=given_on)
-            if not any(item.substitute == approval.employee and item.covers(given_on) for item in standing):
+            theirs = [item for item in standing if item.substitute == approval.employee and item.covers(given_on)]
+            if not any(stands_in(tx, item, facts.owner) for item in theirs):
                 return ()
         circumstances = Circumstances(
             session=None, idp_checked_at=now, platform="", place=None, authenticators=(), on_behalf_of=behalf

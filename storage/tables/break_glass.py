@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Table
 
-from storage.tables.metadata import authority, key, metadata, moment, optional_moment, text
+from storage.tables.metadata import authority, key, metadata, moment, optional_moment, optional_text, text
 
 break_glass = Table(
     "break_glass",
@@ -19,6 +19,7 @@ break_glass = Table(
     moment("used_at"),
     text("reviews"),
     optional_moment("reminded_at"),
+    optional_text("owner"),
     *authority(),
     sqlite_with_rowid=False,
 )

@@ -393,6 +393,7 @@ def a_use(now: datetime, **changes: Any) -> Use:
         reason="nobody else is there",
         effect="grant-1",
         at=now,
+        owner="E-owner",
         reviews=(Review(identity=MIA.key, employee="E-mia", finding=Finding.FINE, reason="seen", at=now),),
         reminded_at=now,
     )

@@ -78,9 +78,11 @@ def a_grant(now: datetime, reason: str = "nobody else is there") -> Grant:
     return replace(an_effect(now).grant, action=action)
 
 
-async def used(database: OpenDatabase, who: Principal, now: datetime, **changes: object) -> Use:
+async def used(
+    database: OpenDatabase, who: Principal, now: datetime, *, owner: str = "E-john", **changes: object
+) -> Use:
     proof = a_touch(now, **changes)
-    return await database.write(lambda tx: break_glass.use(tx, who, proof, a_grant(now), scribe(now)))
+    return await database.write(lambda tx: break_glass.use(tx, who, proof, a_grant(now), scribe(now), owner=owner))
 
 
 async def reviewed(database: OpenDatabase, use: Use, who: Principal, now: datetime) -> bool:
@@ -118,6 +120,14 @@ async def test_it_waits_for_two_others_however_many_accounts_they_have(database:
         await reviewed(database, use, somebody("mia", "E-mia"), now)
 
 
+async def test_who_it_was_done_for_is_none_of_the_two(database: OpenDatabase, now: datetime) -> None:
+    use = await used(database, RAJ, now, owner="E-ada")
+    for who in (ADA, ADAS_OTHER):
+        assert await refused(database, use, who, now) == "break_glass.for_you"
+    assert not await reviewed(database, use, SUE, now)
+    assert await reviewed(database, use, somebody("mia", "E-mia"), now)
+
+
 async def test_the_alarm_and_the_row_stand_in_the_log(database: OpenDatabase, now: datetime) -> None:
     use = await used(database, RAJ, now)
     (record,) = await database.read(lambda tx: list(tx.audit.search(type_prefix="break_glass", limit=5)))
@@ -129,7 +139,9 @@ async def test_without_a_reason_or_with_a_code_nothing_is_broken(database: OpenD
     for proof, reason in ((a_touch(now), "  "), (a_touch(now, phishing_resistant=False), "nobody else"), (None, "so")):
         with pytest.raises(NotAllowed):
             await database.write(
-                lambda tx, p=proof, r=reason: break_glass.use(tx, RAJ, p, a_grant(now, r), scribe(now))  # type: ignore[misc]  # a loop's own values
+                lambda tx, p=proof, r=reason: break_glass.use(  # type: ignore[misc]  # a loop's own values
+                    tx, RAJ, p, a_grant(now, r), scribe(now), owner="E-john"
+                )
             )
     with pytest.raises(NotAllowed):
         await used(database, NOBODY, now)
@@ -167,4 +179,6 @@ async def test_whoever_edits_a_row_closes_it_for_everybody(
     with pytest.raises(IntegrityAlarm):
         await database.read(lambda tx: break_glass.check(tx, SUE, now))
     with pytest.raises(IntegrityAlarm):
-        await database.write(lambda tx: break_glass.use(tx, SUE, a_touch(now), a_grant(now), scribe(now)))
+        await database.write(
+            lambda tx: break_glass.use(tx, SUE, a_touch(now), a_grant(now), scribe(now), owner="E-john")
+        )

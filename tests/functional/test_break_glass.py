@@ -79,7 +79,7 @@ async def test_it_is_signed_as_such_alarms_and_is_reviewed_by_two_others(stage: 
     assert REASON in (await raj[0].get(page)).text
     assert "BREAK-GLASS: approved for John Carver" in (await raj[0].post(page, await signed(*raj, page))).text
     (use,) = await waiting(stage)
-    assert (use.resource, use.reason) == (f"Leave::{leave}", REASON)
+    assert (use.resource, use.reason, use.owner) == (f"Leave::{leave}", REASON, "E1001")
     await stage.core.reminding.run()
     for name in ("raj", "ada", "sue"):
         assert stage.cards(name)[-1].headline == "BREAK-GLASS: Raj Patel went past whoever decides", name

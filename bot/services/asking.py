@@ -55,7 +55,7 @@ class Asked:
 
     postings: tuple[Posting, ...]
     told: str = ""
-    """How the requester is told that it went another way: `substitute`, `superior`, `hr`, `nobody`, `paused`, `paused_place`."""
+    """How the requester is told where it went: `substitute`, `superior`, `hr`, `nobody`, `paused`, `paused_place`."""
     name: str = ""
 
 

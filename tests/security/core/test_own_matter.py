@@ -66,7 +66,7 @@ async def test_deleting_who_named_them_does_not_make_them_a_judge(here: World, s
 
 @pytest.mark.requirement("57")
 async def test_an_approval_by_a_judge_of_ones_own_choosing_is_not_counted(here: World) -> None:
-    """Named by HR, Sue approves first; the request is then John's who is said to have named her: it counts no longer."""
+    """Sue approves, named by HR; once only John's own word makes her a substitute, it counts no longer."""
     await _names_sue(here, "sarah")
     await ask(here, text=LONG)
     await decide(here, "sue")

@@ -128,7 +128,9 @@ REQUIRED: dict[str, set[str]] = {
         "admin.{}.shown",
         {*_names(entry for entry in ASKED_FOR if entry.group is Group.ADMIN), RECOVERY},
     ),
-    "approvals.asked.{}": _each("approvals.asked.{}", ("substitute", "superior", "hr", "nobody", "paused")),
+    "approvals.asked.{}": _each(
+        "approvals.asked.{}", ("substitute", "superior", "hr", "nobody", "paused", "paused_place")
+    ),
     "approvals.closed.{}": _each("approvals.closed.{}", CLOSED),
     "approvals.told.{}": _each("approvals.told.{}", CLOSED),
     "arguments.{}": _each("arguments.{}", _arguments(ASKED_FOR & SHOWN_PLAINLY)),

@@ -305,9 +305,10 @@ def effects_show(
     """Print the whole story of an effect: who asked, what they were shown, who consented with what and when, the
     decision and its policy, the grant, what the HR or CRM system answered, and the records in the log.
 
-    Arguments are left out but where they stand in what was shown.
+    Arguments are left out but where they stand in what was shown. The digests of what was shown, proven, granted and
+    written down are compared: where they differ, it exits with 1.
     """
-    from bot.bootstrap.shell_effects import effect
+    from bot.bootstrap.shell_effects import agrees, effect
     from bot.bootstrap.shell_output import show_parts
 
     with telling():
@@ -315,6 +316,8 @@ def effects_show(
     if found is None:
         fail(f"there is no effect {effect_id}", code=1)
     show_parts(found, as_json=as_json)
+    if not agrees(found):
+        fail("what was shown, proven, granted and written down is not one and the same action", code=1)
 
 
 def main() -> None:

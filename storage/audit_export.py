@@ -15,8 +15,9 @@ CONTRACT = (
     *("correlation", "code"),
 )
 """What others rely on (DESIGN §6)."""
-FIELDS = (*CONTRACT, "state", "previous", "hash")
-"""The same with what it changed of rows that carry authority, and the record's place in the chain."""
+FIELDS = (*CONTRACT, "digest", "state", "previous", "hash")
+"""The same with the digest of what it is about, what it changed of rows that carry authority, its place in the chain.
+The hash is over all but `seq`, `previous` and `hash`; an empty `digest` or `state` is left out of it."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula (OWASP: CSV injection)."""
 
@@ -26,6 +27,7 @@ def to_export(record: AuditRecord) -> dict[str, object]:
     return {
         "seq": record.seq,
         **to_fields(record.event),
+        "digest": record.event.digest,
         "state": dict(record.state),
         "previous": record.previous,
         "hash": record.hash,

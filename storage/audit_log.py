@@ -36,7 +36,7 @@ _FROM = Statement(
 
 def to_fields(event: AuditEvent) -> dict[str, str | list[str]]:
     """The fields of an event as they are hashed and exported (DESIGN §6)."""
-    return {
+    fields: dict[str, str | list[str]] = {
         "time": event.time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "type": event.type.value,
         "principal": event.principal,
@@ -49,6 +49,10 @@ def to_fields(event: AuditEvent) -> dict[str, str | list[str]]:
         "correlation": event.correlation,
         "code": event.code,
     }
+    if event.digest:
+        # Left out where it is empty, so that records from before there was one keep their hash.
+        fields["digest"] = event.digest
+    return fields
 
 
 def canonical(event: AuditEvent, state: Mapping[str, str] | None = None) -> bytes:
@@ -95,6 +99,7 @@ class AuditLog:
             previous=previous,
             hash=record.hash,
             state=to_json(state) if state else "",
+            digest=event.digest,
         )
         return record
 
@@ -174,6 +179,7 @@ def to_record(row: Row) -> AuditRecord:
         previous,
         hash_,
         state,
+        digest,
     ) = row
     event = AuditEvent(
         time=to_moment(time),
@@ -187,6 +193,7 @@ def to_record(row: Row) -> AuditRecord:
         policy_hash=policy,
         correlation=correlation,
         code=code,
+        digest=digest,
     )
     return AuditRecord(
         seq=seq, event=event, previous=previous, hash=hash_, state=dict(json.loads(state)) if state else {}

@@ -99,6 +99,7 @@ def dialog_as_json(view: str, dialog: Dialog) -> dict[str, object]:
         "loading": dialog.loading,
         "links": [{"label": link.label, "url": link.url} for link in dialog.links],
         "signed": [{"label": fact.label, "value": fact.value} for fact in dialog.signed],
+        "quotes": [{"author": quote.author, "text": quote.text} for quote in dialog.quotes],
         "fields": [
             {
                 "name": field.name,

@@ -79,6 +79,8 @@ def dialog_view(dialog: Dialog, *, name: str = "") -> Block:
     above = [dialog.title] if len(dialog.title) > MAX_TITLE else []
     blocks = [_section(text) for text in (*above, dialog.body) if text]
     blocks += _facts(dialog.signed)
+    for quote in dialog.quotes:
+        blocks += _quote(quote)
     for position, field in enumerate(dialog.fields):
         blocks += _input(field, focused=position == 0)
     blocks += _actions(dialog.links)

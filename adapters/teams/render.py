@@ -149,6 +149,7 @@ def dialog_content(dialog: Dialog) -> Element:
     """The dialog's card. Raises `PlatformRefused` when it is too large: nobody agrees to what was cut off."""
     body = [_text(dialog.body)] if dialog.body else []
     body += _facts(dialog.signed, whole=True)
+    body += [_quote(quote) for quote in dialog.quotes]
     for field in dialog.fields:
         body += _input(field)
     content = _card(body, _cut(dialog.title, MAX_FALLBACK))

@@ -12,6 +12,7 @@ from bot.domain.session import Session, SessionLimits
 from bot.errors import HandleSpent, NotAllowed
 from bot.ports.database import Transaction
 from bot.services import factors, step_up
+from bot.services.bindings import proposal_under
 
 
 class OtherPerson(NotAllowed):
@@ -70,7 +71,7 @@ def asked(tx: Transaction, handle: str, identity: LinkedIdentity, *, limits: Ses
         raise HandleSpent(code="consent.spent")
     if found.audience != identity.key:
         raise OtherPerson
-    proposal = tx.proposals.find(str(found.payload["proposal"]))
+    proposal = proposal_under(tx, found)
     waits = proposal is not None and proposal.state is ProposalState.WAITING and now < proposal.until
     if proposal is None or not waits or proposal.identity != identity:
         raise HandleSpent(code="consent.spent")

@@ -24,6 +24,7 @@ from bot.domain.proof import ConsentKind, ProofMethod
 from bot.domain.proposal import Proposal, ProposalState
 from bot.errors import HandleSpent, Malformed
 from bot.ports.database import Transaction
+from bot.services.bindings import bound_to
 from bot.texts.formats import moment
 
 VIEW = "/view/"
@@ -142,12 +143,13 @@ class Consenting:
                     resource=str(proposal.action.resource),
                     decision="dismissed",
                     code="proposal.dismissed",
+                    digest=proposal.digest,
                 )
             )
             return found, None
         button = Interaction(
             kind="dismiss",
-            payload={"proposal": proposal.id},
+            payload=bound_to(proposal),
             audience=proposal.identity.key,
             until=proposal.until,
         )

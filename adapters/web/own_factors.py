@@ -175,7 +175,7 @@ class OwnFactors:
         if isinstance(given, Wrong):
             return own, given
         event = scribe_of(visit.owner, visit.now).event(
-            EventType.PROOF_GIVEN, action=signing.action, decision="allow", code=given.value
+            EventType.PROOF_GIVEN, action=signing.action, decision="allow", code=given.value, digest=signing.digest
         )
         tx.audit.append(event)
         return own, self._make(tx, visit, change, own)

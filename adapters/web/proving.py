@@ -165,7 +165,12 @@ def _refused(
     tx: Transaction, visit: Visit, signing: Signing, refusal: CodeRefusal | PasskeyRefusal, tries_left: int = 0
 ) -> Wrong:
     event = scribe_of(visit.owner, visit.now).event(
-        EventType.PROOF_REFUSED, action=signing.action, resource=signing.resource, decision="deny", code=refusal.value
+        EventType.PROOF_REFUSED,
+        action=signing.action,
+        resource=signing.resource,
+        decision="deny",
+        code=refusal.value,
+        digest=signing.digest,
     )
     tx.audit.append(event)
     return Wrong(refusal=refusal, tries_left=tries_left)
@@ -190,5 +195,6 @@ def _give(tx: Transaction, visit: Visit, asked: Asked, method: ProofMethod) -> N
             resource=str(action.resource),
             decision="allow",
             code=method.value,
+            digest=asked.proposal.digest,
         )
     )

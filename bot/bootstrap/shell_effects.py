@@ -32,6 +32,12 @@ def effect(settings: Settings, now: datetime, effect_id: str) -> Fields | None:
     return looked_up(settings, keys, lambda tx: story(tx, keys, effect_id))
 
 
+def agrees(told: Fields) -> bool:
+    """Whether every part of a story is of the same action."""
+    digests = told["digests"]
+    return isinstance(digests, dict) and bool(digests["agree"])
+
+
 def story(tx: Transaction, keys: Keyring, effect_id: str) -> Fields | None:
     """Each part of it, from its own row. Raises `IntegrityAlarm`."""
     found = tx.effects.find(effect_id)
@@ -57,8 +63,44 @@ def story(tx: Transaction, keys: Keyring, effect_id: str) -> Fields | None:
             "intended_at": found.intended_at,
             "finished_at": found.finished_at,
         },
+        "digests": _digests(tx, found, proposal, records),
         "records": [_record(one) for one in records],
     }
+
+
+def _digests(tx: Transaction, found: Effect, proposal: Proposal | None, records: list[AuditRecord]) -> Fields:
+    """Whether consent, proof, grant and log are of the very action that was done: each digest that is not, by name."""
+    done = found.grant.action.digest
+    carried = {"grant": [found.grant.digest]}
+    if proposal is not None:
+        carried["shown"] = [proposal.digest]
+    proofs = tx.proofs.about(found.grant.identity, done)
+    if proposal is not None and proposal.consent is ConsentKind.PER_ACTION:
+        carried["proof"] = [proof.binding for proof in proofs]
+    for one in records:
+        if one.event.digest and _of_it(one, found):
+            carried.setdefault(f"record {one.seq}", []).append(one.event.digest)
+    other = {name: digest for name, digests in carried.items() for digest in digests if digest != done}
+    # A record from before the log carried digests has none; that there is one at all is still looked at.
+    logged = {one.event.type for one in records if _of_it(one, found) and one.event.digest in {done, ""}}
+    missing = sorted(kind.value for kind in _to_be_logged(found) - logged)
+    return {"action": done, "agree": not other and not missing, "other": other, "not_in_log": missing}
+
+
+def _of_it(one: AuditRecord, found: Effect) -> bool:
+    """A record of this very effect: others of the same correlation are of what was shown, or of another line."""
+    grant, of = found.grant, one.event
+    same = (of.correlation, of.action, of.resource) == (
+        grant.correlation,
+        grant.action.action,
+        str(grant.action.resource),
+    )
+    return same and of.type in {EventType.EFFECT_INTENDED, EventType.EFFECT_FINISHED}
+
+
+def _to_be_logged(found: Effect) -> set[EventType]:
+    finished = set() if found.finished_at is None else {EventType.EFFECT_FINISHED}
+    return {EventType.EFFECT_INTENDED} | finished
 
 
 def _request(tx: Transaction, found: Effect, proposal: Proposal | None) -> Fields:
@@ -171,4 +213,5 @@ def _record(one: AuditRecord) -> Fields:
         "decision": one.event.decision,
         "code": one.event.code,
         "rules": list(one.event.rules),
+        "digest": one.event.digest,
     }

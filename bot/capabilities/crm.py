@@ -116,8 +116,10 @@ async def preview_ticket(systems: Systems, acting: Acting) -> Shown:
     ticket = await systems.crm.get_ticket(acting.grant, acting.call, ticket=acting.facts.ref.id)
     say = acting.voice.say
     change = Fact(label=say("crm.new_status"), value=say(f"crm.statuses.{acting.argument('status')}"))
-    headline = say("crm.update_ticket.headline", ticket=ticket.id, subject=ticket.subject)
-    return Shown(headline=headline, facts=(*_ticket_facts(acting, ticket), change))
+    # The subject is the customer's own words: they are no part of what is signed.
+    quotes = (Quote(author=ticket.customer_name, text=ticket.subject),) if ticket.subject else ()
+    headline = say("crm.update_ticket.headline", ticket=ticket.id)
+    return Shown(headline=headline, facts=(*_ticket_facts(acting, ticket), change), quotes=quotes)
 
 
 async def update_ticket(systems: Systems, acting: Acting) -> Result:

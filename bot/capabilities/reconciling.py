@@ -132,6 +132,7 @@ class Reconciling:
             action=effect.grant.action.action,
             resource=str(effect.grant.action.resource),
             code=code,
+            digest=effect.grant.digest,
         )
 
         def work(tx: Transaction) -> bool:

@@ -20,6 +20,8 @@ class Button:
     label: str
     intent: Intent | None = None
     proposal: str | None = None
+    digest: str = ""
+    """Of the proposal: what the card shows. A handle counts for no other."""
     kind: str = "intent"
     """`intent`, `confirm`, `dismiss`, `code` or `said` (see `bot.services.buttons`)."""
     said: str = ""

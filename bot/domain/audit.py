@@ -82,6 +82,9 @@ class AuditEvent:
     correlation: str = ""
     code: str = ""
     """A stable code of `bot.errors` or of a reason; never free text."""
+    digest: str = ""
+    """Of the canonical action this is about: of what was proposed, proven, granted and done. Salted, so it tells nobody
+    anything of the arguments; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

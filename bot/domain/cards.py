@@ -136,6 +136,8 @@ class Dialog:
     submit: str
     fields: tuple[DialogField, ...] = ()
     signed: tuple[Fact, ...] = ()
+    quotes: tuple[Quote, ...] = ()
+    """What others wrote of it: shown apart, and no part of what is agreed to."""
     body: str = ""
     links: tuple[Action, ...] = ()
     """Pages of ours to go to instead (only `label` and `url` are set)."""
@@ -152,10 +154,10 @@ class Reply:
 
 
 def plain_text(card: Card) -> str:
-    """The fallback that says the same for screen readers and notifications."""
+    """The fallback that says the same for screen readers and notifications; a quote keeps to its own line."""
     lines = [card.headline, card.body]
     lines += [f"{fact.label}: {fact.value}" for fact in card.facts]
-    lines += [f"{quote.author}: “{quote.text}”" for quote in card.quotes]
+    lines += [f"{quote.author}: “{' '.join(quote.text.split())}”" for quote in card.quotes]
     lines += [f"[{action.label}]" for action in card.actions]
     lines.append(card.quiet)
     return "\n".join(line for line in lines if line)

@@ -17,6 +17,7 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome
 from bot.services import refusals, start_card, tickets, views
+from bot.services.bindings import proposal_under
 from bot.services.buttons import PRESSED, TYPED_ON_PAGE
 from bot.services.delivery import direct_place
 from bot.services.link_codes import comes_to_type, typing
@@ -113,9 +114,11 @@ class Arrival:
             slot = waiting if waiting is not None and is_slot(waiting) else None
         if message.handle and pressed is None:
             pressed = tx.interactions.find(message.handle, now=now)
-        named = pressed.payload.get("proposal") if pressed else None
-        proposal = message.fields.get("proposal") if message.kind is EventKind.RESUME else named
-        found = tx.proposals.find(str(proposal)) if proposal else None
+        if message.kind is EventKind.RESUME:
+            named = message.fields.get("proposal")
+            found = tx.proposals.find(named) if named else None
+        else:
+            found = proposal_under(tx, pressed) if pressed else None
         return Arrived(within=True, standing=standing, slot=slot, pressed=pressed, proposal=found)
 
     def _admits(self, tx: Transaction, message: IncomingMessage, standing: Standing, now: datetime) -> bool:
@@ -204,7 +207,7 @@ def _check_handle(turn: Turn) -> Ending | None:
     if message.automatic and (pressed is None or pressed.kind != "intent"):
         return _spent(turn)  # nobody pressed, so nobody agreed to anything
     if proposal is None:
-        return None if message.kind is not EventKind.RESUME or "proposal" not in message.fields else _spent(turn)
+        return _spent(turn) if _names_proposal(turn) else None
     ours = proposal.identity == person.identity and proposal.channel == message.who
     if not ours or proposal.state is not ProposalState.WAITING or proposal.until <= turn.now:
         turn.proposal = None
@@ -214,6 +217,11 @@ def _check_handle(turn: Turn) -> Ending | None:
     if turn.pressed is not None and turn.pressed.kind == "dismiss":
         return _dismiss(turn, proposal.id)
     return None
+
+
+def _names_proposal(turn: Turn) -> bool:
+    named = turn.message.fields if turn.message.kind is EventKind.RESUME else turn.pressed and turn.pressed.payload
+    return "proposal" in (named or {})
 
 
 def _spent(turn: Turn) -> Ending:

@@ -27,6 +27,7 @@ class Scribe:
         rules: tuple[str, ...] = (),
         policy_hash: str = "",
         code: str = "",
+        digest: str = "",
         principal: str | None = None,
         time: datetime | None = None,
     ) -> AuditEvent:
@@ -43,4 +44,5 @@ class Scribe:
             policy_hash=policy_hash,
             correlation=self.correlation,
             code=code,
+            digest=digest,
         )

@@ -54,7 +54,7 @@ def _action(
     if button.intent is not None:
         payload |= {"capability": button.intent.capability, "arguments": dict(button.intent.arguments)}
     if button.proposal is not None:
-        payload |= {"proposal": button.proposal}
+        payload |= {"proposal": button.proposal, "digest": button.digest}
     if button.said:
         payload |= {"text": button.said}
     seconds = SHARED_SECONDS if shared else DISOWN_SECONDS if button.kind == DISOWN else PERSONAL_SECONDS

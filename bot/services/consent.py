@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.answer import Answer, Button, Draft
 from bot.domain.audit import EventType
-from bot.domain.cards import Action, ActionStyle, Card, Dialog, DialogField, Fact, FieldKind, Status
+from bot.domain.cards import Action, ActionStyle, Card, Dialog, DialogField, FieldKind, Status
 from bot.domain.interaction import Interaction
 from bot.domain.proof import ConsentKind, ProofMethod
 from bot.domain.proposal import PROPOSAL_SECONDS, Proposal, Shown
 from bot.ports.database import Transaction
 from bot.services import factors, refusals
+from bot.services.bindings import bound_to
 from bot.services.factors import Factor
 from bot.services.turns import Ending, Turn, Wanted, end, proposal_card
 from bot.texts.formats import moment
@@ -63,9 +65,10 @@ def confirmation(proposal: Proposal, voice: Voice) -> Answer:
             label=voice.say(f"consent.verbs.{name}"),
             kind="confirm",
             proposal=proposal.id,
+            digest=proposal.digest,
             style=ActionStyle.PRIMARY,
         ),
-        Button(label=voice.say("consent.dont"), kind="dismiss", proposal=proposal.id),
+        Button(label=voice.say("consent.dont"), kind="dismiss", proposal=proposal.id, digest=proposal.digest),
     )
     return Answer(draft=Draft(card=card, buttons=buttons, about=about), code="consent.confirm")
 
@@ -96,6 +99,7 @@ def code_request(tx: Transaction, proposal: Proposal, voice: Voice, wanted: Want
         label=voice.say("consent.enter_code"),
         kind="code",
         proposal=proposal.id,
+        digest=proposal.digest,
         style=ActionStyle.PLAIN if first_in_browser else ActionStyle.PRIMARY,
         opens_dialog=True,
     )
@@ -169,7 +173,7 @@ def page_handle(tx: Transaction, proposal: Proposal) -> str:
     return tx.interactions.create(
         Interaction(
             kind="consent",
-            payload={"proposal": proposal.id},
+            payload=bound_to(proposal),
             audience=proposal.identity.key,
             until=proposal.until,
         )
@@ -181,7 +185,7 @@ def code_dialog(tx: Transaction, proposal: Proposal, voice: Voice) -> Dialog:
     handle = tx.interactions.create(
         Interaction(
             kind="code",
-            payload={"proposal": proposal.id},
+            payload=bound_to(proposal),
             audience=proposal.channel.key,
             until=proposal.until,
         )
@@ -194,9 +198,10 @@ def code_dialog(tx: Transaction, proposal: Proposal, voice: Voice) -> Dialog:
         title=proposal.shown.headline,
         submit=voice.say(f"consent.verbs.{proposal.action.capability}"),
         fields=(field,),
-        signed=(
-            *proposal.shown.facts,
-            *(Fact(label=quote.author, value=quote.text) for quote in proposal.shown.quotes),
+        signed=proposal.shown.facts,
+        quotes=tuple(
+            replace(quote, author=voice.say("pages.shared.wrote", author=quote.author))
+            for quote in proposal.shown.quotes
         ),
         body=voice.say("consent.signs_exactly", digest=f"{proposal.digest[:4]} {proposal.digest[4:8]}"),
     )

@@ -163,6 +163,7 @@ class Effects:
                 rules=plan.rules,
                 policy_hash=plan.policy_hash,
                 code=f"origin.{plan.proposal.origin}" if plan.proposal else "",
+                digest=grant.digest,
                 time=now,
             )
         )
@@ -226,6 +227,7 @@ class Effects:
                 decision="allow",
                 policy_hash=plan.policy_hash,
                 code=code,
+                digest=grant.digest,
                 time=now,
             )
         )

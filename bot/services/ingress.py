@@ -33,6 +33,7 @@ from bot.ports.database import Database, Transaction
 from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed, DialogUpdate, FieldError
 from bot.services import step_up
 from bot.services.audit_trail import Scribe
+from bot.services.bindings import proposal_under
 from bot.services.link_codes import LinkCodes
 from bot.services.link_making import Told
 from bot.services.rejections import Rejections
@@ -349,7 +350,7 @@ class InboxIngress:
         alive = standing.state is SessionState.ALIVE and standing.person is not None and not standing.person.locked
         if not alive or interaction is None or interaction.kind != "code" or interaction.audience != message.who.key:
             return _field_error(reader, "consent.late")
-        proposal = tx.proposals.find(str(interaction.payload["proposal"]))
+        proposal = proposal_under(tx, interaction)
         assert standing.person is not None
         ours = proposal is not None and proposal.identity == standing.person.identity
         if proposal is None or not ours or proposal.state is not ProposalState.WAITING or proposal.until <= now:
@@ -367,6 +368,7 @@ class InboxIngress:
                 resource=str(proposal.action.resource),
                 decision="deny" if refused else "allow",
                 code=result.value if isinstance(result, step_up.CodeRefusal) else "totp",
+                digest=proposal.digest,
             )
         )
         if isinstance(result, step_up.CodeRefusal):

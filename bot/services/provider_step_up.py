@@ -26,6 +26,7 @@ from bot.ports.database import Transaction
 from bot.ports.identity_provider import VerifiedClaims
 from bot.services import step_up
 from bot.services.audit_trail import Scribe
+from bot.services.bindings import proposal_under
 
 SKEW = timedelta(seconds=5)
 """Between the provider's clock and ours; `auth_time` has whole seconds."""
@@ -105,6 +106,7 @@ def take(
             resource=str(action.resource),
             decision="allow",
             code=ProofMethod.PROVIDER.value,
+            digest=proposal.digest,
         )
     )
 
@@ -116,7 +118,7 @@ def _waiting_proposal(tx: Transaction, waiting: Waiting, identity: LinkedIdentit
         raise SignInRefused("nothing waits any more", code="step_up.gone")
     if found.audience != identity.key:
         raise SignInRefused("somebody else signed in", code="step_up.other_person")
-    proposal = tx.proposals.find(str(found.payload["proposal"]))
+    proposal = proposal_under(tx, found)
     waits = proposal is not None and proposal.state is ProposalState.WAITING and now < proposal.until
     if proposal is None or not waits or proposal.identity != identity or proposal.digest != waiting.digest:
         raise SignInRefused("nothing waits any more", code="step_up.gone")

@@ -112,7 +112,15 @@ def as_dialog(answer: Answer, handle: str) -> Dialog:
     """The same answer in the dialog that is open."""
     card = answer.draft.card if answer.draft else Card(headline="")
     links = tuple(action for action in card.actions if action.url)
-    return Dialog(handle=handle, title=card.headline, submit="", body=card.body, signed=card.facts, links=links)
+    return Dialog(
+        handle=handle,
+        title=card.headline,
+        submit="",
+        body=card.body,
+        signed=card.facts,
+        quotes=card.quotes,
+        links=links,
+    )
 
 
 def dismissed(voice: Voice) -> Answer:

@@ -297,5 +297,6 @@ def event(turn: Turn, kind: EventType, decision: str, *, code: str = "") -> Audi
         rules=turn.rules,
         policy_hash=turn.policy_hash,
         code=code,
+        digest=turn.action.digest if turn.action else "",
         time=turn.now,
     )

@@ -13,6 +13,7 @@ from bot.domain.messages import EventKind, ReplyWindow
 from bot.domain.proposal import Proposal
 from bot.ports.database import Transaction
 from bot.ports.ingress import DialogAnswer, DialogClosed, DialogUpdate, FieldError
+from bot.services.bindings import bound_to
 from tests.fakes.world import World
 
 REPORTS = ("mia", "sue", "raj", "ada")
@@ -170,7 +171,7 @@ async def test_a_line_that_is_put_in_place_of_another_after_the_consent_is_an_al
         first, second = whole.members
         other = replace(whole, id="other", members=(second, first))
         tx.proposals.insert(other)
-        handle = tx.interactions.create(replace(found, payload={"proposal": "other"}))
+        handle = tx.interactions.create(replace(found, payload=bound_to(other)))
         here.chat.dialogs["view"] = replace(here.chat.dialogs["view"], handle=handle)
 
     await here.database.write(exchange)

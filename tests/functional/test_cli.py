@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typer.main import get_command
 from bot.bootstrap.shell_output import harmless
 from bot.cli import app
 from bot.domain.action import CanonicalAction, ResourceRef
+from bot.domain.audit import EventType
 from bot.domain.effect import Effect, EffectState
 from bot.domain.grant import Grant
 from bot.domain.identity import (
@@ -29,7 +31,7 @@ from bot.domain.messages import Place, PlaceKind
 from bot.domain.session import Session
 from bot.ports.database import Transaction
 from storage.crypto import Keyring
-from tests.fakes.shell import CHANNEL, JOHN, NOON, Shell, link
+from tests.fakes.shell import CHANNEL, JOHN, NOON, Shell, event, link
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = {
@@ -243,6 +245,9 @@ class TestRecords:
             intended_at=NOON,
         )
         shell.write(lambda tx: tx.effects.intend(intended))
+        assert shell("effects", "show", "effect-1").exit_code == 1, "an effect of which the log says nothing"
+        logged = event(1, type=EventType.EFFECT_INTENDED, action="RequestLeave", resource="Employee::E1")
+        shell.write(lambda tx: tx.audit.append(replace(logged, correlation="c1", digest=action.digest)))
         told = shell.json("effects", "show", "effect-1")
         assert (told["state"], told["resource"], told["digest"]) == ("intended", "Employee::E1", action.digest)
         table = shell("effects", "show", "effect-1")

@@ -48,7 +48,7 @@ class TestAudit:
         assert header == CONTRACT
         assert [row[0] for row in rows] == [str(line["seq"]) for line in lines]
         (last,) = shell("audit", "export", "--from", str(CHUNK + 2), "--chain").stdout.splitlines()
-        assert set(json.loads(last)) == {*CONTRACT, "state", "previous", "hash"}
+        assert set(json.loads(last)) == {*CONTRACT, "digest", "state", "previous", "hash"}
 
     def test_a_log_as_it_was_written_is_verified(self, shell: Shell) -> None:
         record(shell, CHUNK + 2)

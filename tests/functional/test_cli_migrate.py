@@ -34,6 +34,7 @@ def _as_before(shell: Shell) -> None:
         "DROP TABLE known_people",
         "DROP TABLE guess_counts",
         "DROP TABLE told_accounts",
+        "ALTER TABLE audit DROP COLUMN digest",
         "DELETE FROM marks",
         f"UPDATE alembic_version SET version_num = '{before}'",  # noqa: S608 - our own file says it
     ):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -87,10 +88,12 @@ class Gate:
     ) -> Answer:
         """The answer of a write, done once for (actor, operation, idempotency key); a repeat gets the first answer.
 
+        What was signed is what is done: every argument of the grant's action is one of `values`.
         Raises `NotAllowed`, `Forbidden`, `Invalid("idempotency_key")` when there is none or it stood for other values,
         `ConnectorUnavailable`, `OutcomeUnknown` and what `work` raises.
         """
         self._admit(grant, call, operation)
+        _expect_granted(grant, values)
         if not call.idempotency_key:
             raise Invalid("idempotency_key", "a write needs one")
         now = self._clock.now()
@@ -146,6 +149,25 @@ class _Entry:
     operation: str
     key: str
     digest: str
+
+
+def _expect_granted(grant: Grant, values: tuple[object, ...]) -> None:
+    """Every argument that was signed is among the values of the call. Raises `Forbidden`."""
+    signed = {name: str(value) for name, value in grant.action.arguments.items() if value not in ("", None)}
+    given = set(_leaves(json.loads(to_json(values)))) if signed else set()
+    other = sorted(name for name, value in signed.items() if value not in given)
+    if other:
+        raise Forbidden(f"the call has other values than its grant for {', '.join(other)}")
+
+
+def _leaves(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _leaves(one)
+    else:
+        yield str(value)
 
 
 def _visit(connection: sqlite3.Connection, grant: Grant, call: Call, now: datetime) -> Visit:

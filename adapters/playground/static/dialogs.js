@@ -1,7 +1,7 @@
 // The one dialog on the screen, as a platform would show it: what is signed, the fields, a code from the phone.
 
 import { byId, icon, make, prose } from "./dom.js";
-import { factList } from "./post.js";
+import { factList, quoteElement } from "./post.js";
 import { currentCode } from "./phone.js";
 
 const element = byId("dialog");
@@ -38,6 +38,7 @@ export function showDialog(dialog) {
   if (dialog.loading) form.append(make("p", { class: "dialog__loading quiet", role: "status" }, "One moment…"));
   if (dialog.body) form.append(prose(dialog.body));
   if (dialog.signed.length) form.append(make("div", { class: "signing" }, factList(dialog.signed)));
+  form.append(...dialog.quotes.map((quote) => quoteElement(quote.author, quote.text)));
   form.append(...dialog.fields.map(fieldElement), ...dialog.links.map((link) => linkElement(link, !dialog.submit)));
   if (!dialog.loading) form.append(buttons(dialog));
   form.addEventListener("submit", (event) => { event.preventDefault(); submit(form, dialog); });

@@ -60,13 +60,18 @@ function cardElement(post, about) {
   if (card.body) element.append(prose(card.body));
   if (card.facts.length) element.append(factList(card.facts));
   for (const quote of card.quotes) {
-    element.append(make("figure", { class: "quote", "data-testid": "quote" }, make("figcaption", {}, `${quote.author} wrote`), make("blockquote", {}, quote.text)));
+    element.append(quoteElement(`${quote.author} wrote`, quote.text));
   }
   if (card.actions.length) {
     element.append(make("div", { class: "card__actions" }, ...card.actions.map((action, at) => actionElement(post, action, at, about))));
   }
   if (card.quiet) element.append(make("p", { class: "card__quiet" }, card.quiet));
   return element;
+}
+
+/** What somebody else wrote, apart and marked as theirs. */
+export function quoteElement(wrote, text) {
+  return make("figure", { class: "quote", "data-testid": "quote" }, make("figcaption", {}, wrote), make("blockquote", {}, text));
 }
 
 /** Labelled values. */

@@ -71,7 +71,7 @@ def test_json_lines_have_the_fields_of_the_contract_and_the_chain() -> None:
     exported = json.loads(line)
     assert line.endswith("}\n")
     assert line.count("\n") == 1
-    assert set(exported) == {*CONTRACT, "state", "previous", "hash"}
+    assert set(exported) == {*CONTRACT, "digest", "state", "previous", "hash"}
     assert exported["principal"] == "https://issuer#jöhn"
     assert exported["rules"] == ["a", "b"]
     assert (exported["seq"], exported["time"]) == (1, "2026-11-16T09:00:00.000007Z")
@@ -79,7 +79,7 @@ def test_json_lines_have_the_fields_of_the_contract_and_the_chain() -> None:
 
 def test_csv_has_a_header_and_the_same_fields() -> None:
     header, row = csv.reader(io.StringIO("".join(to_csv([record(resource='a "quoted", one\nof two lines')]))))
-    assert header == [*CONTRACT, "state", "previous", "hash"]
+    assert header == [*CONTRACT, "digest", "state", "previous", "hash"]
     assert tuple(header) == FIELDS
     assert dict(zip(header, row, strict=True))["resource"] == 'a "quoted", one\nof two lines'
     assert dict(zip(header, row, strict=True))["rules"] == "a b"

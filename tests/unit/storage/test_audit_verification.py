@@ -68,6 +68,7 @@ EDITS: dict[str, Callable[[AuditEvent], AuditEvent]] = {
     "policy_hash": lambda e: replace(e, policy_hash="cd" * 32),
     "correlation": lambda e: replace(e, correlation=""),
     "code": lambda e: replace(e, code="ok"),
+    "digest": lambda e: replace(e, digest="" if e.digest else "ef" * 32),
 }
 
 

@@ -360,10 +360,9 @@ class InboxIngress:
         )
         result = step_up.check_code(tx, proposal.identity, code.reveal(), path=step_up.CodePath.CHAT, now=now)
         refused = isinstance(result, step_up.CodeRefusal)
-        kind = EventType.PROOF_REFUSED if refused else EventType.PROOF_GIVEN
         tx.audit.append(
             scribe.event(
-                kind,
+                EventType.PROOF_REFUSED if refused else EventType.PROOF_GIVEN,
                 action=proposal.action.action,
                 resource=str(proposal.action.resource),
                 decision="deny" if refused else "allow",

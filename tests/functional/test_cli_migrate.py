@@ -35,6 +35,7 @@ def _as_before(shell: Shell) -> None:
         "DROP TABLE guess_counts",
         "DROP TABLE told_accounts",
         "ALTER TABLE audit DROP COLUMN digest",
+        "ALTER TABLE break_glass DROP COLUMN owner",
         "DELETE FROM marks",
         f"UPDATE alembic_version SET version_num = '{before}'",  # noqa: S608 - our own file says it
     ):

@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from adapters.web.pages import Pages, go
+from adapters.web.pages import OWN_RECORDS, Pages, go
 from adapters.web.scribes import scribe_of
-from adapters.web.signing_in import OWN_RECORDS, SigningIn
+from adapters.web.signing_in import SigningIn
 from adapters.web.visitors import Visit
 from bot.domain.audit import EventType
 from bot.domain.cards import Status

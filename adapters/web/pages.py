@@ -28,6 +28,7 @@ from bot.services import first_administrator
 from bot.services.deciding import USE_BOT
 from bot.texts.sentences import Voice
 
+OWN_RECORDS = "/me"
 log = structlog.get_logger("doorward.web")
 Page = Callable[[Visit], Awaitable[Response]]
 Order = Callable[[Visit, dict[str, str]], Awaitable[Response]]
@@ -230,6 +231,7 @@ class Pages:
             next_step=reader.say(f"{key}.next"),
             reference=reference,
             back_url=back_url,
+            back_label=reader.say("pages.shared.own_page" if back_url == OWN_RECORDS else "pages.shared.back_to_chat"),
             status=(Status.DENIED if denied else Status.BROKEN).value,
         )
 

@@ -22,10 +22,10 @@ from adapters.web.headers import SecurityHeaders, security_headers
 from adapters.web.health import Ready, alive
 from adapters.web.own_factors import OwnFactors
 from adapters.web.own_page import OwnPage
-from adapters.web.pages import Asks, Order, Page, Pages
+from adapters.web.pages import OWN_RECORDS, Asks, Order, Page, Pages
 from adapters.web.proving_provider import ProvingProvider
 from adapters.web.recovering import RECOVER, Recovering
-from adapters.web.signing_in import ACCOUNTS, CONTINUE, OWN_RECORDS, SIGN_OUT, START, SigningIn
+from adapters.web.signing_in import ACCOUNTS, CONTINUE, SIGN_OUT, START, SigningIn
 from adapters.web.site import Web
 from adapters.web.templating import STATIC
 from adapters.web.viewing import Viewing
@@ -191,7 +191,9 @@ class _Static(StaticFiles):
 def _error_page(pages: Pages) -> Handler:
     async def handler(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.SERVICE_UNAVAILABLE
-        response = pages.error(request, status, str(int(status)))
+        # Whoever guesses addresses costs no look into the database: the link is everybody's own page.
+        back_url = OWN_RECORDS if status == HTTPStatus.NOT_FOUND else ""
+        response = pages.error(request, status, str(int(status)), back_url=back_url)
         if isinstance(error, HTTPException):
             response.headers.update(error.headers or {})
         return response

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from adapters.web.elsewhere import CODES, Elsewhere
 from adapters.web.forms import read_query
-from adapters.web.pages import Pages, go
+from adapters.web.pages import OWN_RECORDS, Pages, go
 from adapters.web.passkey_options import options_for
 from adapters.web.proving import CEREMONY, CREDENTIAL, Wrong
 from adapters.web.scribes import scribe_of
@@ -35,7 +35,6 @@ log = structlog.get_logger("doorward.web")
 MAX_TICKET = 128
 NEXT = re.compile(r"/(?:(?:consent|view|setup)/[A-Za-z0-9_-]{20,64}|enrol|me)")
 """Where a sign-in for our own pages may lead: nothing that comes from a browser is followed beyond these."""
-OWN_RECORDS = "/me"
 ACCOUNTS, CONTINUE, START, SIGN_OUT = "/signin/accounts", "/signin/continue", "/signin/start", "/signout"
 ASKED_AGAIN = f"sign_in.{SessionState.SILENT}"
 
@@ -209,6 +208,8 @@ class SigningIn:
             button=say("web.sign_out.button"),
             form_action=SIGN_OUT,
             step="sign-out",
+            back_url="" if visit.person is None else await self._pages.way_back(visit) or OWN_RECORDS,
+            back_label=say("web.sign_out.stay"),
         )
 
     async def sign_out(self, visit: Visit, form: dict[str, str]) -> Response:

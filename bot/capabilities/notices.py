@@ -11,7 +11,7 @@ from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group,
 from bot.domain.answer import Button, Draft, Result
 from bot.domain.cards import Card, Fact, Status
 from bot.domain.intent import ArgumentValue, Intent, Origin
-from bot.domain.notice import WorkingHours
+from bot.domain.notice import ALWAYS, WorkingHours
 from bot.services import step_up
 from bot.texts.formats import of_day
 
@@ -64,7 +64,9 @@ def _shown(acting: Acting, hours: WorkingHours, *, status: Status = Status.PLAIN
     say, language = acting.voice.say, acting.voice.language
     span = say("notices.span", start=of_day(hours.start, language), end=of_day(hours.end, language))
     facts = (
-        Fact(label=say("notices.when"), value=span),
+        Fact(
+            label=say("notices.when"), value=say("notices.always") if replace(hours, digest=False) == ALWAYS else span
+        ),
         Fact(label=say("notices.zone"), value=acting.principal.timezone),
         Fact(label=say("notices.come"), value=say("notices.digest_on" if hours.digest else "notices.digest_off")),
     )

@@ -279,7 +279,7 @@ def _in(name: str, group: Group) -> bool:
 
 
 def _commands(reader: Voice, names: Sequence[str]) -> str:
-    entries = [BY_NAME[name] for name in names]
+    entries = [BY_NAME[name] for name in names if BY_NAME[name].command]
     return "\n".join(f"{entry.command}: {reader.say(entry.title_key)}" for entry in entries)
 
 

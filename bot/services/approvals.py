@@ -9,7 +9,7 @@ from bot.domain.answer import DecisionMade, Draft, Posting, Progress
 from bot.domain.approval import AskedRequest, RequestState
 from bot.domain.cards import Audience, Card, Status
 from bot.domain.identity import ChannelIdentity, Person, Role
-from bot.domain.messages import PlaceKind
+from bot.domain.messages import Place, PlaceKind
 from bot.domain.notice import Notice
 from bot.domain.outbound import PostedMessage
 from bot.ports.database import Transaction
@@ -29,8 +29,9 @@ from bot.texts.sentences import Voice, voice
 
 
 def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting, ...]:
-    """Edits of every copy, and a message in the requester's thread."""
+    """Edits of every copy, and one message in the requester's thread however many copies lie there."""
     postings: list[Posting] = []
+    heard: set[tuple[ChannelIdentity, Place]] = set()
     for about in (made.about + APPROVER, made.about + REQUESTER):
         for posted in tx.posted.about(about):
             own = about.endswith(REQUESTER)
@@ -40,8 +41,10 @@ def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting
             edit = edit_of(tx, posted, draft)
             if edit is not None:
                 postings.append(edit)
-            if not own or not _speaks_for(tx, posted.to, made.owner):
+            here = (posted.to, posted.place)
+            if not own or here in heard or not _speaks_for(tx, posted.to, made.owner):
                 continue
+            heard.add(here)
             if not made.withdrawn or made.undone == "revoked":
                 said = told(made, reader, at)
                 postings.append(Posting(draft=said, to=posted.to, place=posted.place, notice=Notice.REQUEST_DECIDED))

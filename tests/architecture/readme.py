@@ -21,10 +21,14 @@ def actions() -> str:
     """Every capability: what it is, how it is asked for, its Cedar action, whether it changes anything."""
     say = voice(None).say
     rows = [
-        f"| {say(entry.title_key)} | `/doorward {entry.command}` | `{entry.action}` | {entry.effect} |"
+        f"| {say(entry.title_key)} | {_command(entry.command)} | `{entry.action}` | {entry.effect} |"
         for entry in CATALOGUE
     ]
     return "\n".join(["| what | command | Cedar action | effect |", "|---|---|---|---|", *rows])
+
+
+def _command(name: str) -> str:
+    return f"`/doorward {name}`" if name else "on its page"
 
 
 def help_text() -> str:

@@ -13,7 +13,8 @@ from adapters.slack import endpoint as slack
 from adapters.slack import install
 from adapters.teams import endpoint as teams
 from adapters.web import routes as web
-from adapters.web.signing_in import OWN_RECORDS, SIGN_OUT, START
+from adapters.web.pages import OWN_RECORDS
+from adapters.web.signing_in import SIGN_OUT, START
 from adapters.web.visitors import OWN_PAGE
 from bot.cli import app
 from bot.settings import tree as settings

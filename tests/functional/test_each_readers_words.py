@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from bot.domain.messages import PlaceKind
+from bot.domain.messages import EventKind, PlaceKind, ReplyWindow
 from bot.ports.database import Transaction
 from tests.fakes.chat import Posted
 from tests.fakes.world import World
@@ -64,3 +64,23 @@ async def test_an_english_request_is_german_on_a_german_approvers_card_also_once
     assert own.card.quiet == before
     assert "3 Tage" in own.text
     assert "3 days" in channel.text
+
+
+async def test_whoever_changed_the_days_is_told_of_the_decision_once(here: World) -> None:
+    await here.sign_in("john")
+    await here.sign_in("mia")
+    await here.enrol("mia")
+    await here.command("john", "leave 2026-12-21 2026-12-23")
+    await here.press("john", here.last("john"), "Send request")
+    await here.press("john", here.last("john", "Leave asked for"), "Change the days")
+    dialog = here.chat.dialogs["view"]
+    days = {"start": "2026-12-22", "end": "2026-12-23"}
+    await here.core.ingress.accept(
+        here.message("john", EventKind.SUBMISSION, handle=dialog.handle, fields=days, window=ReplyWindow.IN_RESPONSE)
+    )
+    await here.core.ingress.drain(10)
+    await here.press("john", here.last("john", "Change the leave"), "Change it")
+    await here.press("mia", here.last("mia", "22 Dec"), "Approve")
+    await here.submit_code("mia", here.code("mia"))
+    told = [posted for posted in here.chat.seen_by(here.channel("john")) if "is approved by" in posted.card.headline]
+    assert len(told) == 1

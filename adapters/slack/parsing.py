@@ -17,6 +17,9 @@ MAX_ENVELOPE_ID = 128
 
 Payload = dict[str, Any]
 
+_PARTS = ("event", "view", "user", "team", "enterprise", "channel", "container", "message")
+_LISTS = ("actions", "authorizations")
+
 
 def _no_constant(name: str) -> None:
     raise ValueError(name)
@@ -33,7 +36,7 @@ def parse(content_type: str, raw_body: bytes) -> Payload:
         return _shaped(_json(text))
     if kind == "application/x-www-form-urlencoded":
         form = _form(text)
-        return _shaped(_json(form["payload"])) if "payload" in form else dict(form)
+        return _shaped(_json(form["payload"])) if "payload" in form else _flat(form)
     raise Malformed("content-type")
 
 
@@ -67,7 +70,7 @@ def envelope_of(frame: Payload) -> Envelope:
         raise Malformed("payload")
     match frame["type"]:
         case "slash_commands":
-            shaped: Payload = {name: value for name, value in payload.items() if isinstance(value, str)}
+            shaped: Payload = _flat({name: value for name, value in payload.items() if isinstance(value, str)})
             fits = "command" in shaped
         case "events_api":
             shaped = _shaped(payload)
@@ -141,18 +144,23 @@ def _refuse_lone_surrogates(value: Payload) -> None:
         raise Malformed("half a character") from exc
 
 
+def _flat(form: dict[str, str]) -> Payload:
+    """A command's fields; a name that stands for a part elsewhere would be read as one, and is left out."""
+    return {name: value for name, value in form.items() if name not in _PARTS and name not in _LISTS}
+
+
 def _shaped(payload: Payload) -> Payload:
     """The parts every reader relies on have their types; Bolt raises on some of these otherwise."""
     if not isinstance(payload.get("type"), str):
         raise Malformed("type")
-    for name in ("event", "view", "user", "team", "enterprise", "channel", "container", "message"):
+    for name in _PARTS:
         part = payload.get(name)
         if part is not None and not isinstance(part, dict):
             raise Malformed(name)
     needed = {"event_callback": "event", "view_submission": "view"}.get(payload["type"])
     if needed and not isinstance((payload.get(needed) or {}).get("type"), str):
         raise Malformed(needed)
-    for name in ("actions", "authorizations"):
+    for name in _LISTS:
         parts = payload.get(name)
         if parts is not None and not (isinstance(parts, list) and all(isinstance(part, dict) for part in parts)):
             raise Malformed(name)

@@ -29,7 +29,7 @@ class Surfaces:
         self._start = start
 
     async def show(self, payload: Payload) -> None:
-        """Answer one of `SHOWN_ON`. Raises `Malformed`, `NotAllowed`, `PlatformRefused`, `Unavailable`."""
+        """Answer one of `SHOWN_ON`. Raises `Malformed`, `NotAllowed`, `TooMany`, `PlatformRefused`, `Unavailable`."""
         event = payload["event"]
         if event["type"] == "assistant_thread_started":
             thread = event.get("assistant_thread")
@@ -53,7 +53,7 @@ class Surfaces:
         prompts = self._phrases.prompts
         if self._start is not None:
             who = await self._people.identify(payload)
-            started = await self._start.started(who, place)
+            started = await self._start.started(who, place, event=text_of(payload, "event_id"))
             prompts = tuple((prompt.title, prompt.message) for prompt in started.prompts) or prompts
         await self._platform.suggest(place, prompts, title=self._phrases.prompts_title)
 
@@ -69,5 +69,5 @@ class Surfaces:
         card = Card(headline=self._phrases.loading_title)
         if self._start is not None:
             place = Place(platform=Platform.SLACK, tenant=tenant, conversation=who.account, kind=PlaceKind.DIRECT)
-            card = (await self._start.started(who, place)).card
+            card = (await self._start.started(who, place, event=text_of(payload, "event_id"))).card
         await self._platform.show_home(who, tenant, card)

@@ -17,6 +17,7 @@ from bot.ports.clock import Clock
 STANDING_SECONDS = 300
 """How long a look-up holds: a member made a guest is refused after this at the latest."""
 MAX_REMEMBERED = 20_000
+MAX_NAME = 512
 MEMBER = "user"
 """The one `userRole` that is let in; others are `guest` and `anonymous`."""
 
@@ -103,7 +104,7 @@ class People:
 
     async def _profile(self, admitted: Admitted, name: str) -> dict[str, Any]:
         conversation = text_of(part(admitted.activity, "conversation"), "id").partition(";")[0]
-        if not conversation or not name:
+        if not 0 < len(conversation) <= MAX_NAME or not 0 < len(name) <= MAX_NAME:
             raise Malformed("conversation")
         try:
             return await self._roster.member(admitted.service, conversation, name)

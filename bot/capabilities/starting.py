@@ -19,7 +19,7 @@ from bot.domain.messages import EventKind, IncomingMessage, Place
 from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits, SessionState, Standing
 from bot.domain.start import Started, StartState
-from bot.errors import AccountRevoked, IntegrityAlarm, ProviderUnavailable
+from bot.errors import AccountRevoked, IntegrityAlarm, ProviderUnavailable, TooMany
 from bot.ports.clock import Clock
 from bot.ports.connectors import ConnectorError, ConnectorUnavailable
 from bot.ports.database import Database, Transaction
@@ -32,6 +32,7 @@ from bot.services.deciding import DOORWARD, NOT_LET_IN, USE_BOT
 from bot.services.facts_desk import FactsDesk
 from bot.services.revalidation import Revalidator
 from bot.services.start_card import PAYSLIP, Beginning, Glance, Offered
+from bot.services.throttling import allows_start
 from bot.services.turns import Turn
 from bot.texts.sentences import Voice, voice
 from policy.model import Deny, Permit, Reason
@@ -96,9 +97,15 @@ class Starting:
         return Draft(card=card, buttons=(_button(say("start.button"), "start"),))
 
     async def started(
-        self, who: ChannelIdentity, place: Place, *, locale: str | None = None, timezone: str | None = None
+        self,
+        who: ChannelIdentity,
+        place: Place,
+        *,
+        event: str = "",
+        locale: str | None = None,
+        timezone: str | None = None,
     ) -> Started:
-        """What this account begins with, its buttons ready to be pressed. Raises `StorageUnavailable`."""
+        """See the port. Raises `TooMany`, `StorageUnavailable`."""
         message = IncomingMessage(
             event_id=f"start:{secrets.token_hex(8)}",
             kind=EventKind.COMMAND,
@@ -108,7 +115,7 @@ class Starting:
             locale=locale,
             timezone=timezone,
         )
-        standing = await self._standing(message)
+        standing = await self._standing(message, event)
         reader = voice((standing.person.locale if standing.person else "") or locale)
         if not self.rollout.admits(who, place, standing, self.clock.now()):
             return await self._shown(message, start_card.not_in_pilot(reader), StartState.NOT_IN_PILOT)
@@ -122,13 +129,18 @@ class Starting:
         shown = await self._shown(message, made, beginning.state, principal=turn.person.key)
         return replace(shown, prompts=start_card.prompts(beginning, turn.voice))
 
-    async def _standing(self, message: IncomingMessage) -> Standing:
+    async def _standing(self, message: IncomingMessage, event: str) -> Standing:
         """Who is there, the provider asked again where its last answer is old: the card reads what is theirs."""
 
         def use(tx: Transaction) -> Standing:
             return tx.sessions.use(message.who, now=self.clock.now(), limits=self.limits)
 
-        standing = await self.database.write(use)
+        def begin(tx: Transaction) -> Standing | None:
+            return use(tx) if allows_start(tx, message.who, event, self.clock.now()) else None
+
+        standing = await self.database.write(begin)
+        if standing is None:
+            raise TooMany("start card")
         person = standing.person
         if standing.state is not SessionState.ALIVE or person is None or not self.revalidator.is_due(person):
             return standing

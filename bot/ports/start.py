@@ -13,7 +13,16 @@ class StartPage(Protocol):
     """Slack's App Home, a welcome, and the suggested prompts of an assistant."""
 
     async def started(
-        self, who: ChannelIdentity, place: Place, *, locale: str | None = None, timezone: str | None = None
+        self,
+        who: ChannelIdentity,
+        place: Place,
+        *,
+        event: str = "",
+        locale: str | None = None,
+        timezone: str | None = None,
     ) -> Started:
-        """What this account begins with, its buttons ready to be pressed. Raises `StorageUnavailable`."""
+        """What this account begins with, its buttons ready to be pressed; once for an `event` of the platform's.
+
+        Raises `TooMany` for one that was answered before, and for more than a person opens; `StorageUnavailable`.
+        """
         ...

@@ -24,7 +24,7 @@ from bot.services.link_codes import comes_to_type, typing
 from bot.services.sessions import end_seen_over
 from bot.services.throttling import allows_message
 from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, end, is_slot
-from bot.services.unlinking import disowning
+from bot.services.unlinking import disowning, is_disowning
 
 TYPED = (EventKind.MESSAGE, EventKind.COMMAND)
 OUTSIDE = "rollout.outside"
@@ -105,15 +105,15 @@ class Arrival:
             return replace(known, standing=Standing(state=SessionState.NOT_LINKED))
         standing = tx.sessions.use(message.who, now=now, limits=self._limits, touch=not message.automatic)
         end_seen_over(tx, message.who, standing, now)
-        if not self._admits(tx, message, standing, now):
+        slot, pressed = known.slot, known.pressed
+        if message.handle and pressed is None:
+            pressed = tx.interactions.find(message.handle, now=now)
+        if not is_disowning(pressed, message.who) and not self._admits(tx, message, standing, now):
             first = tx.throttle.hit(f"rollout|{message.who.key}", limit=1, window_seconds=TOLD_SECONDS, now=now)
             return replace(known, standing=standing, outside=True, told=not first)
-        slot, pressed = known.slot, known.pressed
         if message.kind in TYPED and slot is None and standing.state is SessionState.ALIVE:
             waiting = tx.pending.take(message.who, now=now)
             slot = waiting if waiting is not None and is_slot(waiting) else None
-        if message.handle and pressed is None:
-            pressed = tx.interactions.find(message.handle, now=now)
         if message.kind is EventKind.RESUME:
             named = message.fields.get("proposal")
             found = tx.proposals.find(named) if named else None

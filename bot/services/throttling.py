@@ -15,6 +15,10 @@ PRESSES = Limit(count=120, window_seconds=60)
 """Buttons and dialogs of one chat account, apart, so that typing cannot close the buttons."""
 VIEWS = Limit(count=240, window_seconds=60)
 """Shared cards that one person's clients ask about by themselves, apart: looking on closes nobody's buttons."""
+STARTS = Limit(count=60, window_seconds=60)
+"""Openings of the home page and of an empty conversation by one chat account: each reads in the systems behind."""
+SAME_START = Limit(count=1, window_seconds=900)
+"""One opening, delivered again or replayed: longer than a signed request is taken for fresh."""
 POSTED_BY_APPS = Limit(count=3, window_seconds=3600)
 """Questions whether a person meant what an app posted under their account; what comes beyond is dropped."""
 CODES = Limit(count=5, window_seconds=900)
@@ -41,6 +45,13 @@ def allows_message(tx: Transaction, message: IncomingMessage, now: datetime) -> 
 def allows_view(tx: Transaction, who: ChannelIdentity, now: datetime) -> bool:
     """Whether what one person's client shows them is made anew."""
     return hit(tx, f"viewed|{who.key}", VIEWS, now)
+
+
+def allows_start(tx: Transaction, who: ChannelIdentity, event: str, now: datetime) -> bool:
+    """Whether what this account begins with is read for this event of the platform's."""
+    if event and not hit(tx, f"start|{who.key}|{event}", SAME_START, now):
+        return False
+    return hit(tx, f"started|{who.key}", STARTS, now)
 
 
 def allows_code(tx: Transaction, person: LinkedIdentity, path: str, now: datetime) -> bool:

@@ -31,13 +31,18 @@ def unlink(tx: Transaction, link: Link, scribe: Scribe, *, code: str) -> None:
     tx.audit.append(scribe.event(EventType.LINK_REMOVED, resource=link.channel.key, code=code, principal=identity.key))
 
 
+def is_disowning(pressed: Interaction | None, who: ChannelIdentity) -> bool:
+    """Whether a handle is the button "This wasn't me" of this chat account."""
+    return pressed is not None and pressed.kind == DISOWN and pressed.audience == who.key
+
+
 def disowning(turn: Turn) -> Ending | None:
     """The ending of a press on "This wasn't me"; None for anything else.
 
     It only takes rights away, so the chat account alone is enough: whoever has to sign in first is too late.
     """
     pressed, who = turn.pressed, turn.message.who
-    if pressed is None or pressed.kind != DISOWN or pressed.audience != who.key:
+    if pressed is None or not is_disowning(pressed, who):
         return None
 
     def answer(tx: Transaction) -> Answer:

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.identity import Role, RoleGrant
+from bot.domain.identity import ChannelIdentity, Link, Platform, Role, RoleGrant
 from bot.domain.messages import EventKind
+from bot.domain.outbound import OutboxItem
 from bot.domain.rollout import Rollout, RolloutMode
 from bot.domain.start import StartState
 from bot.errors import Misconfigured
+from bot.ports.database import Transaction
+from bot.services import announcing
 from bot.settings.tree import load
 from tests.fakes.chat import direct
 from tests.fakes.clock import FixedClock
@@ -135,6 +138,33 @@ async def test_leaving_the_pilot_ends_what_was_pending(tmp_path: Path, clock: Fi
         await here.press("john", card, "Send request")
         assert NOT_YET in here.last("john").text
         assert not [item for item in await here.audit(type_prefix="effect") if item.event.action == "RequestLeave"]
+
+
+async def test_whoever_is_outside_still_disowns_an_account_that_was_linked_to_them(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    thief = ChannelIdentity(platform=Platform.PLAYGROUND, tenant="demo", account="thief")
+    async with world(tmp_path, clock) as here:
+        await here.sign_in("john")
+        clock.advance(seconds=30)
+        link = Link(channel=thief, identity=here.identity("john"), provider="test", linked_at=clock.now())
+
+        def linked(tx: Transaction) -> list[OutboxItem]:
+            tx.links.insert(link)
+            announced = announcing.cards(tx, link, here.directory.claims("john"))
+            return here.core.delivery.put_all(tx, announced, "")
+
+        await here.core.delivery.send(await here.database.write(linked))
+        card = here.last("john")
+        here.core.pipeline.arrival._rollout = OFF
+        handle = card.button("wasn't me").handle
+        await here.core.ingress.accept(here.message("sue", EventKind.PRESS, handle=handle, place=card.place))
+        await here.core.ingress.drain(10)
+        assert NOT_YET in here.last("sue").text, "the button is john's alone"
+        assert await here.database.read(lambda tx: tx.links.find(thief))
+        await here.press("john", card, "wasn't me")
+        assert await here.database.read(lambda tx: tx.links.find(thief)) is None
+        assert NOT_YET in await here.say("john", "whoami")
 
 
 async def test_the_home_says_so_too(tmp_path: Path, clock: FixedClock) -> None:

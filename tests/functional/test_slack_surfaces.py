@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.services.throttling import STARTS
 from tests.fakes.clock import FixedClock
 from tests.fakes.slack_app import PHRASES, WAYS, SlackSide, slack_side
 from tests.fakes.slack_server import FakeSlack
@@ -164,3 +165,24 @@ class TestHome:
         await door.here.sign_in("mia")
         await door.send(opened(door.slack, "messages", "U1MIA"))
         assert len(door.slack.prompts["D1MIA"]["prompts"]) == 3
+
+
+@pytest.mark.requirement("3", "15")
+class TestFlood:
+    async def test_a_home_that_is_opened_again_with_the_same_bytes_reads_nothing_again(self, door: Doorward) -> None:
+        await door.here.sign_in("john")
+        payload = opened(door.slack, "home")
+        await door.send(payload)
+        before = len(await door.here.audit())
+        for _ in range(5):
+            assert (await door.send(payload)).status_code == 200
+        assert len(door.slack.called("views.publish")) == 1
+        assert len(await door.here.audit()) == before
+
+    async def test_whoever_opens_their_home_without_end_is_read_to_in_bounds(self, door: Doorward) -> None:
+        await door.here.sign_in("john")
+        for _ in range(STARTS.count + 5):
+            await door.send(opened(door.slack, "home"))
+        assert len(door.slack.called("views.publish")) == STARTS.count
+        await door.send(opened(door.slack, "home", "U1MIA"))
+        assert len(door.slack.called("views.publish")) == STARTS.count + 1, "and nobody else is"

@@ -16,7 +16,7 @@ from bot.errors import Stale
 from storage.authority import AuthorityRows, Values
 from storage.codec import identity_key, optional_micros, optional_moment, to_identity, to_micros, to_moment
 from storage.sealing import Sealer
-from storage.statement import Connection, Statement, deleting, finding, inserting, locking, replacing
+from storage.statement import ALONE, Connection, Statement, deleting, finding, inserting, key_of, locking, replacing
 from storage.tables.consent import authenticators
 
 
@@ -85,6 +85,10 @@ class Authenticators:
         self._connection = connection
         self._sealer = sealer
         self._rows = rows
+
+    def hold(self, identity: LinkedIdentity) -> None:
+        if self._connection.concurrent:
+            self._connection.row(ALONE, key=key_of("factors", identity.key))
 
     def insert(self, authenticator: Authenticator, seed: str) -> None:
         sealed = self._sealer.seal(seed.encode(), table="authenticators", row=_bound(authenticator), purpose="seed")

@@ -88,6 +88,7 @@ class Binding:
         return self._web.webauthn
 
     def _bind(self, tx: Transaction, visit: Visit, form: dict[str, str], webauthn: WebAuthn) -> Wrong | tuple[str, ...]:
+        tx.authenticators.hold(visit.identity)
         first = not factors.of_person(tx, visit.identity)
         if not self._may_bind(tx, visit, form):
             raise NotAllowed("a further factor takes one that is there", code="factor.no_permit")

@@ -93,6 +93,7 @@ class Enrolling:
         return since if since > visit.now else None
 
     def _take(self, tx: Transaction, visit: Visit, code: str) -> tuple[Asked | None, Wrong | tuple[str, ...]]:
+        tx.authenticators.hold(visit.identity)
         found = self._asked(tx, visit)
         first = not factors.of_person(tx, visit.identity)
         if first and not visit.may_bind_first(self._web.factor_rules):
@@ -103,6 +104,7 @@ class Enrolling:
         wrong = take_first_code(tx, visit, code, asked=signs, counts_from=counts_from)
         if wrong is not None:
             return found, wrong
+        factors.forget_unconfirmed(tx, visit.identity)
         visit.use_voucher(tx)
         scribe = scribe_of(visit.owner, visit.now)
         if not first:

@@ -164,6 +164,7 @@ class OwnFactors:
     def _confirm(
         self, tx: Transaction, visit: Visit, change: Change, form: dict[str, str]
     ) -> tuple[tuple[Factor, ...], Wrong | Enrolment | tuple[str, ...] | str]:
+        tx.authenticators.hold(visit.identity)
         own = factors.of_person(tx, visit.identity)
         signing = Signing(
             digest=change.digest(visit.identity),

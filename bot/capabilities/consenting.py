@@ -35,6 +35,9 @@ class Consenting:
         def answer(tx: Transaction) -> Answer:
             if fresh:
                 tx.proposals.insert(proposal)
+            if turn.proof is not None:
+                # It is weaker than what policy takes: were it kept, the page would ask for a press and nothing else.
+                tx.proofs.spend(turn.proof.id, now=turn.now)
             if wanted.press_only:
                 return consent.confirmation(proposal, turn.voice)
             return consent.code_request(tx, proposal, turn.voice, wanted, self.public_url)

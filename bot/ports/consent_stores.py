@@ -117,6 +117,10 @@ class ProofStore(Protocol):
 class AuthenticatorStore(Protocol):
     """Bound authenticators; seeds sealed with associated data. Rows carry a MAC."""
 
+    def hold(self, identity: LinkedIdentity) -> None:
+        """Let nobody else change this person's factors, of whatever kind, until this transaction ends."""
+        ...
+
     def insert(self, authenticator: Authenticator, seed: str) -> None:
         """Bind, unconfirmed."""
         ...

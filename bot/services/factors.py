@@ -133,7 +133,9 @@ def may_bind(
     """Whether this person may bind a factor now: they have none, or hold a permit, which is then used up.
 
     `first` says whether their sign-in is good for a first one (`FactorRules.may_bind_first`). Raises `IntegrityAlarm`.
+    Of two at once the second finds what the first has bound.
     """
+    tx.authenticators.hold(identity)
     if not of_person(tx, identity):
         check_complete(tx, identity)
         return first

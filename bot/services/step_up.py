@@ -5,7 +5,7 @@ A code counts when all of this holds:
 (1) the path (chat or page) has tries left for this person; the try is counted before anything is compared. After five
     wrong codes from the chat only the page takes one, until one was right there;
 (2) the person has a confirmed authenticator that is not disabled, and whose delay is over (`assurance.FactorRules`);
-    the attempt is counted as a failure first;
+    one to be confirmed was made a quarter of an hour ago at the most; the attempt is counted as a failure first;
 (3) the code is that of a time step inside the window, later than the last accepted one (RFC 6238 §5.2);
 (4) storing that step succeeds, which it does once among all replicas; it also clears the failures.
 
@@ -29,6 +29,9 @@ from bot.ports.database import Transaction
 from bot.services import factors, throttling
 from bot.services.factors import Factor, Told
 from bot.services.sessions import SESSION_ID_BYTES
+
+KEY_SHOWN = timedelta(minutes=15)
+"""How long a key that was shown may be confirmed: who left the page, or photographed it, begins anew."""
 
 
 class CodePath(StrEnum):
@@ -73,6 +76,7 @@ def begin_enrolment(tx: Transaction, identity: LinkedIdentity, now: datetime) ->
     The caller has checked that a fresh company sign-in, and `factors.may_bind`, stand behind this. Raises
     `IntegrityAlarm` where one was bound and its row is gone: deleting it must not give the right to bind another.
     """
+    tx.authenticators.hold(identity)
     for item in tx.authenticators.of_identity(identity):
         if item.confirmed_at is not None:
             return None
@@ -117,7 +121,9 @@ def check_code(
     candidates = [
         item
         for item in tx.authenticators.of_identity(identity)
-        if item.method is ProofMethod.TOTP and (item.confirmed_at is None) is enrolling
+        if item.method is ProofMethod.TOTP
+        and (item.confirmed_at is None) is enrolling
+        and not (enrolling and now - item.created_at > KEY_SHOWN)
     ]
     if not candidates:
         return CodeRefusal.NO_AUTHENTICATOR

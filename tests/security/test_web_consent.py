@@ -20,6 +20,7 @@ from bot.domain.proof import OWN_READING_SECONDS, Authenticator
 from bot.domain.proposal import PROPOSAL_SECONDS
 from bot.domain.totp import MAX_CONSECUTIVE_FAILURES, code_at
 from bot.ports.database import Transaction
+from bot.services.step_up import KEY_SHOWN
 from tests.fakes.clock import FixedClock
 from tests.fakes.web_stage import Browser, Stage, at_rest, fields_of, web_stage
 
@@ -409,6 +410,23 @@ async def test_a_key_shown_to_a_fresh_sign_in_is_not_confirmed_by_a_stale_one(st
     answer = await browser.press(shown, code=stage.code("john"), decision="yes")
     assert "max_age=0" in answer.headers["location"]
     assert [item.confirmed_at for item in await authenticators(stage, "john")] == [None]
+
+
+@pytest.mark.requirement("38")
+@pytest.mark.parametrize(("later", "bound"), [(KEY_SHOWN, True), (KEY_SHOWN + timedelta(seconds=1), False)])
+async def test_a_key_that_was_left_on_a_page_is_confirmed_in_a_quarter_of_an_hour_or_never(
+    stage: Stage, clock: FixedClock, later: timedelta, bound: bool
+) -> None:
+    """Whoever photographed it comes back with a fresh sign-in of John's, and makes it a factor of theirs."""
+    first = await signed_in(stage, "john")
+    stage.keep_seed("john", await first.press(await first.get("/enrol")))
+    clock.advance(seconds=later.total_seconds())
+    thief = stage.browser()
+    await stage.sign_in(thief, "john")
+    fields = fields_of(await thief.get("/enrol")) | {"code": stage.code("john"), "decision": "yes"}
+    answer = await thief.post("/enrol/confirm", fields)
+    assert [item.confirmed_at is not None for item in await authenticators(stage, "john")] == [bound]
+    assert bound or answer.headers["location"] == "/enrol"
 
 
 @pytest.mark.requirement("38")

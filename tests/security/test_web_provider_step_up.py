@@ -14,7 +14,10 @@ from adapters.idp.demo.people import BY_USERNAME
 from bot.domain.audit import AuditRecord
 from bot.services.provider_step_up import ProviderStepUp
 from tests.fakes.clock import FixedClock
-from tests.fakes.web_stage import PROVIDER, Browser, Stage, directory, fields_of, web_stage
+from tests.fakes.soft_authenticator import SoftAuthenticator
+from tests.fakes.web_stage import HTTPS, PROVIDER, Browser, Stage, directory, fields_of, web_stage
+from tests.security.test_bank_account import done, type_it
+from tests.security.test_web_passkeys import RP_ID, first_passkey, signed
 
 NET_PAY = "€3,101.46"
 MFA, STRONG = "urn:corp:mfa", "urn:corp:passkey"
@@ -153,6 +156,21 @@ async def test_a_proof_for_one_consent_is_none_for_another(stage: Stage) -> None
     assert "Approved" not in refused.text
     done = await mia.press(await mia.get(back.headers["location"]), decision="yes")
     assert "Approved" in done.text
+
+
+async def test_a_sign_in_weaker_than_policy_takes_does_nothing_and_leaves_the_passkey(stage: Stage) -> None:
+    """What it proved is used up by the press that found it too weak; then the page takes what is strong enough."""
+    device = SoftAuthenticator(HTTPS, RP_ID)
+    john, _ = await first_passkey(stage, "john", device)
+    gives(stage, acr=MFA)
+    path = await type_it(stage, john)
+    back = await come_back(stage, john, await begin(stage, john, await john.get(path)))
+    pressed = await john.press(await john.get(back.headers["location"]), decision="yes")
+    assert await done(stage) == []
+    again = pressed.headers["location"]
+    assert 'data-testid="confirm-at-provider"' in (await john.get(again)).text
+    await john.post(again, await signed(john, device, again))
+    assert await done(stage) == ["done"]
 
 
 async def test_what_was_withdrawn_meanwhile_is_not_proven(stage: Stage, john: Browser) -> None:

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.totp import STEP_SECONDS, WINDOW_STEPS, accepted_step, code_at, new_seed, time_step
+from bot.domain.totp import (
+    MAX_CHAT_FAILURES,
+    MAX_CONSECUTIVE_FAILURES,
+    STEP_SECONDS,
+    WINDOW_STEPS,
+    accepted_step,
+    code_at,
+    new_seed,
+    time_step,
+)
 
 SEED = base64.b32encode(b"12345678901234567890").decode()
 """The secret of both standards' test values."""
@@ -84,3 +93,9 @@ def test_a_seed_has_160_bits_and_is_new_each_time() -> None:
     seeds = {new_seed() for _ in range(20)}
     assert len(seeds) == 20
     assert {len(base64.b32decode(seed)) for seed in seeds} == {20}
+
+
+@pytest.mark.requirement("34")
+def test_the_limits_are_those_of_the_standard_and_of_our_word() -> None:
+    """NIST SP 800-63B-4 §3.2.2: a hundred at the most; and what is said in the documentation."""
+    assert (MAX_CONSECUTIVE_FAILURES, MAX_CHAT_FAILURES) == (100, 5)

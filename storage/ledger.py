@@ -6,6 +6,10 @@ It is 64 rows, there from the first person on, each with the fingerprints of tho
 (2) a row of it that is deleted lets nobody in who is not known: there are never fewer than all;
 (3) all of it deleted is begun anew only where nothing at all says that anybody was ever here.
 
+Beside a fingerprint stands what else of somebody must not be forgotten with a row: that they have a chat account, and
+that they are administrator, by a role given here or by their provider (`Note`). So a second administrator whose rows
+are deleted leaves nobody alone, and a further chat account does not become the first one.
+
 What is left to a database administrator is to empty the whole installation, audit log and all, or to put an older state
 of everything back: the first is told by a checkpoint kept elsewhere, the second by `doorward audit verify --state` too.
 """
@@ -15,6 +19,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Table, bindparam, literal, select
@@ -27,7 +32,7 @@ from storage.codec import to_json, words
 from storage.statement import Connection, Statement, finding, inserting_once, locking, replacing
 from storage.tables.audit import audit
 from storage.tables.consent import authenticators, passkeys, recovery_codes
-from storage.tables.identity import links, persons
+from storage.tables.identity import browser_sessions, links, persons, role_grants, sessions
 from storage.tables.ledger import guess_counts, known_people
 
 BUCKETS = 64
@@ -35,6 +40,17 @@ READMITTED = "+"
 """Before the fingerprint of somebody whom an administrator let in again: their next sign-in makes them anew, once."""
 MISSING = "the row of a person who was here before is missing"
 GONE = "the ledger of the people who were here is missing"
+
+
+class Note(StrEnum):
+    """What stands before a fingerprint that says more of somebody than that they were here."""
+
+    LINKED = "~"
+    """They have a chat account."""
+    GIVEN = "!"
+    """They were given the role of administrator here."""
+    PROVIDED = "?"
+    """Their provider says that they are administrator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +75,11 @@ _OTHER_PERSON = Statement(
     select(persons.c.identity).where(persons.c.identity != bindparam("identity")).limit(literal(1))
 )
 _SESSION_OPENED = Statement(select(audit.c.seq).where(audit.c.type == bindparam("type")).limit(literal(1)))
-_LEFT_BEHIND: tuple[Table, ...] = (links, authenticators, passkeys, recovery_codes, guess_counts)
+_LEFT_BEHIND: tuple[Table, ...] = (
+    *(links, authenticators, passkeys, recovery_codes, guess_counts),
+    *(role_grants, sessions, browser_sessions),
+)
+_ALL = Statement(select(known_people))
 _ANY = tuple(Statement(select(table.primary_key.columns[0]).limit(literal(1))) for table in _LEFT_BEHIND)
 _EVERYBODY = (
     Statement(select(persons.c.identity)),
@@ -101,6 +121,24 @@ class Ledger:
             return False
         self._replace(bucket, (bucket.members - {of}) | {READMITTED + of})
         return True
+
+    def note(self, identity: str, note: Note, *, holds: bool) -> None:
+        """Write down, or strike out, what holds of somebody; nothing where nobody was ever here."""
+        bucket, noted = self._bucket(_LOCK, identity), note + fingerprint(identity)
+        if bucket is not None and (noted in bucket.members) is not holds:
+            self._replace(bucket, bucket.members | {noted} if holds else bucket.members - {noted})
+
+    def holds(self, identity: str, note: Note) -> bool:
+        """Whether that was written down of somebody. Raises `IntegrityAlarm`."""
+        bucket = self._bucket(_FIND, identity)
+        return bucket is not None and note + fingerprint(identity) in bucket.members
+
+    def noted(self, *notes: Note) -> frozenset[str]:
+        """The fingerprints of everybody of whom one of these holds, and who was here. Raises `IntegrityAlarm`."""
+        rows = [self._rows.load(row) for row in self._connection.rows(_ALL)]
+        if (rows and len(rows) < BUCKETS) or (not rows and not self._nobody_was_here("")):
+            raise IntegrityAlarm(GONE)
+        return frozenset(member[1:] for row in rows for member in row.members if member[:1] in notes)
 
     def begin(self, members: Iterable[str]) -> int:
         """Make every row of it, with these fingerprints; how many rows were not there before."""

@@ -12,6 +12,7 @@ from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity
 from bot.errors import AlreadyLinked
 from storage.authority import AuthorityRows
 from storage.codec import channel_key, identity_key, to_channel, to_identity, to_micros, to_moment
+from storage.ledger import Ledger, Note
 from storage.statement import Connection, Statement, deleting, finding, holding, inserting_once
 from storage.tables.identity import links
 
@@ -50,9 +51,10 @@ _REMOVE = deleting(links)
 class Links:
     """See `bot.ports.stores.LinkStore`."""
 
-    def __init__(self, connection: Connection, rows: AuthorityRows[StoredLink]) -> None:
+    def __init__(self, connection: Connection, rows: AuthorityRows[StoredLink], ledger: Ledger) -> None:
         self._connection = connection
         self._rows = rows
+        self._ledger = ledger
 
     def insert(self, link: Link) -> None:
         linked_at = to_micros(link.linked_at)
@@ -67,6 +69,7 @@ class Links:
         )
         if not self._connection.change(_INSERT, **row):
             raise AlreadyLinked("this chat account has a link")
+        self._ledger.note(link.identity.key, Note.LINKED, holds=True)
 
     def find(self, channel: ChannelIdentity) -> Link | None:
         row = self._connection.row(_FIND if self._connection.read_only else _HOLD, row=channel.key)
@@ -79,4 +82,15 @@ class Links:
         return [self._rows.load(row).link for row in self._connection.rows(_EVERYONE, limit=limit)]
 
     def remove(self, channel: ChannelIdentity) -> bool:
-        return self._connection.change(_REMOVE, row=channel.key) == 1
+        row = self._connection.row(_HOLD, row=channel.key)
+        if row is None:
+            return False
+        identity = self._rows.unverified(row).link.identity
+        removed = self._connection.change(_REMOVE, row=channel.key) == 1
+        if not self._connection.rows(_OF_IDENTITY, identity=identity.key):
+            self._ledger.note(identity.key, Note.LINKED, holds=False)
+        return removed
+
+    def lost(self, identity: LinkedIdentity) -> bool:
+        none = not self._connection.rows(_OF_IDENTITY, identity=identity.key)
+        return none and self._ledger.holds(identity.key, Note.LINKED)

@@ -13,10 +13,10 @@ from bot.errors import IntegrityAlarm, Stale
 from storage.authority import AuthorityRows, Values
 from storage.codec import identity_key, to_identity, to_micros, to_moment, words, words_to_json
 from storage.guesses import Guesses
-from storage.ledger import BUCKETS, Ledger, fingerprint
+from storage.ledger import BUCKETS, Ledger, Note, fingerprint
 from storage.roles import Roles
 from storage.statement import Connection, Statement, finding, holding, inserting_once, locking, replacing
-from storage.tables.identity import persons, role_grants
+from storage.tables.identity import links, persons, role_grants
 
 GROUP = "group:"
 """Marks a group among the roles: both are what the provider's role claims say of somebody."""
@@ -85,6 +85,8 @@ _CALLED = Statement(
 )
 _EVERYONE = Statement(select(persons).order_by(persons.c.identity).limit(bindparam("limit", type_=Integer)))
 _granted = select(role_grants.c.identity).where(role_grants.c.role == bindparam("role"))
+_GIVEN = Statement(select(role_grants.c.identity).where(role_grants.c.role == bindparam("role")).distinct())
+_LINKED = Statement(select(links.c.identity).distinct())
 _WITH_ROLE = Statement(
     select(persons)
     .where(or_(persons.c.roles.contains(bindparam("quoted")), persons.c.identity.in_(_granted)))
@@ -128,6 +130,13 @@ class Persons:
         rows = self._connection.rows(_WITH_ROLE, role=role, quoted=f'"{role}"')
         return [person for person in map(self._rows.load, rows) if self._holds(person, role)]
 
+    def administrators_lost(self) -> int:
+        noted = self._ledger.noted(Note.GIVEN, Note.PROVIDED)
+        there = {fingerprint(person.identity.key) for person in self.with_role(Role.ADMINISTRATOR)}
+        given = {row[0] for row in self._connection.rows(_GIVEN, role=Role.ADMINISTRATOR)}
+        waiting = {fingerprint(one) for one in given if self._ledger.knows(one) is Acquaintance.STRANGER}
+        return len(noted - there - waiting)
+
     def save(self, person: Person) -> Person:
         row = self._connection.row(_LOCK, row=identity_key(person.identity))
         if row is None:
@@ -137,6 +146,7 @@ class Persons:
             if self._connection.change(_INSERT, **self._rows.signed(_to_values(stored))):
                 self._ledger.enter(person.identity.key)
                 self._guesses.begin(person.identity)
+                self._note_provided(stored)
                 return stored
             # Somebody inserted in between; PostgreSQL has waited for them, and the row is there now.
             row = self._connection.row(_LOCK, row=person.identity.key)
@@ -150,6 +160,16 @@ class Persons:
     def readmit(self, identity: LinkedIdentity) -> bool:
         present = self._connection.row(_LOCK, row=identity.key)
         return present is None and self._ledger.readmit(identity.key)
+
+    def note_present(self) -> None:
+        for person in self.with_role(Role.ADMINISTRATOR):
+            if Role.ADMINISTRATOR in person.roles:
+                self._note_provided(person)
+        for grant in self._roles.everyone():
+            if grant.role is Role.ADMINISTRATOR:
+                self._ledger.note(grant.identity.key, Note.GIVEN, holds=True)
+        for row in self._connection.rows(_LINKED):
+            self._ledger.note(row[0], Note.LINKED, holds=True)
 
     def adopt(self) -> int:
         everybody = self._ledger.everybody()
@@ -168,7 +188,12 @@ class Persons:
         as_before = replace(present, idp_checked_at=stored.idp_checked_at, version=stored.version) == stored
         statement = _RECHECKED if as_before else _REPLACE
         self._connection.change(statement, row=person.identity.key, **self._rows.signed(_to_values(stored)))
+        if (Role.ADMINISTRATOR in stored.roles) is not (Role.ADMINISTRATOR in present.roles):
+            self._note_provided(stored)
         return stored
+
+    def _note_provided(self, person: Person) -> None:
+        self._ledger.note(person.identity.key, Note.PROVIDED, holds=Role.ADMINISTRATOR in person.roles)
 
     def _only(self, statement: Statement, **values: str) -> Person | None:
         rows = self._connection.rows(statement, **values)

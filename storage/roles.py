@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, literal, select
 
 from bot.domain.identity import LinkedIdentity, Role, RoleGrant
 from storage.authority import AuthorityRows
 from storage.codec import identity_key, optional_micros, optional_moment, to_identity, to_micros, to_moment
+from storage.ledger import Ledger, Note
 from storage.statement import Connection, Statement, deleting, finding, inserting
 from storage.tables.identity import persons, role_grants
 
@@ -36,6 +37,11 @@ _OF_IDENTITY = Statement(
 )
 _REMOVE = deleting(role_grants)
 _EVERYONE = Statement(select(role_grants).order_by(role_grants.c.identity, role_grants.c.granted_at, role_grants.c.id))
+_HELD = Statement(
+    select(role_grants.c.id)
+    .where(role_grants.c.identity == bindparam("identity"), role_grants.c.role == bindparam("role"))
+    .limit(literal(1))
+)
 _HOLD_PERSON = Statement(
     select(persons.c.version).where(persons.c.identity == bindparam("identity")).with_for_update(key_share=True)
 )
@@ -44,9 +50,10 @@ _HOLD_PERSON = Statement(
 class Roles:
     """See `bot.ports.stores.RoleStore`."""
 
-    def __init__(self, connection: Connection, rows: AuthorityRows[RoleGrant]) -> None:
+    def __init__(self, connection: Connection, rows: AuthorityRows[RoleGrant], ledger: Ledger) -> None:
         self._connection = connection
         self._rows = rows
+        self._ledger = ledger
 
     def insert(self, grant: RoleGrant) -> None:
         self._hold(grant.identity.key)
@@ -63,6 +70,8 @@ class Roles:
             }
         )
         self._connection.change(_INSERT, **row)
+        if grant.role is Role.ADMINISTRATOR:
+            self._ledger.note(grant.identity.key, Note.GIVEN, holds=True)
 
     def of_identity(self, identity: LinkedIdentity) -> Sequence[RoleGrant]:
         return [self._rows.load(row) for row in self._connection.rows(_OF_IDENTITY, identity=identity.key)]
@@ -71,8 +80,12 @@ class Roles:
         row = self._connection.row(_FIND, row=grant_id)
         if row is None:
             return False
-        self._hold(self._rows.unverified(row).identity.key)
-        return self._connection.change(_REMOVE, row=grant_id) == 1
+        grant = self._rows.unverified(row)
+        self._hold(grant.identity.key)
+        removed = self._connection.change(_REMOVE, row=grant_id) == 1
+        if grant.role is Role.ADMINISTRATOR and self._connection.row(_HELD, **_of(grant)) is None:
+            self._ledger.note(grant.identity.key, Note.GIVEN, holds=False)
+        return removed
 
     def everyone(self) -> Sequence[RoleGrant]:
         return [self._rows.load(row) for row in self._connection.rows(_EVERYONE)]
@@ -81,3 +94,7 @@ class Roles:
         """Wait for transactions that decided on this person's roles, and make later ones wait (PostgreSQL only)."""
         if self._connection.concurrent:
             self._connection.row(_HOLD_PERSON, identity=identity)
+
+
+def _of(grant: RoleGrant) -> dict[str, str]:
+    return {"identity": grant.identity.key, "role": grant.role}

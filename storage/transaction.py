@@ -166,15 +166,14 @@ class StoreTransaction:
         keys, sealer = vault.keys, vault.sealer
         self._journal = connection.journal
         self._log = AuditLog(connection)
-        granted = roles.Roles(connection, vault.roles)
+        known = ledger.Ledger(connection, vault.ledger)
+        granted = roles.Roles(connection, vault.roles, known)
         self.inbox: InboxStore = Inbox(connection, keys, sealer)
-        self.links: LinkStore = links.Links(connection, vault.links)
+        self.links: LinkStore = links.Links(connection, vault.links, known)
         self.told_accounts: ToldAccountStore = told_accounts.ToldAccounts(connection, vault.told)
         counts = guesses.Guesses(connection, vault.guesses)
         self.guesses: GuessStore = counts
-        self.persons: PersonStore = persons.Persons(
-            connection, vault.persons, granted, ledger.Ledger(connection, vault.ledger), counts
-        )
+        self.persons: PersonStore = persons.Persons(connection, vault.persons, granted, known, counts)
         self.roles: RoleStore = granted
         self.sessions: SessionStore = sessions.Sessions(
             connection, keys, vault.sessions, vault.links, vault.persons, granted

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -113,10 +114,9 @@ class Pages:
         """Whether whoever is signed in here may use Doorward at all. Raises `NotAllowed`."""
         if asks is Asks.NEVER or visit.known is None:
             return
-        if asks is Asks.WITH_ADMINISTRATOR:
-            found = await self.web.database.read(lambda tx: first_administrator.present(tx, visit.now))
-            if not found:
-                return
+        ever = partial(first_administrator.ever, now=visit.now)
+        if asks is Asks.WITH_ADMINISTRATOR and not await self.web.database.read(ever):
+            return
         if not await self.web.may(visit.owner, USE_BOT):
             raise NotAllowed(USE_BOT, code="page.not_let_in")
 

@@ -12,6 +12,8 @@ from storage.migration import migrate
 
 LEDGER, WANTED, BEGUN = "ledger", "wanted", "begun"
 """The mark that a database has people from before there was a ledger of them (migration 0018)."""
+NOTES = "ledger.notes"
+"""The mark that it has people from before their ledger said who is administrator or has a chat account (0019)."""
 
 
 def upgrade(settings: Settings, now: datetime) -> int:
@@ -25,14 +27,20 @@ def upgrade(settings: Settings, now: datetime) -> int:
     if keys is None:
         return 0
 
-    def adopt(tx: Transaction) -> int:
-        if tx.jobs.mark(LEDGER) != WANTED:
-            return 0
-        tx.jobs.set_mark(LEDGER, BEGUN)
-        return tx.persons.adopt()
+    return on_database(settings, keys, lambda database: database.write(_adopt))
 
-    return on_database(settings, keys, lambda database: database.write(adopt))
+
+def _adopt(tx: Transaction) -> int:
+    adopted = 0
+    if tx.jobs.mark(LEDGER) == WANTED:
+        tx.jobs.set_mark(LEDGER, BEGUN)
+        adopted = tx.persons.adopt()
+    if tx.jobs.mark(NOTES) == WANTED:
+        tx.jobs.set_mark(NOTES, BEGUN)
+        tx.persons.note_present()
+    return adopted
 
 
 def _wanted(settings: Settings) -> bool:
-    return looked_up(settings, Keyring.generate(), lambda tx: tx.jobs.mark(LEDGER)) == WANTED
+    marks = looked_up(settings, Keyring.generate(), lambda tx: (tx.jobs.mark(LEDGER), tx.jobs.mark(NOTES)))
+    return WANTED in marks

@@ -64,6 +64,10 @@ class LinkStore(Protocol):
         """Remove; whether there was one."""
         ...
 
+    def lost(self, identity: LinkedIdentity) -> bool:
+        """Whether a person without a chat account had one that nobody removed here. Raises `IntegrityAlarm`."""
+        ...
+
 
 class PersonStore(Protocol):
     """Proven people, their attributes and lock. Rows carry a MAC."""
@@ -92,6 +96,13 @@ class PersonStore(Protocol):
         """Everybody to whom the provider or a local grant gives this role."""
         ...
 
+    def administrators_lost(self) -> int:
+        """How many administrators there were whose role, or row, is gone and was not taken here.
+
+        Raises `IntegrityAlarm`.
+        """
+        ...
+
     def save(self, person: Person) -> Person:
         """Insert, or update by compare-and-swap on `version`; a lock survives a race.
 
@@ -105,6 +116,10 @@ class PersonStore(Protocol):
 
     def readmit(self, identity: LinkedIdentity) -> bool:
         """Let somebody whose row is gone be made anew, once; False where nobody was here or the row is there."""
+        ...
+
+    def note_present(self) -> None:
+        """Write down who is administrator and who has a chat account, for a database from before that was kept."""
         ...
 
     def adopt(self) -> int:

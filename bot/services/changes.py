@@ -10,7 +10,8 @@ A yes is the command itself, proven and decided like any other; this module only
 (4) or it is the recovery of a lost last administrator: claimed with a passkey, a day has passed since the alarm, nobody
     cancelled it, and still nobody else could help.
 
-Somebody who is locked is an administrator all the same, or whoever locks the second would be alone.
+Somebody who is locked is an administrator all the same, or whoever locks the second would be alone; and so is somebody
+whose role or row was deleted by hand (`administrators_lost`), or whoever has a friend at the database would be.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from bot.services.people import exact_name, identity_from_key
 
 SHELL = "shell"
 SINGLE = "single_administrator"
+LOST = "administrators.lost"
 log = structlog.get_logger("doorward.changes")
 
 
@@ -42,8 +44,11 @@ def administrators(tx: Transaction, now: datetime) -> tuple[Person, ...]:
 
 
 def is_single(tx: Transaction, now: datetime) -> bool:
-    """Whether there is one administrator alone, locked ones counted, two accounts of one employee as one."""
-    return len(_persons(first_administrator.present(tx, now))) == 1
+    """Whether there is one administrator alone, locked ones counted, two accounts of one employee as one.
+
+    Nobody is alone while an administrator is missing whose role was not taken here: their row was taken out by hand.
+    """
+    return len(_persons(first_administrator.present(tx, now))) == 1 and not tx.persons.administrators_lost()
 
 
 def _persons(people: Sequence[Person]) -> set[str]:
@@ -88,6 +93,9 @@ def propose(
     change = _dated(tx, change, now) if resistant else change
     tx.changes.insert(change)
     _record(tx, change, EventType.CHANGE_PROPOSED, scribe)
+    if lost := tx.persons.administrators_lost():
+        log.critical("integrity_alarm", code=LOST, administrators=lost)
+        tx.audit.append(scribe.event(EventType.INTEGRITY_ALARM, decision="error", code=LOST))
     return change
 
 

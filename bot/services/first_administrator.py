@@ -4,7 +4,7 @@ A claim makes the first administrator at once, and one for a lost last one a day
 it (`bot.services.changes`), when all of this holds:
 
 (1) the link was printed on the host less than fifteen minutes ago, and was not claimed;
-(2) the administrators are exactly those of that moment: none at all for the first one;
+(2) the administrators are exactly those of that moment: none at all for the first one, nor any whose rows were deleted;
 (3) a company sign-in of the claimant stands behind the request, and a factor of theirs signed this very claim; for a
     lost last one a passkey, where our address takes any.
 
@@ -111,6 +111,11 @@ def present(tx: Transaction, now: datetime) -> tuple[Person, ...]:
     return tuple(person for person in tx.persons.with_role(Role.ADMINISTRATOR.value) if _is_one(tx, person, now))
 
 
+def ever(tx: Transaction, now: datetime) -> bool:
+    """Whether there is an administrator, or was one whose rows were deleted by hand."""
+    return bool(present(tx, now)) or tx.persons.administrators_lost() > 0
+
+
 def _is_one(tx: Transaction, person: Person, now: datetime) -> bool:
     if Role.ADMINISTRATOR in person.roles:
         return True
@@ -124,8 +129,15 @@ def offer(tx: Transaction, kind: str, scribe: Scribe) -> str:
     if kind == SETUP and there:
         names = ", ".join(person.username for person in there)
         raise NotAllowed(f"there is an administrator already: {names}", code="setup.taken")
+    lost = tx.persons.administrators_lost()
+    if kind == SETUP and lost:
+        raise NotAllowed(
+            "the rows of administrators were deleted by hand: see `doorward audit verify --state`, and use "
+            "`doorward admin recover`",
+            code="setup.taken",
+        )
     able = [person for person in there if not person.locked]
-    if kind == RECOVERY and not there:
+    if kind == RECOVERY and not there and not lost:
         raise NotAllowed("there never was an administrator: use `doorward setup`", code="setup.taken")
     if kind == RECOVERY and len(able) > 1:
         names = ", ".join(person.username for person in able)
@@ -158,10 +170,10 @@ def look(tx: Transaction, handle: str, now: datetime) -> str:
     # Condition 1 of the list above.
     if found is None or found.kind != SETUP:
         raise HandleSpent(code="setup.spent")
-    # Condition 2 of the list above.
-    if found.payload["known"] != _keys(present(tx, now)):
-        raise HandleSpent(code="setup.taken")
     kind = str(found.payload["kind"])
+    # Condition 2 of the list above.
+    if found.payload["known"] != _keys(present(tx, now)) or (kind == SETUP and tx.persons.administrators_lost()):
+        raise HandleSpent(code="setup.taken")
     if kind == RECOVERY and recovery_waits(tx, now) is not None:
         raise HandleSpent(code="setup.taken")
     return kind

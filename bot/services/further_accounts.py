@@ -38,8 +38,9 @@ class WrongFactor:
 
 
 def is_further(tx: Transaction, identity: LinkedIdentity, channel: ChannelIdentity) -> bool:
-    """Whether this person has a chat account besides this one."""
-    return any(link.channel != channel for link in tx.links.of_identity(identity))
+    """Whether this person has a chat account besides this one, or had one whose row somebody took out by hand."""
+    others = any(link.channel != channel for link in tx.links.of_identity(identity))
+    return others or tx.links.lost(identity)
 
 
 def methods(

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.identity import Acquaintance
+from bot.domain.identity import Acquaintance, ChannelIdentity, Link, Platform, Role
+from bot.ports.database import Transaction
+from bot.services.roles import give
 from storage.crypto import Keyring
+from storage.ledger import Note
 from storage.migration import migrate
 from tests.fakes.shell import NOON, Shell, run_sqlite
 from tests.functional.test_cli_links import identity, somebody
@@ -72,3 +75,26 @@ def test_a_mark_put_in_by_hand_begins_no_ledger_over_another(shell: Shell) -> No
     shell.sql("DELETE FROM persons")
     assert shell("migrate").exit_code == 1
     assert _known(shell) is Acquaintance.KNOWN
+
+
+@pytest.mark.requirement("91")
+def test_the_upgrade_writes_down_who_is_administrator_and_has_a_chat_account(shell: Shell) -> None:
+    raj, chat = identity("raj"), ChannelIdentity(platform=Platform.SLACK, tenant="T1", account="U1")
+
+    def as_before(tx: Transaction) -> None:
+        tx.persons.save(somebody("raj", "E1"))
+        give(tx, raj, Role.ADMINISTRATOR, "*", by="setup", now=NOON)
+        tx.links.insert(Link(channel=chat, identity=raj, provider="corp", linked_at=NOON))
+        ledger = tx.persons._ledger  # type: ignore[attr-defined]  # what an older version left
+        for note in Note:
+            ledger.note(raj.key, note, holds=False)
+
+    shell.write(as_before)
+    shell.sql("DELETE FROM marks")
+    shell.sql("UPDATE alembic_version SET version_num = '0018'")
+    assert shell("migrate").exit_code == 0
+    shell.sql("DELETE FROM role_grants")
+    shell.sql("DELETE FROM links")
+    seen: list[tuple[int, bool]] = []
+    shell.write(lambda tx: seen.append((tx.persons.administrators_lost(), tx.links.lost(raj))))
+    assert seen == [(1, True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from policy.sources import POLICIES
 from storage.migration import migrate
 from tests.fakes.clock import FixedClock
 from tests.fakes.world import World, world
+from tests.functional.test_changes import keyed
 from tests.security.core.attack import other_replica
 
 Sql = Callable[..., list[tuple[Any, ...]]]
@@ -22,6 +25,20 @@ Sql = Callable[..., list[tuple[Any, ...]]]
 async def here(tmp_path: Path, clock: FixedClock) -> AsyncIterator[World]:
     """A fresh world on SQLite."""
     async with world(tmp_path, clock) as made:
+        yield made
+
+
+@pytest.fixture
+async def office(tmp_path: Path, clock: FixedClock) -> AsyncIterator[World]:
+    """Where policy takes any factor of administrators."""
+    policies = tmp_path / "policies"
+    shutil.copytree(POLICIES, policies)
+    file = policies / "40-admin.cedar"
+    file.write_text(file.read_text().replace("context.proof.phishing_resistant && ", ""))
+    async with world(tmp_path, clock, policies=policies) as made:
+        for name in ("raj", "john"):
+            await made.sign_in(name)
+        await keyed(made, "raj")
         yield made
 
 

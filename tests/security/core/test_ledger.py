@@ -19,7 +19,7 @@ from bot.services.sessions import remember_person
 from policy.sources import POLICIES
 from tests.fakes.clock import FixedClock
 from tests.fakes.world import World, world
-from tests.functional.test_changes import asks
+from tests.functional.test_changes import asks, keyed
 from tests.security.core.attack import alarms, code_dialog
 from tests.security.core.conftest import Sql
 from tests.security.core.test_state import faults
@@ -118,7 +118,7 @@ async def test_an_administrator_clears_it_and_that_counts_once(tmp_path: Path, c
     file.write_text(file.read_text().replace("context.proof.phishing_resistant && ", ""))
     async with world(tmp_path, clock, policies=policies) as here:
         await here.sign_in("raj")
-        await here.enrol("raj")
+        await keyed(here, "raj")
         await here.sign_in("john")
         await lock(here, "john")
         erase(sql, *TRACES)

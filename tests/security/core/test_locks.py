@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from bot.domain.signal import Happening, Signal, SignalKind, SignalSource
 from bot.services.signals import Signals
-from policy.sources import POLICIES
-from tests.fakes.clock import FixedClock
-from tests.fakes.world import World, world
-from tests.functional.test_changes import asks, keyed
-
-
-@pytest.fixture
-async def office(tmp_path: Path, clock: FixedClock) -> AsyncIterator[World]:
-    """Where policy takes any factor of administrators."""
-    policies = tmp_path / "policies"
-    shutil.copytree(POLICIES, policies)
-    file = policies / "40-admin.cedar"
-    file.write_text(file.read_text().replace("context.proof.phishing_resistant && ", ""))
-    async with world(tmp_path, clock, policies=policies) as made:
-        for name in ("raj", "john"):
-            await made.sign_in(name)
-        await keyed(made, "raj")
-        yield made
+from tests.fakes.world import World
+from tests.functional.test_changes import asks
 
 
 async def told(office: World, kind: SignalKind) -> None:

@@ -13,7 +13,7 @@ from storage.migration import migrate
 LEDGER, WANTED, BEGUN = "ledger", "wanted", "begun"
 """The mark that a database has people from before there was a ledger of them (migration 0018)."""
 NOTES = "ledger.notes"
-"""The mark that it has people from before their ledger said who is administrator or has a chat account (0019)."""
+"""The mark that it has people from before their ledger said who is administrator or has a chat account (0021)."""
 
 
 def upgrade(settings: Settings, now: datetime) -> int:

@@ -84,6 +84,7 @@ def _reached(step: Step, entries: Sequence[TraceEntry]) -> dict[str, object]:
     last = entries[-1]
     return {
         "step": str(step),
+        "name": NAMES[step],
         "title": _title(step, last.outcome),
         "outcome": str(last.outcome),
         "word": WORDS[last.outcome],
@@ -95,6 +96,7 @@ def _reached(step: Step, entries: Sequence[TraceEntry]) -> dict[str, object]:
 def _unreached(step: Step) -> dict[str, object]:
     return {
         "step": str(step),
+        "name": NAMES[step],
         "title": NAMES[step],
         "outcome": "not-reached",
         "word": NOT_REACHED,

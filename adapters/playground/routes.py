@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
 
@@ -22,6 +23,7 @@ from adapters.playground.sign_in import AUTHORIZE_PATH, PlaygroundSignIn
 from adapters.playground.stream import Hub
 from adapters.playground.tour import guide
 from adapters.playground.tracer import PlaygroundTracer
+from adapters.playground.words import language_of, translated, words_script
 from bot.ports.ingress import Ingress
 
 HERE = Path(__file__).parent
@@ -80,6 +82,7 @@ def playground_routes(
         Route("/play/phone", guard.own(play.phone_screen), methods=["GET"]),
         Route("/play/stream", guard.own(play.stream), methods=["GET"]),
         *[Route(path, guard.own(order), methods=["POST"]) for path, order in orders.items()],
+        Route("/play/static/words.js", words_script, methods=["GET"]),
         Mount("/play/static", StaticFiles(directory=HERE / "static")),
     ]
 
@@ -92,11 +95,20 @@ def _page(people: Sequence[PlaygroundPerson], token: str) -> Endpoint:
         "token": token,
         "start": token_urlsafe(6),
         "people": [{"name": person.name, "password": person.password} for person in people],
-        **guide(),
     }
 
-    async def page(_: Request) -> Response:
-        html = environment.get_template("playground.html").render(config=config, people=people)
-        return HTMLResponse(html, headers=SECURITY_HEADERS)
+    async def page(request: Request) -> Response:
+        language = language_of(request)
+        t = partial(translated, language)
+        html = environment.get_template("playground.html").render(
+            config=config | guide(t), people=people, lang=language, t=t, title_of=partial(_title_of, t)
+        )
+        return HTMLResponse(html, headers={**SECURITY_HEADERS, "content-language": language})
 
     return page
+
+
+def _title_of(t: Callable[[str], str], title: str) -> str:
+    """What somebody is, in the reader's language; the department keeps its name."""
+    role, dot, department = title.partition(" · ")
+    return f"{t(role)}{dot}{department}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +71,14 @@ COMMANDS = (
 )
 
 
-def guide() -> dict[str, object]:
-    """Tour and commands for the page."""
+def guide(t: Callable[[str], str]) -> dict[str, object]:
+    """Tour and commands for the page, in the language of `t`. What is typed counts in every language."""
     return {
-        "first": asdict(FIRST),
-        "tour": [asdict(suggestion) for suggestion in TOUR],
-        "commands": [{"usage": f"/doorward {command.usage}", "does": command.does} for command in COMMANDS],
+        "first": asdict(_in(t, FIRST)),
+        "tour": [asdict(_in(t, suggestion)) for suggestion in TOUR],
+        "commands": [{"usage": f"/doorward {command.usage}", "does": t(command.does)} for command in COMMANDS],
     }
+
+
+def _in(t: Callable[[str], str], suggestion: Suggestion) -> Suggestion:
+    return replace(suggestion, say=t(suggestion.say), why=t(suggestion.why))

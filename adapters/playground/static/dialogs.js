@@ -1,6 +1,7 @@
 // The one dialog on the screen, as a platform would show it: what is signed, the fields, a code from the phone.
 
 import { byId, icon, make, prose } from "./dom.js";
+import { t } from "./words.js";
 import { factList, quoteElement } from "./post.js";
 import { currentCode } from "./phone.js";
 
@@ -48,13 +49,13 @@ export function showDialog(dialog) {
 }
 
 function closeButton() {
-  const button = make("button", { class: "button button--bare button--icon", type: "button", "aria-label": "Close", "data-testid": "dialog-close" }, icon("close"));
+  const button = make("button", { class: "button button--bare button--icon", type: "button", "aria-label": t("Close"), "data-testid": "dialog-close" }, icon("close"));
   button.addEventListener("click", cancel);
   return button;
 }
 
 function buttons(dialog) {
-  const no = make("button", { class: "button", type: "button", "data-testid": "dialog-cancel" }, dialog.submit ? "Cancel" : "Close");
+  const no = make("button", { class: "button", type: "button", "data-testid": "dialog-cancel" }, dialog.submit ? t("Cancel") : t("Close"));
   no.addEventListener("click", cancel);
   const yes = make("button", { class: "button button--primary", "data-testid": "dialog-submit" }, dialog.submit);
   return make("div", { class: "dialog__buttons" }, no, dialog.submit ? yes : "");
@@ -63,7 +64,7 @@ function buttons(dialog) {
 /** Where there is nothing to send, the link is what the dialog is for. */
 function linkElement(link, primary) {
   const element = make("a", { class: primary ? "button button--primary" : "button", href: link.url, target: "_blank", rel: "noopener", "data-testid": "dialog-link" },
-    link.label, icon("external"), make("span", { class: "visually-hidden" }, " (opens in a new tab)"));
+    link.label, icon("external"), make("span", { class: "visually-hidden" }, ` ${t("(opens in a new tab)")}`));
   element.addEventListener("click", () => { acts.leave(); cancel(); });
   return element;
 }
@@ -73,7 +74,7 @@ function choicesElement(field) {
   const id = `field-${field.name}`;
   const boxes = field.options.map((label, position) => make("label", { class: "choice" },
     make("input", { type: "checkbox", value: String(position), "data-testid": `dialog-choice-${position}` }), make("span", {}, label)));
-  const all = make("button", { class: "button button--small", type: "button", "data-testid": "dialog-choose-all" }, "Tick all");
+  const all = make("button", { class: "button button--small", type: "button", "data-testid": "dialog-choose-all" }, t("Tick all"));
   all.addEventListener("click", () => boxes.forEach((box) => { box.firstChild.checked = true; }));
   const error = make("p", { class: "field-error", id: `${id}-error`, role: "alert", hidden: true, "data-testid": `dialog-error-${field.name}` });
   const wrapped = make("fieldset", { class: "field choices", "data-field": field.name, "aria-describedby": `${id}-hint ${id}-error` },
@@ -91,7 +92,7 @@ function fieldElement(field) {
     inputmode: code ? "numeric" : null, autocomplete: code ? "one-time-code" : "off", placeholder: code ? "••••••" : null,
     "aria-describedby": `${id}-hint ${id}-error`, "data-testid": `dialog-field-${field.name}`,
   });
-  const label = make("label", { for: id }, field.label, field.optional ? make("span", { class: "quiet" }, " (optional)") : "");
+  const label = make("label", { for: id }, field.label, field.optional ? make("span", { class: "quiet" }, ` ${t("(optional)")}`) : "");
   const error = make("p", { class: "field-error", id: `${id}-error`, role: "alert", hidden: true, "data-testid": `dialog-error-${field.name}` });
   const wrapped = make("div", { class: "field", "data-field": field.name }, label, input, code ? useButton(input) : "",
     make("p", { class: "hint", id: `${id}-hint` }, field.hint), error);
@@ -102,7 +103,7 @@ function fieldElement(field) {
 function useButton(input) {
   const code = currentCode();
   if (!code) return "";
-  const button = make("button", { class: "button button--small", type: "button", "data-testid": "dialog-use-code" }, icon("phone"), "Use the code on the demo phone");
+  const button = make("button", { class: "button button--small", type: "button", "data-testid": "dialog-use-code" }, icon("phone"), t("Use the code on the demo phone"));
   button.addEventListener("click", () => { input.value = currentCode(); input.focus(); });
   return button;
 }

@@ -2,6 +2,7 @@
 // only, on our own pages beside a field for a code.
 
 import { icon, make } from "./dom.js";
+import { t } from "./words.js";
 
 const CODE_SECONDS = 30;
 const inPlayground = Boolean(document.body.dataset.config);
@@ -43,26 +44,26 @@ function show(next) {
     return;
   }
   panel.hidden = false;
-  const title = make("h2", { class: "over" }, `${next.person}'s phone`);
+  const title = make("h2", { class: "over" }, t("{0}'s phone", next.person));
   panel.replaceChildren(title, next.screen ? device(next.screen) : emptyDevice());
   tick();
 }
 
 function device(screen) {
   const field = document.querySelector("#code");
-  const buttons = make("p", { class: "device__buttons" }, button("Copy", "phone-copy", copy));
-  if (field) buttons.append(button("Use", "phone-use", () => use(field)));
+  const buttons = make("p", { class: "device__buttons" }, button(t("Copy"), "phone-copy", copy));
+  if (field) buttons.append(button(t("Use"), "phone-use", () => use(field)));
   return make("div", { class: "device", "data-testid": "phone" },
     make("p", { class: "device__label" }, screen.label),
     make("div", { class: "device__row" }, make("p", { class: "device__code number", "data-testid": "phone-code" }, grouped(screen.code)), buttons),
-    make("progress", { class: "device__left", max: CODE_SECONDS, value: screen.seconds_left, "aria-label": "Time left for this code" }));
+    make("progress", { class: "device__left", max: CODE_SECONDS, value: screen.seconds_left, "aria-label": t("Time left for this code") }));
 }
 
 const grouped = (code) => `${code.slice(0, 3)} ${code.slice(3)}`;
 
 function emptyDevice() {
   return make("div", { class: "device device--empty", "data-testid": "phone-empty" }, icon("phone"),
-    make("p", { class: "small quiet" }, "No codes yet. It scans the QR code when Doorward asks for one."));
+    make("p", { class: "small quiet" }, t("No codes yet. It scans the QR code when Doorward asks for one.")));
 }
 
 function button(label, testid, act) {
@@ -74,8 +75,8 @@ function button(label, testid, act) {
 async function copy(element) {
   try {
     await navigator.clipboard.writeText(currentCode());
-    element.textContent = "Copied";
-  } catch { element.textContent = "Not allowed here"; }
+    element.textContent = t("Copied");
+  } catch { element.textContent = t("Not allowed here"); }
 }
 
 function use(field) {
@@ -96,7 +97,7 @@ async function scan(source) {
     body: JSON.stringify({ uri: source.dataset.uri }),
   });
   if (!response.ok) return;
-  source.textContent = "Scanned";
+  source.textContent = t("Scanned");
   source.disabled = true;
   await refreshPhone();
   panel.querySelector("[data-testid=phone-use]")?.focus();

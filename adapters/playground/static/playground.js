@@ -1,6 +1,7 @@
 // The playground: who speaks, where, what is shown. State lives on the server; this page shows it and sends orders.
 
 import { byId, make } from "./dom.js";
+import { t } from "./words.js";
 import { Server } from "./server.js";
 import { postElement } from "./post.js";
 import { hideAllDialogs, hideDialog, setUpDialogs, showDialog } from "./dialogs.js";
@@ -79,7 +80,7 @@ async function speakAs(name) {
 function listen() {
   return new Promise((ready) => {
     const heard = (kind, data) => { take[kind]?.(data); if (kind === "state") ready(); };
-    server.listen(person, heard, () => toast("Connecting again…"));
+    server.listen(person, heard, () => toast(t("Connecting again…")));
   });
 }
 
@@ -158,7 +159,7 @@ function showPlaces() {
     const direct = found.kind === "direct";
     const button = make("button", { class: "place", type: "button", "data-place": found.id, "data-testid": `place-${direct ? "direct" : found.id}`, "aria-current": found.id === place ? "true" : null },
       make("span", { class: "place__name" }, direct ? "Doorward" : `# ${found.title}`),
-      direct ? make("span", { class: "quiet small" }, "direct message") : "",
+      direct ? make("span", { class: "quiet small" }, t("direct message")) : "",
       make("span", { class: "count", hidden: true }));
     button.addEventListener("click", () => goTo(found.id));
     return make("li", {}, button);
@@ -183,12 +184,12 @@ function showConversation() {
   const here = state.conversations.find((found) => found.id === place);
   const direct = here?.kind === "direct";
   byId("place-title").textContent = direct ? "Doorward" : `# ${here.title}`;
-  byId("place-sub").textContent = direct ? `direct message with ${person}` : "channel · everybody here sees it";
-  describeComposer(direct ? "Message Doorward, or / for commands" : `Message #${here.title}; @doorward asks Doorward`);
+  byId("place-sub").textContent = direct ? t("direct message with {0}", person) : t("channel · everybody here sees it");
+  describeComposer(direct ? t("Message Doorward, or / for commands") : t("Message #{0}; @doorward asks Doorward", here.title));
   const posts = inOrder(state.posts.filter((post) => post.conversation === place));
   byId("posts").replaceChildren(...posts.map((post) => postElement(post, about)));
   byId("empty").hidden = posts.length > 0;
-  byId("empty-text").textContent = direct ? `Nothing here yet. Ask Doorward something as ${person}.` : "Nothing here yet. Requests for leave are posted here for those who decide.";
+  byId("empty-text").textContent = direct ? t("Nothing here yet. Ask Doorward something as {0}.", person) : t("Nothing here yet. Requests for leave are posted here for those who decide.");
   showThreading();
   if (state.unread[person]?.[place]) server.order("/play/look", { person, conversation: place }).catch(() => {});
 }
@@ -222,7 +223,7 @@ function showThreading() {
 
 function showCount(element, count) {
   element.hidden = !count;
-  element.replaceChildren(...(count ? [String(count), make("span", { class: "visually-hidden" }, " unread")] : []));
+  element.replaceChildren(...(count ? [String(count), make("span", { class: "visually-hidden" }, ` ${t("unread")}`)] : []));
 }
 
 function showUnread() {
@@ -241,9 +242,9 @@ function showDisabled() {
   }
   const off = state.disabled.includes(person);
   byId("account").dataset.enabled = String(!off);
-  byId("account-label").textContent = off ? `Enable ${person}'s account` : `Disable ${person}'s account`;
+  byId("account-label").textContent = off ? t("Enable {0}'s account", person) : t("Disable {0}'s account", person);
   const { password } = config.people.find((found) => found.name === person);
-  byId("account-hint").textContent = `at the identity provider${password ? `; password there: ${password}` : ""}`;
+  byId("account-hint").textContent = password ? t("at the identity provider; password there: {0}", password) : t("at the identity provider");
 }
 
 function nextTry() {
@@ -255,7 +256,7 @@ function showTour() {
   byId("tour").hidden = at < 0 || remembered("doorward-tour", "") === "away";
   if (at < 0) return;
   const { person: who, say: words, why } = config.tour[at];
-  byId("tour-text").replaceChildren(make("strong", {}, `As ${who}: “${words}”`), make("span", { class: "tour__why quiet" }, ` ${why}`));
+  byId("tour-text").replaceChildren(make("strong", {}, t("As {0}: “{1}”", who, words)), make("span", { class: "tour__why quiet" }, ` ${why}`));
 }
 
 async function takeTour(at) {

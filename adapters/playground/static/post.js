@@ -1,20 +1,21 @@
 // One message of a conversation, and the card in it.
 
 import { icon, make, prose } from "./dom.js";
+import { t } from "./words.js";
 
 const WORDS = {
-  allowed: "Allowed",
-  denied: "Not allowed",
-  needs_proof: "Proof needed",
-  waiting: "Waiting",
-  broken: "Not working",
+  allowed: t("Allowed"),
+  denied: t("Not allowed"),
+  needs_proof: t("Proof needed"),
+  waiting: t("Waiting"),
+  broken: t("Not working"),
 };
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 /** The list item of a post. `about` gives the author's avatar and takes presses and thread answers. */
 export function postElement(post, about) {
   if (post.kind === "demo") {
-    return make("li", { class: "divider", id: post.id, "data-testid": "divider" }, make("span", {}, post.text));
+    return make("li", { class: "divider", id: post.id, "data-testid": "divider" }, make("span", {}, t(post.text)));
   }
   const bot = post.kind === "bot";
   const mine = post.author === about.person;
@@ -28,9 +29,9 @@ export function postElement(post, about) {
     make("strong", {}, bot ? "Doorward" : post.author),
     bot ? make("span", { class: "post__app" }, "App") : "",
     make("time", { class: "quiet", datetime: post.at }, time.format(new Date(post.at))),
-    post.edited ? make("span", { class: "quiet" }, "(edited)") : "");
+    post.edited ? make("span", { class: "quiet" }, t("(edited)")) : "");
   const body = make("div", { class: "post__body" });
-  if (post.onlyYou) body.append(make("p", { class: "post__only" }, icon("only-you"), "Only visible to you"));
+  if (post.onlyYou) body.append(make("p", { class: "post__only" }, icon("only-you"), t("Only visible to you")));
   body.append(head);
   if (post.text) body.append(make("p", { class: "post__text" }, post.text));
   if (post.card) body.append(cardElement(post, about));
@@ -45,7 +46,7 @@ function avatar(bot, author, about) {
 }
 
 function threadButton(post, about) {
-  const button = make("button", { class: "post__thread", type: "button", "data-testid": "thread" }, icon("thread"), "Answer in thread");
+  const button = make("button", { class: "post__thread", type: "button", "data-testid": "thread" }, icon("thread"), t("Answer in thread"));
   button.addEventListener("click", () => about.thread(post.id));
   return button;
 }
@@ -60,7 +61,7 @@ function cardElement(post, about) {
   if (card.body) element.append(prose(card.body));
   if (card.facts.length) element.append(factList(card.facts));
   for (const quote of card.quotes) {
-    element.append(quoteElement(`${quote.author} wrote`, quote.text));
+    element.append(quoteElement(t("{0} wrote", quote.author), quote.text));
   }
   if (card.actions.length) {
     element.append(make("div", { class: "card__actions" }, ...card.actions.map((action, at) => actionElement(post, action, at, about))));
@@ -83,7 +84,7 @@ export function factList(facts) {
 function actionElement(post, action, at, about) {
   const look = `button${action.style === "primary" ? " button--primary" : ""}${action.style === "danger" ? " button--danger" : ""}`;
   if (action.url) {
-    const link = make("a", { class: look, href: action.url, target: "_blank", rel: "noopener", "data-testid": "action", "data-action": at }, action.label, icon("external"), make("span", { class: "visually-hidden" }, " (opens in a new tab)"));
+    const link = make("a", { class: look, href: action.url, target: "_blank", rel: "noopener", "data-testid": "action", "data-action": at }, action.label, icon("external"), make("span", { class: "visually-hidden" }, ` ${t("(opens in a new tab)")}`));
     link.addEventListener("click", about.leave);
     return link;
   }

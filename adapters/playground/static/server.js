@@ -1,5 +1,7 @@
 // Talking to the playground's own server: orders by POST, the live stream by a fetch that stays open.
 
+import { t } from "./words.js";
+
 const PAUSES = [250, 500, 1000, 2000, 4000];
 
 export class Server {
@@ -18,10 +20,10 @@ export class Server {
         body: JSON.stringify(body),
       });
     } catch {
-      throw new Error("Doorward does not answer. Is the demo still running?");
+      throw new Error(t("Doorward does not answer. Is the demo still running?"));
     }
     const answer = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Error(answer.error ?? "That did not work.");
+    if (!response.ok) throw new Error(answer.error ?? t("That did not work."));
     return answer;
   }
 

@@ -59,6 +59,7 @@ class Approving:
         """Part of T1: one more approval, which does not suffice. Raises as `settle`."""
         assert turn.facts is not None
         if self._hold(tx, turn) is None:
+            tx.approvals.close(str(turn.facts.ref), "void")  # given to a request whose row is gone
             tx.approvals.ask(self._asked(turn, request))
         self._again(tx, turn, capability, expected)
         tx.approvals.give(_approval(turn))

@@ -2,7 +2,7 @@
 
 An approval counts when all of this holds:
 
-(1) its row is as it was written, and of the request as it stands (`facts_version`);
+(1) its row is as it was written, and of the request as it stands (`facts_version`), which has not waited too long since;
 (2) whoever gave it is still known, and policy would permit them the same now: not locked, role and relation unchanged,
     and, where it was given in somebody's place, still standing in on the day it was given;
 (3) neither the person nor the authority they used has counted already, so that a second account, a substitute and the
@@ -74,7 +74,7 @@ class Tallying:
         approved, settles = actions
         counted: list[tuple[Approval, tuple[str, ...]]] = []
         # Condition 1 of the list above: the store checks the rows.
-        for approval in tx.approvals.given(str(facts.ref), facts.version):
+        for approval in _in_time(tx, facts, now):
             # Condition 2 of the list above.
             kinds = self._would_count(tx, approval, facts, approved, now)
             # Condition 3 of the list above.
@@ -123,6 +123,13 @@ class Tallying:
             if isinstance(decision, Deny) and decision.error:
                 return None
         return None
+
+
+def _in_time(tx: Transaction, facts: ResourceFacts, now: datetime) -> list[Approval]:
+    """What was given while the request waited does not outlive that, whether or not a job has closed it since."""
+    asked = tx.approvals.asked(str(facts.ref))
+    given = tx.approvals.given(str(facts.ref), facts.version)
+    return [] if asked is None else [approval for approval in given if not approval.at < asked.until <= now]
 
 
 def _further() -> Iterator[tuple[str, ...]]:

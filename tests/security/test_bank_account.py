@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -165,6 +167,50 @@ async def test_a_touch_for_one_number_signs_no_other_and_counts_once(stage: Stag
     assert await done(stage) == ["done"]
     assert (await john[0].post(first, again)).status_code == 403
     assert await done(stage) == ["done"]
+
+
+async def test_one_touch_sent_many_times_at_once_changes_it_once(stage: Stage) -> None:
+    john = await hand(stage, "john")
+    path = await type_it(stage, john[0])
+    touched = await signed(*john, path)
+    await asyncio.gather(*(john[0].post(path, touched) for _ in range(8)), return_exceptions=True)
+    assert await done(stage) == ["done"]
+
+
+async def test_a_number_typed_twice_at_once_is_two_questions_and_one_touch_answers_one(stage: Stage) -> None:
+    """A second number slipped in beside the first, from the same page, is not what the touch was for."""
+    john = await hand(stage, "john")
+    await stage.say("john", "bank change")
+    page = await john[0].get(stage.link_on_card("john"))
+    sent = await asyncio.gather(*(john[0].press(page, written=number) for number in (NEW, OTHER)))
+    paths = [str(answer.headers["location"]) for answer in sent]
+    first, second = [await waiting(stage, path) for path in paths]
+    assert first.digest != second.digest
+    await john[0].post(paths[1], await signed(*john, paths[0]))
+    assert await done(stage) == []
+    await john[0].post(paths[0], await signed(*john, paths[0]))
+    assert await done(stage) == ["done"]
+    await john[0].post(paths[1], await signed(*john, paths[1]))
+    assert await done(stage) == ["done"], "what it would replace is no longer what was shown"
+
+
+async def test_a_chat_account_that_became_somebody_elses_types_no_number_of_theirs(stage: Stage) -> None:
+    """The page was asked for from John's chat account; until it is sent that account is Mia's."""
+    john = await hand(stage, "john")
+    await stage.say("john", "bank change")
+    page = await john[0].get(stage.link_on_card("john"))
+
+    def moved(tx: Transaction) -> None:
+        link = tx.links.find(stage.channel("john"))
+        assert link is not None
+        tx.links.remove(link.channel)
+        tx.links.insert(replace(link, identity=stage.identity("mia")))
+
+    await stage.link(stage.browser(), "mia")
+    await stage.database.write(moved)
+    answer = await john[0].press(page, written=NEW)
+    assert "/consent/" not in answer.headers.get("location", "")
+    assert await done(stage) == []
 
 
 async def test_what_was_shown_as_old_must_still_be_the_old_one(stage: Stage) -> None:

@@ -11,7 +11,7 @@ from bot.domain.messages import PlaceKind
 from bot.services.asking import PROMPTS_AN_HOUR
 from tests.fakes.chat import Posted
 from tests.fakes.world import World
-from tests.functional.test_approvals import LONG, ask, decide, finished, name_substitute
+from tests.functional.test_approvals import LONG, ask, decide, finished, given, name_substitute
 from tests.security.core.attack import states
 from tests.security.core.conftest import Sql
 from tests.security.core.test_approvals import state
@@ -80,6 +80,26 @@ async def test_an_approval_by_a_judge_of_ones_own_choosing_is_not_counted(here: 
     await decide(here, "sarah")
     assert await finished(here) == [("ApproveLeave", "approval.kept")] * 2
     assert await state(here) == LeaveState.PENDING
+
+
+@pytest.mark.requirement("57")
+@pytest.mark.parametrize(("days", "counts"), [(13, True), (15, False)])
+async def test_an_approval_is_over_with_its_request_although_no_job_ran(here: World, days: int, counts: bool) -> None:
+    await ask(here, "mia", "sarah", text="leave 2027-03-01 2027-03-29 unpaid")
+    await decide(here, "mia")
+    here.clock.advance(timedelta(days=days))
+    await here.sign_in("sarah")
+    await decide(here, "sarah")
+    assert (await given(here))[-1] == ("approval.settles" if counts else "approval.kept")
+
+
+@pytest.mark.requirement("57", "91")
+async def test_deleting_the_request_makes_its_approvals_count_for_nothing(here: World, sql: Sql) -> None:
+    await ask(here, "mia", "sarah", text=LONG)
+    await decide(here, "mia")
+    sql("DELETE FROM asked_requests")
+    await decide(here, "sarah")
+    assert await finished(here) == [("ApproveLeave", "approval.kept")] * 2
 
 
 @pytest.mark.requirement("57")

@@ -2,7 +2,7 @@
 
 An approval counts when all of this holds:
 
-(1) its row is as it was written, and of the request as it stands (`facts_version`), which has not waited too long since;
+(1) its row is as it was written, and of the request as it stands (`facts_version`), which still waits;
 (2) whoever gave it is still known, and policy would permit them the same now: not locked, role and relation unchanged,
     and, where it was given in somebody's place, still standing in on the day it was given;
 (3) neither the person nor the authority they used has counted already, so that a second account, a substitute and the

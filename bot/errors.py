@@ -153,6 +153,12 @@ class Stale(DoorwardError):
     code = "decision.stale"
 
 
+class FactsChanged(DoorwardError):
+    """What an action is about is no longer what its person was shown."""
+
+    code = "changed_meanwhile"
+
+
 class Misconfigured(DoorwardError):
     """Start-up is refused; the detail names the setting, what was found and what helps."""
 

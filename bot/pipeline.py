@@ -23,6 +23,7 @@ from bot.capabilities.leave import is_own
 from bot.capabilities.model import Capability, Effect
 from bot.capabilities.namesakes import Namesakes
 from bot.capabilities.performing import Performing
+from bot.capabilities.since_shown import SinceShown
 from bot.capabilities.starting import Starting
 from bot.capabilities.viewing import Viewing
 from bot.domain.answer import Answer
@@ -30,7 +31,7 @@ from bot.domain.audit import AuditRecord, EventType
 from bot.domain.cards import Card
 from bot.domain.intent import Intent, Question
 from bot.domain.messages import IncomingMessage
-from bot.errors import DoorwardError, IntegrityAlarm, NotAllowed, Stale
+from bot.errors import DoorwardError, FactsChanged, IntegrityAlarm, NotAllowed, Stale
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome, Tracer
@@ -63,6 +64,7 @@ class Pipeline:
     deciding: Deciding
     namesakes: Namesakes
     consenting: Consenting
+    since_shown: SinceShown
     rechecking: Rechecking
     performing: Performing
     starting: Starting
@@ -166,7 +168,12 @@ class Pipeline:
     async def _act(self, turn: Turn) -> Ending | Answer:
         """Steps 5 to 9. Raises `Stale` when what was decided on no longer holds."""
         capability = self._capability(turn)
-        await self.learning.learn(turn, capability)  # 5 facts, and the canonical action
+        try:
+            await self.learning.learn(turn, capability)  # 5 facts, and the canonical action
+        except FactsChanged:
+            return await self.since_shown.facts(turn, capability)
+        if ending := self.since_shown.standing(turn):
+            return ending
         decision = await self.deciding.decide(turn)  # 6 decide
         if ending := consent.too_new(turn, decision):
             return ending

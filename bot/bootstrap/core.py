@@ -18,6 +18,7 @@ from bot.capabilities.model import Effect, Ours, Systems
 from bot.capabilities.namesakes import Namesakes
 from bot.capabilities.performing import Performing
 from bot.capabilities.reconciling import Reconciling
+from bot.capabilities.since_shown import SinceShown
 from bot.capabilities.starting import Starting
 from bot.capabilities.viewing import Viewing
 from bot.domain.assurance import FactorRules
@@ -343,6 +344,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         learning=Learning(database=database, facts=facts, authorizer=authorizer, standing_in=standing_in),
         deciding=Deciding(database=database, authorizer=authorizer),
         namesakes=Namesakes(database=database),
+        since_shown=SinceShown(performing=performing, policy_hash=lambda: outside.engine.policy_hash),
         consenting=Consenting(performing=performing, public_url=outside.public_url),
         rechecking=rechecking,
         performing=performing,

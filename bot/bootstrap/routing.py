@@ -95,14 +95,17 @@ def route_problems(settings: Settings) -> Iterator[str]:
         before = _wider(given[: number - 1], route)
         if before is not None:  # (3)
             yield f"{NAME}: route {number} can never match: route {before} takes all of it; put it before, or drop it"
-    has_channel = bool(settings.slack and settings.slack.hr_channel) or bool(
-        settings.teams and settings.teams.hr_conversation
-    )
-    if given and not has_channel:  # (4)
+    if given and not has_hr_channel(settings):  # (4)
         yield (
             f"{NAME} has no fallback: set DOORWARD_SLACK__HR_CHANNEL or DOORWARD_TEAMS__HR_CONVERSATION, where a "
             "request goes when nobody named can be asked"
         )
+
+
+def has_hr_channel(settings: Settings) -> bool:
+    """Whether HR has a channel on any platform."""
+    slack, teams = settings.slack, settings.teams
+    return bool(slack and slack.hr_channel) or bool(teams and teams.hr_conversation)
 
 
 def _address_problem(where: str, written: str, tenants: Mapping[Platform, str]) -> Iterator[str]:

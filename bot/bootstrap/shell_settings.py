@@ -14,6 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from bot.bootstrap.installation import database_file, keyring, looked_up
 from bot.bootstrap.refusals import DEMO_MARK, problems, refuse_demo_database
+from bot.bootstrap.routing import has_hr_channel
 from bot.errors import DoorwardError, IntegrityAlarm, Misconfigured
 from bot.ports.database import Transaction
 from bot.ports.upkeep import SettingShown
@@ -29,6 +30,10 @@ from storage.migration import is_current
 MANIFEST = Path(__file__).resolve().parents[2] / "manifest.json"
 PLACE_IN_MANIFEST = "https://doorward.example.com"
 SINGLE_MODE = "single-administrator mode: what takes two waits a day and can be cancelled; a second one ends it"
+NO_CHANNEL = (
+    "no channel of HR is set: of a changed salary account HR's managers are told each in their own chat, and nobody "
+    "where none of them has one; set DOORWARD_SLACK__HR_CHANNEL or DOORWARD_TEAMS__HR_CONVERSATION"
+)
 SET = "••••••"
 """Instead of a secret that is there; one that is not shows as nothing."""
 
@@ -132,7 +137,8 @@ def checked(settings: Settings, now: datetime) -> list[Finding]:
         for part, found in wrong.items()
         for finding in ([Finding(part=part, problem=problem) for problem in found] or [Finding(part=part)])
     ]
-    return [*found, *_administrators(settings, keys, now), *_reviews(settings, keys, now)]
+    told = [*_administrators(settings, keys, now), *_reviews(settings, keys, now)]
+    return [*found, *told, *([] if has_hr_channel(settings) else [Finding(part="pay office", note=NO_CHANNEL)])]
 
 
 def _administrators(settings: Settings, keys: Keyring | None, now: datetime) -> list[Finding]:

@@ -9,7 +9,7 @@ from bot.capabilities.model import Capability
 from bot.domain.action import CanonicalAction, ResourceRef
 from bot.domain.assurance import counts
 from bot.domain.proof import ProofMethod
-from bot.errors import DoorwardError
+from bot.errors import FactsChanged
 from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome
 from bot.services import factors, step_up
@@ -40,7 +40,8 @@ class Learning:
         if turn.learnt is not None:
             turn.learnt[ref] = facts
         if turn.proposal is not None and turn.proposal.facts_version != facts.version:
-            raise DoorwardError("facts changed since the proposal", code="changed_meanwhile")
+            turn.facts, turn.action = facts, turn.proposal.action
+            raise FactsChanged("facts changed since the proposal")
         turn.facts = facts
         if capability.stands_in:
             behalf = await self.standing_in.behalf(

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from bot.capabilities.approving import Approving
 from bot.capabilities.model import Acting, Capability, Effect, Local, Ours, Systems
 from bot.capabilities.showing import plain_shown
-from bot.capabilities.telling import for_the_office, write_to_mailbox
+from bot.capabilities.telling import for_the_office, office_not_told, write_to_mailbox
 from bot.capabilities.ticking import tick_dialog
 from bot.capabilities.writing import page_path, write_dialog
 from bot.domain.action import CanonicalAction
@@ -283,7 +283,7 @@ class Performing:
 
     def _follow(self, tx: Transaction, turn: Turn, result: Result) -> _Followed:
         """Cards for others: who is asked next, and every copy of what was decided."""
-        postings = result.postings
+        postings, told = result.postings, ""
         if result.decided is not None:
             made = result.decided
             tx.notices.close(made.about, turn.now)
@@ -301,12 +301,14 @@ class Performing:
                 routes, missing = self._approving.routes, result.progress.missing
                 postings += ask_further(tx, asked, missing, routes=routes, now=turn.now).postings
         if result.office is not None:
-            postings += for_the_office(turn, self._approving.routes, result.office)
+            office = for_the_office(tx, turn, self._approving.routes, result.office)
+            postings += office
+            told = "" if office else office_not_told(tx, turn)
         if result.mailbox is not None:
             write_to_mailbox(tx, turn, *result.mailbox)
         if result.asks is not None:
             return self._ask(tx, turn, result.asks, postings)
-        return _Followed(postings=postings)
+        return _Followed(postings=postings, told=told)
 
     def _ask(self, tx: Transaction, turn: Turn, request: ApprovalRequest, postings: tuple[Posting, ...]) -> _Followed:
         """Put a request to others; where it went another way than expected, whoever asks is told, and it is audited."""

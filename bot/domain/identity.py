@@ -143,6 +143,12 @@ class Principal:
         """The identity's key."""
         return self.identity.key
 
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """Every role with its scope, `role|scope`; the scope is empty where the provider gave the role."""
+        given = {f"{role.value}|" for role in self.provider_roles}
+        return tuple(sorted(given | {f"{grant.role.value}|{grant.scope}" for grant in self.grants}))
+
 
 def principal_of(person: Person, grants: tuple[RoleGrant, ...], now: datetime) -> Principal:
     """The principal for a decision at `now`: the provider's roles and those local grants that hold."""

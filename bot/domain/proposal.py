@@ -63,5 +63,9 @@ class Proposal:
     origin: str = "press"
     methods: tuple[ProofMethod, ...] = ()
     """Every kind of second factor that policy takes for this."""
+    roles: tuple[str, ...] | None = None
+    """What its person was when it was shown, each role with its scope; None where that was not kept."""
+    policy_hash: str = ""
+    """The policies it was shown under."""
     members: tuple[str, ...] = ()
     """The proposals of a list that is consented to as one, in the order shown; its action names their digests."""

@@ -9,7 +9,7 @@ from bot.domain.answer import Answer
 from bot.domain.audit import EventType
 from bot.domain.identity import principal_of
 from bot.domain.messages import EventKind, IncomingMessage, ReplyWindow
-from bot.domain.proposal import ProposalState
+from bot.domain.proposal import Proposal, ProposalState
 from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits, SessionState, Standing
 from bot.errors import IntegrityAlarm
@@ -25,6 +25,7 @@ from bot.services.sessions import end_seen_over
 from bot.services.throttling import allows_message
 from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, end, is_slot
 from bot.services.unlinking import disowning, is_disowning
+from bot.texts.formats import clock_time
 
 TYPED = (EventKind.MESSAGE, EventKind.COMMAND)
 OUTSIDE = "rollout.outside"
@@ -211,7 +212,8 @@ def _check_handle(turn: Turn) -> Ending | None:
     ours = proposal.identity == person.identity and proposal.channel == message.who
     if not ours or proposal.state is not ProposalState.WAITING or proposal.until <= turn.now:
         turn.proposal = None
-        return _spent(turn)
+        late = ours and proposal.state is ProposalState.WAITING
+        return _expired(turn, proposal) if late else _spent(turn)
     if turn.pressed is not None and turn.pressed.kind == "confirm":
         turn.proposal = replace(proposal, confirmed=True)
     if turn.pressed is not None and turn.pressed.kind == "dismiss":
@@ -226,6 +228,13 @@ def _names_proposal(turn: Turn) -> bool:
 
 def _spent(turn: Turn) -> Ending:
     answer = refusals.denied(turn.voice, "handle_spent", "")
+    return end(turn, EventType.ACCESS_DECIDED, "deny", answer, code="handle.spent")
+
+
+def _expired(turn: Turn, proposal: Proposal) -> Ending:
+    """One's own, which waited for too long: when that was."""
+    at = clock_time(proposal.until, turn.person.timezone, turn.voice.language)
+    answer = refusals.expired(turn.voice, at)
     return end(turn, EventType.ACCESS_DECIDED, "deny", answer, code="handle.spent")
 
 

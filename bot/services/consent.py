@@ -22,6 +22,9 @@ from bot.texts.formats import moment
 from bot.texts.sentences import Voice
 from policy.model import Consent, Decision, Deny, EnrolRequired, Permit
 
+TELLS_WHEN = timedelta(hours=1)
+"""How long a dialog that is too late still says when it expired; a code counts until then only."""
+
 
 def propose(turn: Turn, shown: Shown, wanted: Wanted) -> Proposal:
     """A proposal for exactly this turn's action, five minutes."""
@@ -47,6 +50,8 @@ def propose(turn: Turn, shown: Shown, wanted: Wanted) -> Proposal:
         created_at=turn.now,
         until=turn.now + timedelta(seconds=PROPOSAL_SECONDS),
         origin=turn.origin,
+        roles=turn.person.standing,
+        policy_hash=turn.policy_hash,
     )
 
 
@@ -187,7 +192,7 @@ def code_dialog(tx: Transaction, proposal: Proposal, voice: Voice) -> Dialog:
             kind="code",
             payload=bound_to(proposal),
             audience=proposal.channel.key,
-            until=proposal.until,
+            until=proposal.until + TELLS_WHEN,
         )
     )
     field = DialogField(

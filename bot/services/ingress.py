@@ -31,7 +31,7 @@ from bot.errors import DoorwardError, IntegrityAlarm, StorageUnavailable
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed, DialogUpdate, FieldError
-from bot.services import step_up
+from bot.services import refusals, step_up
 from bot.services.audit_trail import Scribe
 from bot.services.bindings import proposal_under
 from bot.services.link_codes import LinkCodes
@@ -39,7 +39,8 @@ from bot.services.link_making import Told
 from bot.services.rejections import Rejections
 from bot.services.silent_sign_in import SilentSignIn
 from bot.services.turns import Arrived
-from bot.texts.sentences import Voice, voice
+from bot.texts.formats import clock_time
+from bot.texts.sentences import voice
 
 LEASE_SECONDS = 60
 HELD_AGAIN_SECONDS = 15
@@ -338,23 +339,26 @@ class InboxIngress:
         scribe = Scribe(time=self.clock.now(), channel=message.who.key, correlation=message.event_id)
         event = scribe.event(EventType.INTEGRITY_ALARM, decision="error", code=alarm.code)
         await self.database.write(lambda tx: tx.audit.append(event))
-        return _field_error(voice(message.locale), "consent.late")
+        return refusals.code_refused(voice(message.locale), "consent.late")
 
     def _check(self, tx: Transaction, message: IncomingMessage, code: Secret) -> tuple[Proposal, Proof] | FieldError:
         now = self.clock.now()
         standing = tx.sessions.use(message.who, now=now, limits=self.limits)
         reader = voice((standing.person.locale if standing.person else "") or message.locale)
         if not self._is_new(tx, message):
-            return _field_error(reader, "consent.late")
+            return refusals.code_refused(reader, "consent.late")
         interaction = tx.interactions.find(message.handle, now=now)
         alive = standing.state is SessionState.ALIVE and standing.person is not None and not standing.person.locked
         if not alive or interaction is None or interaction.kind != "code" or interaction.audience != message.who.key:
-            return _field_error(reader, "consent.late")
+            return refusals.code_refused(reader, "consent.late")
         proposal = proposal_under(tx, interaction)
         assert standing.person is not None
         ours = proposal is not None and proposal.identity == standing.person.identity
-        if proposal is None or not ours or proposal.state is not ProposalState.WAITING or proposal.until <= now:
-            return _field_error(reader, "consent.late")
+        if proposal is None or not ours or proposal.state is not ProposalState.WAITING:
+            return refusals.code_refused(reader, "consent.late")
+        if proposal.until <= now:
+            until = clock_time(proposal.until, standing.person.timezone, reader.language)
+            return refusals.code_refused(reader, "changed.expired.code", at=until)
         scribe = Scribe(
             time=now, channel=message.who.key, correlation=message.event_id, principal=proposal.identity.key
         )
@@ -371,7 +375,7 @@ class InboxIngress:
             )
         )
         if isinstance(result, step_up.CodeRefusal):
-            return _field_error(reader, f"consent.{result.value}")
+            return refusals.code_refused(reader, f"consent.{result.value}")
         proof = step_up.prove(
             tx,
             proposal.identity,
@@ -394,7 +398,3 @@ class InboxIngress:
     async def rejected(self, *, platform: str, code: str) -> None:
         """Write down a refusal at the way in; limited, and never raises."""
         await self._rejections.write(platform, code)
-
-
-def _field_error(reader: Voice, key: str) -> FieldError:
-    return FieldError(field="code", text=reader.say(key))

@@ -8,6 +8,7 @@ from bot.domain.identity import ChannelIdentity
 from bot.domain.intent import Intent, Origin, Question
 from bot.domain.session import SessionState
 from bot.errors import AccountRevoked
+from bot.ports.ingress import FieldError
 from bot.services.buttons import SAID
 from bot.texts.sentences import Voice
 
@@ -61,6 +62,16 @@ def denied(voice: Voice, reason: str, capability: str, *, code: str = "") -> Ans
     return Answer(draft=Draft(card=card), code=f"deny.{code or reason}")
 
 
+def expired(voice: Voice, at: str) -> Answer:
+    """A request of one's own that waited until `at`."""
+    card = Card(
+        headline=voice.say("changed.expired.headline", at=at),
+        body=voice.say("changed.expired.next"),
+        status=Status.DENIED,
+    )
+    return Answer(draft=Draft(card=card), code="deny.expired")
+
+
 def too_new(voice: Voice, at: str) -> Answer:
     """A factor that does not count yet."""
     card = Card(
@@ -106,6 +117,11 @@ def by_app(voice: Voice, text: str) -> Answer:
     )
     mine = Button(label=voice.say("by_app.mine"), kind=SAID, said=text[:MAX_SAID])
     return Answer(draft=Draft(card=card, buttons=(mine,)), code="ingress.not_a_person")
+
+
+def code_refused(voice: Voice, key: str, **values: str) -> FieldError:
+    """Why a code typed into a dialog did not count, at its field."""
+    return FieldError(field="code", text=voice.say(key, **values))
 
 
 def as_dialog(answer: Answer, handle: str) -> Dialog:

@@ -297,6 +297,7 @@ async def web_stage(
     mail: Mail | None = None,
     step_ups: StepUps | None = None,
     policies: Path | None = None,
+    hr_channel: bool = True,
 ) -> AsyncIterator[Stage]:
     """A stage on SQLite; everything of it ends with the context."""
     path = folder / "doorward.db"
@@ -341,7 +342,7 @@ async def web_stage(
                 platforms={Platform.PLAYGROUND: platform},
                 chat_sign_ins={Platform.PLAYGROUND: chat_sign_in},
                 limits=limits,
-                routes=Routes(hr={Platform.PLAYGROUND: _hr_channel()}),
+                routes=Routes(hr={Platform.PLAYGROUND: _hr_channel()} if hr_channel else {}),
                 public_url=origin,
                 csrf_key=keys.newest(Purpose.CSRF).secret,
                 mail=mail or NullMail(),

@@ -110,6 +110,24 @@ async def test_the_pay_office_and_the_mailbox_hear_of_it_without_a_number(stage:
     assert "5432" not in told(office) + letter.text + letter.subject
 
 
+@pytest.mark.parametrize("linked", [True, False])
+async def test_without_a_channel_each_of_hr_is_told_or_the_person_that_nobody_is(
+    tmp_path: Path, clock: FixedClock, linked: bool
+) -> None:
+    async with web_stage(tmp_path, clock, hr_channel=False) as stage:
+        john = await hand(stage, "john")
+        if linked:
+            await hand(stage, "sarah")
+        path = await type_it(stage, john[0])
+        answer = await john[0].post(path, await signed(*john, path))
+        office = [card for card in stage.cards("sarah") if "John Carver (E1001) changed the account" in card.headline]
+        unreached = [one.event.code for one in await stage.audit("approval.unreachable")]
+        assert (len(office), unreached) == ((1, []) if linked else (0, ["office.nobody"]))
+        said = answer.text + told(stage.cards("john"))
+        assert ("Nobody of HR could be told in chat" in said) is not linked
+        assert PLAIN not in told(office).replace(" ", "")
+
+
 async def test_a_code_is_not_enough_whether_typed_or_relayed(stage: Stage) -> None:
     """A code that John typed on somebody's false page, for whatever they said it was, signs nothing here."""
     john = stage.browser()

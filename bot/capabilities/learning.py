@@ -41,7 +41,7 @@ class Learning:
             turn.learnt[ref] = facts
         if turn.proposal is not None and turn.proposal.facts_version != facts.version:
             turn.facts, turn.action = facts, turn.proposal.action
-            raise FactsChanged("facts changed since the proposal")
+            raise FactsChanged("facts changed since the proposal", code="changed_meanwhile")
         turn.facts = facts
         if capability.stands_in:
             behalf = await self.standing_in.behalf(

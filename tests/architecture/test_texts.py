@@ -77,7 +77,10 @@ READING_SETS = {said.reading_set for entry in CATALOGUE for said in _rules(entry
 # Codes of errors that end in `refusals.failed`: what a system, the provider, storage or the pipeline itself raises.
 # Other refusals, and a chat platform that does not confirm a sign-in, end on a page;
 # `Stale` is decided again; platform errors are the outbox's.
-ENDS_IN_CHAT = ("AccountRevoked", "DoorwardError", "IntegrityAlarm", "ProviderUnavailable", "StorageUnavailable")
+ENDS_IN_CHAT = (
+    *("AccountRevoked", "DoorwardError", "FactsChanged", "IntegrityAlarm"),
+    *("ProviderUnavailable", "StorageUnavailable"),
+)
 FAILURES = (
     {error.code for error in _family([ConnectorError]) if error is not Conflict}
     | {f"{Conflict.code}.{reason}" for reason in ConflictReason}

@@ -70,8 +70,8 @@ async def test_what_changes_between_decision_and_t1_stops_the_effect(here: World
 
 
 @pytest.mark.requirement("55")
-async def test_a_role_given_meanwhile_means_deciding_again_and_the_act_is_done_once(here: World) -> None:
-    await code_dialog(here)
+async def test_a_role_given_meanwhile_voids_the_consent_and_asked_again_the_act_is_done_once(here: World) -> None:
+    card = await code_dialog(here)
     grant = RoleGrant(
         id="g1", identity=here.identity("mia"), role=Role.AUDITOR, scope="*", granted_by="raj",
         granted_at=here.clock.now(),
@@ -81,6 +81,11 @@ async def test_a_role_given_meanwhile_means_deciding_again_and_the_act_is_done_o
         await here.database.write(lambda tx: tx.roles.insert(grant))
 
     await between(here, hook).submit_code("mia", here.code("mia"))
+    assert await states(here) == [LeaveState.PENDING]
+    assert "Your role changed" in here.last("mia").text
+    here.clock.advance(timedelta(seconds=30))
+    await here.press("mia", card, "Approve")
+    await here.submit_code("mia", here.code("mia"))
     assert await states(here) == [LeaveState.APPROVED]
     assert len(await effects_done(here, "ApproveLeave")) == 1
 

@@ -29,6 +29,8 @@ class RecordingIngress:
     """Raised instead of accepting: the database is away."""
     hangs: bool = False
     """Never answers: the database is locked."""
+    hang_seconds: float = 0.8
+    """When the core's own limit ends it."""
     answer: DialogAnswer | None = None
     dialog: Dialog = field(default_factory=lambda: Dialog(handle="h", title="Dialog", submit="Send"))
     _seen: set[str] = field(default_factory=set)
@@ -73,5 +75,5 @@ class RecordingIngress:
         if self.failure is not None:
             raise self.failure
         if self.hangs:
-            async with asyncio.timeout(0.8):
+            async with asyncio.timeout(self.hang_seconds):
                 await asyncio.Event().wait()

@@ -51,7 +51,7 @@ def from_slack(slack: FakeSlack) -> list[dict[str, Any]]:
         "text.b": {"value": {"type": "checkboxes", "selected_options": [{"value": "1"}]}},
         "code.code": {"value": {"type": "plain_text_input", "value": "123456"}},
     }
-    view = {"id": "V1", "type": "modal", "private_metadata": "h", "state": {"values": state}}
+    view = {"id": "V1", "type": "modal", "callback_id": "dialog", "private_metadata": "h", "state": {"values": state}}
     person = {"team": {"id": TEAM}, "user": {"id": "U1JOHN", "team_id": TEAM}, "api_app_id": APP, "trigger_id": "1.1"}
     action = {"type": "button", "action_id": "press.0", "value": "h"}
     where = {"channel": {"id": "C1HR"}, "container": {"message_ts": "1.1"}, "message": {"thread_ts": "1.1"}}

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -26,9 +27,10 @@ from bot.domain.reply_limits import REPLY_LIMITS
 from bot.domain.secret import Secret
 from bot.errors import Malformed, Misconfigured, NotProven, StorageUnavailable
 from tests.fakes.clock import FixedClock
-from tests.fakes.slack_app import SlackSide, config, identity, slack_side
+from tests.fakes.patience import PATIENT
+from tests.fakes.slack_app import PHRASES, SlackSide, config, identity, slack_side
 from tests.fakes.slack_server import SIGNING_SECRET, FakeSlack, signature
-from tests.fakes.slack_workspace import BOT_ID, BOT_USER, TEAM
+from tests.fakes.slack_workspace import APP, BOT_ID, BOT_USER, TEAM
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -324,6 +326,26 @@ class TestSlowStorage:
         assert time.monotonic() - started < 3  # Slack's own limit: a busy machine must not make this test red
         assert [answer.status_code for answer in answers] == [503, 200]
         assert answers[1].json()["text"].startswith("Busy")
+
+    async def test_a_code_is_answered_in_time_whatever_the_core_does(self, clock: FixedClock) -> None:
+        state = {"code.code": {"value": {"type": "plain_text_input", "value": "123456"}}}
+        view = {"id": "V1", "type": "modal", "callback_id": "dialog", "private_metadata": "h"}
+        submitted = {
+            "type": "view_submission",
+            "team": {"id": TEAM},
+            "user": {"id": "U1JOHN", "team_id": TEAM},
+            "api_app_id": APP,
+            "trigger_id": "1.1",
+            "view": view | {"state": {"values": state}},
+        }
+        async with slack_side(clock, replies=replace(PATIENT, code=0.3)) as side:
+            side.slack.join("U1JOHN")
+            side.ingress.hangs, side.ingress.hang_seconds = True, 20
+            body = urlencode({"payload": json.dumps(submitted)}).encode()
+            started = time.monotonic()
+            answer = await signed(side, body, FORM)
+        assert time.monotonic() - started < 15
+        assert (answer.status_code, answer.json()["errors"]) == (200, {"code.code": PHRASES.busy})
 
     async def test_an_error_of_ours_is_no_500_and_says_nothing(
         self, side: SlackSide, caplog: pytest.LogCaptureFixture

@@ -15,6 +15,7 @@ from policy.sources import POLICIES
 from tests.fakes.clock import FixedClock
 from tests.fakes.shell import Shell
 from tests.fakes.world import World, world
+from tests.functional.test_changes import second
 from tests.functional.test_cli_links import identity, shell, somebody
 
 OKTA = "https://okta.example"
@@ -33,6 +34,7 @@ async def office(tmp_path: Path, clock: FixedClock) -> AsyncIterator[World]:
         for name in ("raj", "mia", "john"):
             await here.sign_in(name)
         await here.enrol("raj")
+        await second(here, "sarah")  # who is alone needs a passkey, whatever policy says
         signed = here.directory.sign_in("sue")
         for name, issuer, subject in (("Mia", OKTA, "00u1"), ("Bob.Ö", OKTA, "00u2")):
             claims = replace(signed.claims, issuer=issuer, subject=subject, username=name, employee_number=subject)

@@ -41,10 +41,14 @@ class Desk:
         """Somebody who has linked and signed in, here as well as over ASGI."""
         browser = self.stage.browser()
         await self.stage.link(browser, person)
+        await self.keep(browser)
+        return browser
+
+    async def keep(self, browser: Browser) -> None:
+        """The cookie that one over ASGI has by now, in this one too."""
         assert browser.cookie is not None
         cookie: Any = {"name": "dw_session", "value": browser.cookie, "url": self.stage.origin}
         await self.context.add_cookies([cookie])
-        return browser
 
     async def open(self, path: str) -> None:
         """Go to a page of ours."""
@@ -135,7 +139,8 @@ async def test_a_manager_sets_up_a_passkey_and_approves_a_leave_with_it(desk: De
 
 async def test_a_passkey_is_offered_first_and_a_code_instead(desk: Desk, accessible: Accessible) -> None:
     john = await desk.sign_in("john")
-    await desk.stage.enrol(john, "john")
+    await desk.stage.enrol(john, "john")  # which gives the browser a new id
+    await desk.keep(john)
     await desk.open("/enrol")
     await desk.picture("factors-app")
     await desk.press("add-passkey")
@@ -147,7 +152,7 @@ async def test_a_passkey_is_offered_first_and_a_code_instead(desk: Desk, accessi
     desk.stage.clock.advance(seconds=30)
     renewed = await john.press(await john.get(await desk.stage.offer("john")))  # the change has ended the chat session
     await john.get(desk.stage.at_company(renewed, "john"))
-    await desk.context.add_cookies([{"name": "dw_session", "value": john.cookie or "", "url": desk.stage.origin}])
+    await desk.keep(john)
     await desk.open(await desk.stage.payslip_page("john"))
     await expect(desk.page.get_by_test_id("use-passkey")).to_be_visible()
     await expect(desk.page.get_by_test_id("code")).to_be_hidden()

@@ -92,3 +92,17 @@ async def test_a_provider_that_is_away_is_waited_for_once_and_low_risk_reading_g
     here.directory.away = False
     await here.say("john", "balance")
     assert (here.directory.refused, here.directory.asked) == (1, 1)
+
+
+@pytest.mark.requirement("29", "45")
+async def test_somebody_without_a_token_keeps_nobody_else_from_being_asked_about(here: World) -> None:
+    """Whoever lost theirs (or took it out of the database) could hold the provider to be away for everybody."""
+    await here.sign_in("mia")
+    await here.sign_in("sue")
+    await here.database.write(lambda tx: tx.tokens.destroy(here.identity("mia")))
+    here.clock.advance(timedelta(seconds=FRESH_SECONDS + 1))
+    here.directory.disabled.add("sue")
+    await here.say("mia", "balance")
+    assert "Northwind" not in await here.say("sue", "customer Northwind Traders")
+    assert here.directory.asked == 1
+    assert not await here.database.read(lambda tx: tx.sessions.of_identity(here.identity("sue")))

@@ -33,7 +33,6 @@ FRESH_SECONDS = 60
 """While the provider answers, nobody is believed on an older answer than this."""
 AWAY_SECONDS = 15
 """How long after it did not answer a provider is left alone by what does not depend on it: nobody waits twice."""
-NO_TOKEN = "idp.no_token"  # noqa: S105 - the code of a refusal
 
 
 class Revalidator:
@@ -98,7 +97,7 @@ class Revalidator:
         try:
             return await self._ask(person, scribe)
         except ProviderUnavailable as away:
-            if away.code != NO_TOKEN:  # that is about one person, and everybody else is still to be asked about
+            if away.code != "idp.no_token":  # that is about one person, and everybody else is still to be asked about
                 self._away_until[person.provider] = self._clock.now() + timedelta(seconds=AWAY_SECONDS)
             await self._database.write(lambda tx: tx.tokens.release(person.identity))
             raise
@@ -110,7 +109,7 @@ class Revalidator:
         )
         provider = self._providers.get(person.provider)
         if kept is None or provider is None:
-            raise ProviderUnavailable("no token to ask with", code=NO_TOKEN)
+            raise ProviderUnavailable("no token to ask with", code="idp.no_token")
         cache, version = kept
         hr = asyncio.ensure_future(self._departed(person, scribe))  # both at once: people are told within three seconds
         try:

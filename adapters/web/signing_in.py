@@ -33,7 +33,7 @@ from bot.services.legs import Named, SignedIn
 
 log = structlog.get_logger("doorward.web")
 MAX_TICKET = 128
-NEXT = re.compile(r"/(?:(?:consent|view|setup)/[A-Za-z0-9_-]{20,64}|enrol|me)")
+NEXT = re.compile(r"/(?:(?:consent|view|write|setup)/[A-Za-z0-9_-]{20,64}|enrol|me)")
 """Where a sign-in for our own pages may lead: nothing that comes from a browser is followed beyond these."""
 ACCOUNTS, CONTINUE, START, SIGN_OUT = "/signin/accounts", "/signin/continue", "/signin/start", "/signout"
 ASKED_AGAIN = f"sign_in.{SessionState.SILENT}"

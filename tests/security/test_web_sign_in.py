@@ -506,3 +506,17 @@ async def test_a_form_has_limits(stage: Stage) -> None:
     )
     assert json.status_code == 400
     assert (await browser.post("/signin/start", fields)).status_code == 303
+
+
+async def test_a_page_to_type_on_opens_after_the_sign_in_it_asks_for(stage: Stage) -> None:
+    linked, fresh = stage.browser(), stage.browser()
+    await stage.link(linked, "john")
+    await stage.say("john", "change my bank account")
+    path = stage.link_on_card("john")
+    assert path.startswith("/write/")
+    asked = await fresh.get(path)
+    sent = await fresh.press(asked)
+    assert sent.status_code == 303, sent.text
+    back = await stage.sign_in(fresh, "john", path)
+    assert back.headers["location"] == path
+    assert 'name="written"' in (await fresh.get(path)).text

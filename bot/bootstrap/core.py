@@ -168,11 +168,44 @@ def compose(outside: Outside) -> Core:
     codes = LinkCodes(
         database=database, clock=clock, delivery=delivery, making=making, correspondence=outside.correspondence
     )
-    linking = _linking(outside, making, codes)
-    silent = _silent(outside, delivery, letterbox)
-    ingress = _ingress(outside, pipeline, codes, silent)
-    reconciling = _reconciling(outside, pipeline, delivery)
-    watching = _watching(outside, delivery)
+    linking = Linking(
+        database=database,
+        providers=outside.providers,
+        chats=outside.chat_sign_ins,
+        clock=clock,
+        public_url=outside.public_url,
+        making=making,
+        codes=codes,
+        webauthn=outside.webauthn,
+    )
+    ingress = InboxIngress(
+        database=database,
+        clock=clock,
+        limits=limits,
+        handle=pipeline.handle,
+        look_at=pipeline.look,
+        at_the_door=pipeline.arrival.at_the_door,
+        silent=_silent(outside, delivery, letterbox),
+        link_codes=codes,
+        replies=outside.replies,
+    )
+    reconciling = Reconciling(
+        database=database,
+        clock=clock,
+        systems=outside.systems,
+        mint=outside.mint,
+        catalogue=BY_NAME,
+        performing=pipeline.performing,
+        delivery=delivery,
+    )
+    watching = Watching(
+        database=database,
+        clock=clock,
+        mint=outside.mint,
+        sources={"Leave": outside.hr_facts},
+        delivery=delivery,
+        routes=outside.routes,
+    )
     carrying_out = CarryingOut(
         database=database, clock=clock, delivery=delivery, letterbox=letterbox, authorizer=Authorizer(outside.engine)
     )
@@ -204,56 +237,6 @@ def compose(outside: Outside) -> Core:
         carrying_out=carrying_out,
         reminding=reminding,
         jobs=jobs,
-    )
-
-
-def _linking(outside: Outside, making: LinkMaking, codes: LinkCodes) -> Linking:
-    return Linking(
-        database=outside.database,
-        providers=outside.providers,
-        chats=outside.chat_sign_ins,
-        clock=outside.clock,
-        public_url=outside.public_url,
-        making=making,
-        codes=codes,
-        webauthn=outside.webauthn,
-    )
-
-
-def _ingress(outside: Outside, pipeline: Pipeline, codes: LinkCodes, silent: SilentSignIn | None) -> InboxIngress:
-    return InboxIngress(
-        database=outside.database,
-        clock=outside.clock,
-        limits=outside.limits,
-        handle=pipeline.handle,
-        look_at=pipeline.look,
-        at_the_door=pipeline.arrival.at_the_door,
-        silent=silent,
-        link_codes=codes,
-        replies=outside.replies,
-    )
-
-
-def _reconciling(outside: Outside, pipeline: Pipeline, delivery: Delivery) -> Reconciling:
-    return Reconciling(
-        database=outside.database,
-        clock=outside.clock,
-        systems=outside.systems,
-        mint=outside.mint,
-        catalogue=BY_NAME,
-        performing=pipeline.performing,
-        delivery=delivery,
-    )
-
-
-def _watching(outside: Outside, delivery: Delivery) -> Watching:
-    return Watching(
-        database=outside.database,
-        clock=outside.clock,
-        mint=outside.mint,
-        sources={"Leave": outside.hr_facts},
-        delivery=delivery,
-        routes=outside.routes,
     )
 
 
@@ -309,10 +292,41 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
     """The pipeline with its parts."""
     clock, database = outside.clock, outside.database
     authorizer = Authorizer(outside.engine, passkeys=outside.webauthn is not None, step_ups=outside.step_ups)
-    facts = FactsDesk(authorizer=authorizer, mint=outside.mint, sources=_sources(outside))
+    sources: dict[str, FactsSource] = dict.fromkeys(HR_RESOURCES, outside.hr_facts)
+    sources |= dict.fromkeys(CRM_RESOURCES, outside.crm_facts)
+    sources |= dict.fromkeys(OWN_RESOURCES, OwnFacts(database))
+    effects = Effects(
+        database=database,
+        mint=outside.mint,
+        clock=clock,
+        limits=outside.limits,
+        policy_hash=lambda: outside.engine.policy_hash,
+    )
+    facts = FactsDesk(authorizer=authorizer, mint=outside.mint, sources=sources)
     standing_in = StandingIn(database=database, facts=facts)
-    performing = _performing(outside, authorizer, delivery, standing_in)
-    revalidator = _revalidator(outside)
+    performing = Performing(
+        systems=outside.systems,
+        effects=effects,
+        authorizer=authorizer,
+        delivery=delivery,
+        approving=Approving(database=database, tallying=Tallying(authorizer), routes=outside.routes),
+        standing_in=standing_in,
+        ours=Ours(public_url=outside.public_url, hours=outside.hours, owner=outside.owner),
+    )
+    revalidator = Revalidator(
+        database=database,
+        providers=outside.providers,
+        clock=clock,
+        administrators=outside.administrators,
+        rollout=outside.rollout,
+        employment=Employment(
+            database=database,
+            source=outside.hr_facts,
+            mint=outside.mint,
+            clock=clock,
+            providers=outside.employed_by_hr,
+        ),
+    )
     rechecking = Rechecking(revalidator=revalidator)
     return Pipeline(
         database=database,
@@ -353,49 +367,6 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         ),
         viewing=Viewing(database=database, clock=clock, limits=outside.limits),
         delivery=delivery,
-    )
-
-
-def _sources(outside: Outside) -> dict[str, FactsSource]:
-    sources: dict[str, FactsSource] = dict.fromkeys(HR_RESOURCES, outside.hr_facts)
-    sources |= dict.fromkeys(CRM_RESOURCES, outside.crm_facts)
-    sources |= dict.fromkeys(OWN_RESOURCES, OwnFacts(outside.database))
-    return sources
-
-
-def _performing(outside: Outside, authorizer: Authorizer, delivery: Delivery, standing_in: StandingIn) -> Performing:
-    effects = Effects(
-        database=outside.database,
-        mint=outside.mint,
-        clock=outside.clock,
-        limits=outside.limits,
-        policy_hash=lambda: outside.engine.policy_hash,
-    )
-    return Performing(
-        systems=outside.systems,
-        effects=effects,
-        authorizer=authorizer,
-        delivery=delivery,
-        approving=Approving(database=outside.database, tallying=Tallying(authorizer), routes=outside.routes),
-        standing_in=standing_in,
-        ours=Ours(public_url=outside.public_url, hours=outside.hours, owner=outside.owner),
-    )
-
-
-def _revalidator(outside: Outside) -> Revalidator:
-    return Revalidator(
-        database=outside.database,
-        providers=outside.providers,
-        clock=outside.clock,
-        administrators=outside.administrators,
-        rollout=outside.rollout,
-        employment=Employment(
-            database=outside.database,
-            source=outside.hr_facts,
-            mint=outside.mint,
-            clock=outside.clock,
-            providers=outside.employed_by_hr,
-        ),
     )
 
 

@@ -603,3 +603,11 @@ def _mrkdwn(node: object) -> list[str]:
 async def test_slack_may_ask_for_the_address(side: SlackSide) -> None:
     answer = await side.send({"type": "url_verification", "token": "t", "challenge": "c0ffee"})
     assert (answer.status_code, answer.text) == (200, "c0ffee")
+
+
+@pytest.mark.requirement("13")
+@pytest.mark.parametrize("kind", ["channel", "group", "mpim"])
+async def test_what_is_said_in_a_channel_without_a_mention_is_not_listened_to(side: SlackSide, kind: str) -> None:
+    said = side.slack.typed("U1JOHN", "my payslip", channel="C1HR", channel_type=kind)
+    assert (await side.send(said)).status_code == 200
+    assert side.ingress.untouched

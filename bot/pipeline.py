@@ -253,7 +253,7 @@ class Pipeline:
         assert turn.intent is not None
         return self.catalogue[turn.intent.capability]
 
-    async def _denied(self, turn: Turn, capability: Capability, decision: Deny) -> Ending:
+    async def _denied(self, turn: Turn, capability: Capability, decision: Deny) -> Ending | Answer:
         if decision.error:
             log.critical("policy_error", detail=decision.detail, correlation=turn.scribe.correlation)
         stale = decision.reason is Reason.IDENTITY_CHECK_STALE and not turn.revalidated
@@ -261,6 +261,11 @@ class Pipeline:
             return ending
         if decision.reason in {Reason.SIGN_IN_AGAIN, Reason.SESSION_EXPIRED}:
             return self.arrival.ask_again(turn)
+        assert turn.intent is not None
+        other = self.catalogue.get(capability.instead)
+        if other is not None and not decision.error and self.deciding.may(turn, other.action):
+            self._settle(turn, Intent(capability=other.name, arguments={}, origin=turn.intent.origin))
+            return await self._act(turn)
         return end(turn, EventType.ACCESS_DECIDED, "deny", told_why(turn, capability, decision))
 
     async def _perform(self, turn: Turn, capability: Capability) -> Answer:

@@ -60,7 +60,7 @@ class Approving:
         assert turn.facts is not None
         if self._hold(tx, turn) is None:
             tx.approvals.close(str(turn.facts.ref), "void")  # given to a request whose row is gone
-            tx.approvals.ask(self._asked(turn, request))
+            tx.approvals.ask(self.not_asked_here(turn, request))
         self._again(tx, turn, capability, expected)
         tx.approvals.give(_approval(turn))
         self._write_down(tx, turn, expected, "approval.kept")
@@ -114,7 +114,7 @@ class Approving:
         if not same(self._tally(tx, turn, capability), expected):
             raise Stale("approvals")
 
-    def _asked(self, turn: Turn, request: ApprovalRequest) -> AskedRequest:
+    def not_asked_here(self, turn: Turn, request: ApprovalRequest) -> AskedRequest:
         """The row of a request that was not made through us."""
         assert turn.facts is not None
         return AskedRequest(

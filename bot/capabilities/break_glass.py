@@ -112,7 +112,7 @@ def list_uses(local: Local, acting: Acting) -> Result:
         said_of_it = say(f"break_glass.{acting.argument('finding')}").removesuffix("…")
         facts += (Fact(label=say("arguments.finding"), value=said_of_it),)
     card = Card(
-        headline=say("admin.list_break_glass.headline", count=len(waiting)),
+        headline=say("admin.list_break_glass.headline", count=len(waiting)) if waiting else say("break_glass.none"),
         body=say("admin.list_break_glass.how") if waiting else "",
         facts=facts,
         status=Status.WAITING if waiting else Status.PLAIN,

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from bot.capabilities.leave_decisions import OneLeave, of_leave
+from bot.capabilities.leave_decisions import OneLeave, asks_leave, of_leave
 from bot.capabilities.model import Acting, Capability, Effect, Group, Local
 from bot.domain.answer import Button, Draft, Posting, Result
 from bot.domain.approval import AskedRequest, Remark, RequestState
@@ -53,7 +53,8 @@ def answer_about_leave(local: Local, acting: Acting) -> Result:
     """Answer what was asked about one's own request; every copy of the card shows it, and whoever asked is told."""
     asked = _open(local, acting)
     if asked is None:
-        return _not_sent(acting, "closed")
+        known = local.tx.approvals.asked(str(acting.facts.ref)) is not None
+        return _not_sent(acting, "closed" if known else "nothing_asked")
     questions = [remark for remark in asked.talk if remark.asks]
     if not questions:
         return _not_sent(acting, "nothing_asked")
@@ -65,8 +66,8 @@ def answer_about_leave(local: Local, acting: Acting) -> Result:
 
 
 def _open(local: Local, acting: Acting) -> AskedRequest | None:
-    """The request, held, as long as it waits for a decision here."""
-    asked = local.tx.approvals.hold(str(acting.facts.ref))
+    """The request, held, as long as it waits for a decision; one that was made in the HR system itself, too."""
+    asked = local.tx.approvals.hold(str(acting.facts.ref)) or local.asked
     waits = asked is not None and asked.state is RequestState.OPEN and not asked.taken_by
     return asked if waits else None
 
@@ -160,6 +161,8 @@ LEAVE_ASKING: tuple[Capability, ...] = (
         effect=Effect.WRITE,
         target=of_leave,
         local=ask_about_leave,
+        asks=asks_leave,
+        preview_action="ViewLeave",
         stands_in=True,
         command="leaves ask",
     ),

@@ -296,6 +296,7 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         target=on_self("Employee"),
         perform=waiting,
         reviews_on_top=True,
+        instead="list_break_glass",
         command="waiting",
     ),
     replace(

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bot.domain.action import ResourceFacts, ResourceRef
 from bot.domain.answer import ApprovalRequest, Result
-from bot.domain.approval import Behalf
+from bot.domain.approval import AskedRequest, Behalf
 from bot.domain.grant import Grant
 from bot.domain.identity import ChannelIdentity, Principal
 from bot.domain.notice import WorkingHours
@@ -103,6 +103,8 @@ class Local:
     tx: Transaction
     engine: PolicyEngine
     ours: Ours
+    asked: AskedRequest | None = None
+    """The request it is about, where that waits in the system and was not made through us."""
 
 
 Target = Callable[[Arguments, Principal], ResourceRef]
@@ -129,17 +131,20 @@ class Capability:
     local: PerformLocal | None = None
     preview: Preview | None = None
     preview_action: str = ""
-    """The Cedar action under which the preview may be read; required with `preview`."""
+    """The Cedar action under which the preview, or what others are asked, may be read; required with either."""
     settles: str = ""
     """The Cedar action that says whether the approvals suffice; where they do not, the act is an approval kept."""
     asks: Callable[[Systems, Acting], Awaitable[ApprovalRequest]] | None = None
-    """What others are asked, read under `preview_action`; required with `settles`."""
+    """What others are asked, read under `preview_action`; required with `settles`. Of a `local` capability it is read
+    where the request was not made through us, and given to it as `Local.asked`."""
     stands_in: bool = False
     """Whether it may be done in somebody else's place."""
     breaks_glass: bool = False
     """Whether it is done past whoever is entitled, and each use is kept and reviewed by two people."""
     reviews_on_top: bool = False
     """Whether uses of break-glass that wait for this person's review stand before everything else it tells."""
+    instead: str = ""
+    """The capability that whoever may not do this is shown, where policy lets them: said in the same words."""
     command: str = ""
     """How it is written after `/doorward`."""
 

@@ -21,6 +21,7 @@ from bot.domain.audit import EventType
 from bot.domain.cards import Action, ActionStyle, Card
 from bot.domain.grant import Grant
 from bot.domain.interaction import Interaction
+from bot.domain.leave import LeaveState
 from bot.domain.proposal import Shown
 from bot.errors import NotAllowed
 from bot.ports.connectors import Call
@@ -39,6 +40,7 @@ from bot.texts.formats import clock_time
 from policy.model import Permit
 
 VIEW_SECONDS = 300
+_WAITS = frozenset({LeaveState.PENDING, LeaveState.SECOND_APPROVAL})
 _SHEET: TypeAdapter[Sheet] = TypeAdapter(Sheet)
 
 
@@ -75,6 +77,7 @@ class Performing:
         elif capability.breaks_glass:
             plan = replace(plan, also=lambda tx, grant: _break_glass(tx, turn, grant))
         elif capability.stands_in:
+            capability = await self._with_request(turn, capability)
             plan = replace(plan, also=lambda tx, _: self._approving.in_place_of(tx, turn))
         return await self._run(turn, capability, plan)
 
@@ -90,6 +93,17 @@ class Performing:
             capability, local=lambda _local, _acting: self._approving.kept(turn, tally, request), perform=None
         )
         return await self._run(turn, local, plan)
+
+    async def _with_request(self, turn: Turn, capability: Capability) -> Capability:
+        """What works on a request of ours gets one that waits in the system alone, too."""
+        local, facts = capability.local, turn.facts
+        if local is None or capability.asks is None or facts is None or facts.state not in _WAITS:
+            return capability
+        about = str(facts.ref)
+        if await self._approving.database.read(lambda tx: tx.approvals.asked(about)) is not None:
+            return capability
+        asked = self._approving.not_asked_here(turn, await self._asks(turn, capability))
+        return replace(capability, local=lambda ours, acting: local(replace(ours, asked=asked), acting))
 
     async def _asks(self, turn: Turn, capability: Capability) -> ApprovalRequest:
         """What others are asked, as the system has it now. Raises `NotAllowed`."""

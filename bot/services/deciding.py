@@ -34,6 +34,12 @@ class Deciding:
         """Whether this person may use the bot at all; asked on every message, with nothing kept from the one before."""
         return self._authorizer.decide(turn.person, USE_BOT, DOORWARD, circumstances, proof=None, now=turn.now)
 
+    def may(self, turn: Turn, action: str) -> bool:
+        """Whether this person may do something to Doorward as such, as far as can be said without a proof."""
+        assert turn.circumstances is not None
+        decision = self._authorizer.decide(turn.person, action, DOORWARD, turn.circumstances, proof=None, now=turn.now)
+        return isinstance(decision, Permit)
+
     async def decide(self, turn: Turn) -> Decision:
         """The decision; the turn keeps its rules and, where one counted, the proof."""
         assert turn.action is not None

@@ -163,7 +163,8 @@ REQUIRED: dict[str, set[str]] = {
     "hr.portions.{}": _each("hr.portions.{}", Portion),
     "hr.states.{}": _each("hr.states.{}", LeaveState),
     "hr.{}.headline": _each(
-        "hr.{}.headline", _names(e for e in CATALOGUE if "ViewLeave" in (e.preview_action, e.action))
+        "hr.{}.headline",
+        _names(e for e in CATALOGUE if e.action == "ViewLeave" or (e.preview and e.preview_action == "ViewLeave")),
     ),
     "hr.{}.opened": _each(
         "hr.{}.opened", _names(e for e in CATALOGUE if e.group is Group.HR and any(s.confidential for s in _rules(e)))

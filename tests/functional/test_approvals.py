@@ -219,6 +219,19 @@ async def test_two_do_not_stand_in_for_each_other(here: World) -> None:
     assert "lead back" in here.last("sue", "No substitute").text
 
 
+async def test_three_do_not_stand_in_for_each_other_in_a_ring(here: World) -> None:
+    for name in ("mia", "sue", "raj"):
+        await here.sign_in(name)
+        await here.enrol(name)
+    today = here.clock.now().date()
+    await name_substitute(here, "mia", f"sue {today} {today + timedelta(days=9)}")
+    await name_substitute(here, "sue", f"raj {today} {today + timedelta(days=5)}")
+    await name_substitute(here, "raj", f"mia {today + timedelta(days=5)}")
+    assert "lead back" in here.last("raj", "No substitute").text
+    await name_substitute(here, "raj", f"mia {today + timedelta(days=6)}")
+    assert "Mia Lindqvist decides in place of" in here.last("raj", "Mia Lindqvist").text, "no day has all three"
+
+
 async def test_a_superior_decides_only_while_the_manager_cannot(here: World) -> None:
     """Raj's manager is Sarah; John's is Mia, and above her Sarah, who here is no HR manager."""
     here.directory.roles["sarah"] = frozenset({"employee"})

@@ -161,3 +161,60 @@ async def test_a_later_card_has_what_was_said_before(here: World) -> None:
     again = copies(here, PlaceKind.DIRECT)[-1]
     assert again.id != card.id
     assert [text for _, text in quoted(again)] == [QUESTION, ANSWER]
+
+
+async def of_the_hr_system(here: World) -> str:
+    """John has asked for a day in the HR system itself; its number."""
+    for name in ("john", "mia"):
+        await here.sign_in(name)
+    insert = (
+        "INSERT INTO leave (employee, type, start_on, end_on, portion, halves, state, note, created_at, approver)"
+        " SELECT e.id, 'unpaid', '2026-12-21', '2026-12-21', 'full', 2, 'pending', '', '2026-11-20T09:00:00+00:00',"
+        " e.manager FROM employee e JOIN employee_called c ON c.employee = e.id WHERE c.called = 'john'"
+    )
+    await here.backend._database.write(lambda raw: raw.execute(insert).rowcount)
+    newest = "SELECT id FROM leave ORDER BY number DESC LIMIT 1"
+    return await here.backend._database.read(lambda raw: str(raw.execute(newest).fetchone()[0]))
+
+
+async def test_what_was_asked_for_in_the_hr_system_is_asked_about_in_the_owners_direct_conversation(
+    here: World,
+) -> None:
+    leave = await of_the_hr_system(here)
+    said = await here.command("mia", f"leaves ask {leave} {QUESTION}")
+    assert "Your question went to John" in said
+    told = here.last("john", "asks about your leave")
+    assert told.place.kind is PlaceKind.DIRECT
+    assert [text for _, text in quoted(told)] == [QUESTION]
+    await here.press("john", told, "Answer")
+    await write(here, "john", ANSWER)
+    heard = here.last("mia", "answered about the leave")
+    assert [text for _, text in quoted(heard)] == [QUESTION, ANSWER]
+    await here.enrol("mia")
+    await here.command("mia", f"approve {leave}")
+    await here.press("mia", here.last("mia", "Approve"), "Enter")
+    await here.submit_code("mia", here.code("mia"))
+    assert "Approved: John" in here.last("mia").text, "it is decided as before"
+
+
+async def test_of_the_hr_systems_own_nobody_else_asks_and_an_owner_without_chat_is_said_to_be_out_of_reach(
+    here: World,
+) -> None:
+    leave = await of_the_hr_system(here)
+    await here.sign_in("sue")
+    assert "can't do that" in await here.command("sue", f"leaves ask {leave} why him")
+    assert "Nobody decides on their own" in await here.command("john", f"leaves ask {leave} why not")
+    assert "Nobody asked anything" in await here.command("john", f"leaves answer {leave} unasked")
+    await here.database.write(lambda tx: tx.links.remove(here.channel("john")))
+    said = await here.command("mia", f"leaves ask {leave} {QUESTION}")
+    assert "can't be reached through chat" in said
+    assert await here.database.read(lambda tx: tx.approvals.asked(f"Leave::{leave}")) is None
+
+
+async def test_what_the_hr_system_has_decided_is_not_asked_about(here: World) -> None:
+    leave = await of_the_hr_system(here)
+    decide = "UPDATE leave SET state = 'approved', version = version + 1 WHERE id = ?"
+    await here.backend._database.write(lambda raw: raw.execute(decide, (leave,)).rowcount)
+    said = await here.command("mia", f"leaves ask {leave} {QUESTION}")
+    assert "does not wait for a decision" in said or "decided" in said
+    assert "asks about" not in "".join(posted.text for posted in here.chat.seen_by(here.channel("john")))

@@ -20,6 +20,7 @@ from bot.services.operations import ACTIONS
 from policy.cedar import load
 from policy.sources import SCHEMA
 from tests.contract.stores import a_use
+from tests.fakes.chat import direct
 from tests.fakes.clock import FixedClock
 from tests.fakes.soft_authenticator import SoftAuthenticator
 from tests.fakes.web_stage import HTTPS, Browser, Stage, web_stage
@@ -217,3 +218,38 @@ async def test_it_stands_on_top_of_what_waits_until_it_is_reviewed(stage: Stage)
     await stage.database.write(lambda tx: tx.break_glass.save(replace(use, reviews=(*use.reviews, other))))
     await stage.say("sarah", "/doorward waiting")
     assert "break-glass" not in stage.cards("sarah")[-1].headline
+
+
+@pytest.mark.parametrize("name", ["raj", "ada"])
+async def test_whoever_only_reviews_types_waiting_and_sees_the_reviews(here: World, name: str) -> None:
+    await here.sign_in(name)
+    assert "No use of break-glass waits" in await here.say(name, "waiting")
+    use = a_use(here.clock.now(), id="0a1b2c3d", reminded_at=None, reviews=())
+    await here.database.write(lambda tx: tx.break_glass.insert(use))
+    said = await here.say(name, "what waits for me?")
+    assert use.reason in said
+    assert [action.label for action in here.last(name).card.actions] == ["It was right…", "It was wrong…"]
+    helped = await here.say(name, "help")
+    commands = {line.partition(":")[0] for line in helped.splitlines()}
+    assert "reviews" in commands
+    assert not {"approve", "refuse", "waiting"} & commands
+    denied = await here.audit(decision="deny")
+    assert not denied, "nothing was refused"
+
+
+async def test_whoever_neither_decides_nor_reviews_is_told_so(here: World) -> None:
+    await here.sign_in("john")
+    await here.database.write(lambda tx: tx.break_glass.insert(a_use(here.clock.now(), reminded_at=None)))
+    said = await here.say("john", "waiting")
+    assert "break-glass" not in said.casefold()
+    assert {record.event.action for record in await here.audit(decision="deny")} == {"ListWaiting"}
+
+
+@pytest.mark.parametrize("name", ["raj", "ada"])
+async def test_the_home_of_whoever_reviews_begins_with_what_waits(here: World, name: str) -> None:
+    await here.sign_in(name)
+    await here.database.write(lambda tx: tx.break_glass.insert(a_use(here.clock.now(), reminded_at=None)))
+    who = here.channel(name)
+    started = await here.core.start_page.started(who, direct(who))
+    assert started.card.actions[0].label == "Review break-glass"
+    assert started.card.facts[0].value.startswith("1 use waits for its review")

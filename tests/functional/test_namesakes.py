@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.domain.identity import Issuer, LinkedIdentity, Person, Subject
+from bot.domain.identity import Issuer, LinkedIdentity, Person, Role, Subject
+from bot.services import roles
 from policy.sources import POLICIES
 from tests.fakes.clock import FixedClock
 from tests.fakes.shell import Shell
@@ -31,8 +32,10 @@ async def office(tmp_path: Path, clock: FixedClock) -> AsyncIterator[World]:
     file = policies / "40-admin.cedar"
     file.write_text(file.read_text().replace("context.proof.phishing_resistant && ", ""))
     async with world(tmp_path, clock, policies=policies) as here:
-        for name in ("raj", "mia", "john"):
+        for name in ("raj", "mia", "john", "ada"):
             await here.sign_in(name)
+        second, now = here.identity("ada"), clock.now()  # of one alone a passkey would be wanted instead of a code
+        await here.database.write(lambda tx: roles.give(tx, second, Role.ADMINISTRATOR, "*", by="test", now=now))
         await here.enrol("raj")
         await second(here, "sarah")  # who is alone needs a passkey, whatever policy says
         signed = here.directory.sign_in("sue")
@@ -104,6 +107,29 @@ async def test_a_name_in_capitals_is_reached_however_it_is_typed(office: World, 
 
 async def test_who_may_not_know_is_not_told_that_there_are_two(office: World) -> None:
     assert await office.command("john", "lock mia") == await office.command("john", "lock nobody")
+
+
+async def test_a_substitute_of_a_shared_name_is_asked_back_and_chosen_by_a_press(office: World) -> None:
+    await office.sign_in("sarah")
+    await office.enrol("sarah")
+    said = await office.command("sarah", "substitute mia 2026-12-21 2026-12-23")
+    assert "More than one person is called mia" in said
+    card = office.last("sarah")
+    labels = [action.label for action in card.card.actions]
+    assert [label.partition(" · ")[0] for label in labels] == ["mia@test", "Mia@okta"]
+    assert not await office.audit(type_prefix="proof.")
+    await office.press("sarah", card, labels[0])
+    await office.submit_code("sarah", office.code("sarah"))
+    assert "Mia" in office.last("sarah", "decides in place of").text
+    office.clock.advance(timedelta(seconds=30))
+    await office.command("sarah", "substitute mia@OKTA 2026-12-28 2026-12-30")
+    await office.press("sarah", office.last("sarah"), "Enter a code")
+    await office.submit_code("sarah", office.code("sarah"))
+    named = await office.database.read(
+        lambda tx: [item.substitute for item in tx.substitutions.of_approver("E1003", since=date(2026, 12, 1))]
+    )
+    mias = await person(office, "mia")
+    assert named == [mias.employee, "00u1"]
 
 
 async def test_a_change_that_waits_names_the_one(office: World) -> None:

@@ -100,7 +100,7 @@ def told(turn: Turn, words: str, outcomes: Sequence[Outcome], done: int) -> Answ
         headline=turn.voice.say(f"batch.result.{words}", count=done, of=len(outcomes)),
         body="" if done == len(outcomes) else turn.voice.say("batch.rest"),
         facts=facts,
-        status=Status.ALLOWED if done == len(outcomes) else Status.BROKEN if done else Status.DENIED,
+        status=Status.ALLOWED if done == len(outcomes) else Status.WAITING if done else Status.DENIED,
     )
     return Answer(draft=Draft(card=card), code="done")
 

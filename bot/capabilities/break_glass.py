@@ -24,7 +24,7 @@ from bot.domain.intent import Intent, Origin
 from bot.domain.leave import Verdict
 from bot.domain.proposal import Shown
 from bot.services import break_glass
-from bot.services.break_glass_cards import line, review_buttons
+from bot.services.break_glass_cards import finding_in_words, line, review_buttons
 from bot.texts.formats import full_day
 
 MOST = 20
@@ -109,7 +109,7 @@ def list_uses(local: Local, acting: Acting) -> Result:
     )
     say = acting.voice.say
     if form is not None:
-        said_of_it = say(f"break_glass.{acting.argument('finding')}").removesuffix("…")
+        said_of_it = finding_in_words(acting.voice, acting.argument("finding"))
         facts += (Fact(label=say("arguments.finding"), value=said_of_it),)
     card = Card(
         headline=say("admin.list_break_glass.headline", count=len(waiting)) if waiting else say("break_glass.none"),

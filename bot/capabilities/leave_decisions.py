@@ -223,7 +223,7 @@ async def waiting(systems: Systems, acting: Acting) -> Result:
     )
     if len(leaves) > 1:
         buttons = (*_several(acting), *buttons)
-    headline = say("hr.waiting.headline", count=len(leaves))
+    headline = say("hr.waiting.headline", count=len(leaves)) if leaves else say("batch.none.headline")
     status = Status.WAITING if leaves else Status.PLAIN
     return Result(
         draft=Draft(card=Card(headline=headline, facts=facts, status=status, quiet=read_at(acting)), buttons=buttons),

@@ -6,6 +6,7 @@ from bot.capabilities.model import Capability
 from bot.domain.action import CanonicalAction
 from bot.domain.cards import Fact
 from bot.domain.proposal import Shown
+from bot.services.break_glass_cards import finding_in_words
 from bot.services.turns import Turn
 from bot.texts.sentences import Voice
 from policy.model import EVERY_DEPARTMENT
@@ -32,6 +33,8 @@ def _in_words(reader: Voice, name: str, value: object) -> str:
         return reader.say("common.yes" if value else "common.no")
     if name == "role":
         return reader.say(f"roles.{value}")
+    if name == "finding":
+        return finding_in_words(reader, str(value))
     return reader.say("admin.everywhere") if (name, value) == ("scope", EVERY_DEPARTMENT) else str(value)
 
 

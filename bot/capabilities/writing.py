@@ -57,6 +57,7 @@ def write_dialog(tx: Transaction, turn: Turn, form: Form, about: Card) -> Dialog
                 "capability": form.capability,
                 "blanks": [blank.argument for blank in form.blanks],
                 "arguments": dict(form.arguments),
+                "place": _PLACE.dump_python(turn.message.place, mode="json"),
             },
             audience=turn.message.who.key,
             until=turn.now + timedelta(seconds=WRITE_SECONDS),

@@ -31,7 +31,7 @@ from bot.texts.sentences import Voice, voice
 def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting, ...]:
     """Edits of every copy, and one message in the requester's thread however many copies lie there."""
     postings: list[Posting] = []
-    heard: set[tuple[ChannelIdentity, Place]] = set()
+    heard: set[_Where] = set()
     for about in (made.about + APPROVER, made.about + REQUESTER):
         for posted in tx.posted.about(about):
             own = about.endswith(REQUESTER)
@@ -41,7 +41,7 @@ def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting
             edit = edit_of(tx, posted, draft)
             if edit is not None:
                 postings.append(edit)
-            here = (posted.to, posted.place)
+            here = _where(posted)
             if not own or here in heard or not _speaks_for(tx, posted.to, made.owner):
                 continue
             heard.add(here)
@@ -51,6 +51,14 @@ def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting
             if made.approved and made.final:
                 postings += _who_stands_in(tx, made, posted, reader)
     return tuple(postings)
+
+
+_Where = tuple[ChannelIdentity, Place | None]
+
+
+def _where(posted: PostedMessage) -> _Where:
+    """Whoever is told is told once, in the oldest thread of it: all of a direct conversation is one place."""
+    return (posted.to, None if posted.place.kind is PlaceKind.DIRECT else posted.place)
 
 
 def _decided_by(tx: Transaction, made: DecisionMade, posted: PostedMessage) -> bool:
@@ -123,6 +131,7 @@ def show_talk(tx: Transaction, asked: AskedRequest) -> tuple[Posting, ...]:
 def show_closed(tx: Transaction, asked: AskedRequest, how: str, at: str) -> tuple[Posting, ...]:
     """Every copy of a question that ended without a decision here: `expired`, or decided `elsewhere` and how."""
     postings: list[Posting] = []
+    heard: set[_Where] = set()
     for about in (asked.about + APPROVER, asked.about + REQUESTER):
         own = about.endswith(REQUESTER)
         for posted in tx.posted.about(about):
@@ -132,7 +141,8 @@ def show_closed(tx: Transaction, asked: AskedRequest, how: str, at: str) -> tupl
             body = reader.say(f"approvals.closed.{how}", time=at)
             card = Card(headline=headline, body=body, status=Status.PLAIN)
             postings += _edit(tx, posted, Draft(card=card, audience=Audience.PLACE))
-            if own and _speaks_for(tx, posted.to, asked.request.owner):
+            if own and _where(posted) not in heard and _speaks_for(tx, posted.to, asked.request.owner):
+                heard.add(_where(posted))
                 said = reader.say(f"approvals.told.{how}", range=_range(asked, reader))
                 draft = Draft(card=Card(headline=said, status=Status.PLAIN, quiet=at))
                 postings.append(Posting(draft=draft, to=posted.to, place=posted.place, notice=Notice.REQUEST_DECIDED))

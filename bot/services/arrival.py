@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from pydantic import TypeAdapter
+
 from bot.domain.answer import Answer
 from bot.domain.audit import EventType
 from bot.domain.identity import principal_of
-from bot.domain.messages import EventKind, IncomingMessage, ReplyWindow
+from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind, ReplyWindow
 from bot.domain.proposal import Proposal, ProposalState
 from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits, SessionState, Standing
@@ -18,7 +20,7 @@ from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome
 from bot.services import refusals, start_card, tickets, views
 from bot.services.bindings import proposal_under
-from bot.services.buttons import PRESSED, TYPED_ON_PAGE
+from bot.services.buttons import PRESSED, TYPED_ON_PAGE, WRITTEN
 from bot.services.delivery import direct_place
 from bot.services.link_codes import comes_to_type, typing
 from bot.services.sessions import end_seen_over
@@ -27,6 +29,7 @@ from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, end, is_s
 from bot.services.unlinking import disowning, is_disowning
 from bot.texts.formats import clock_time
 
+_PLACE: TypeAdapter[Place] = TypeAdapter(Place)
 TYPED = (EventKind.MESSAGE, EventKind.COMMAND)
 OUTSIDE = "rollout.outside"
 TOLD_SECONDS = 30 * 86_400
@@ -89,7 +92,10 @@ class Arrival:
             turn.trace(step, StepOutcome.ASKED, code=standing.state)
             return self._offer(turn, standing.state)
         self._recognise(turn, standing)
-        return _check_handle(turn)
+        if ending := _check_handle(turn):
+            return ending
+        _back_to_the_thread(turn)
+        return None
 
     async def _read_again(self, turn: Turn) -> Arrived:
         """Read now; a turn that was counted already, and decides again, keeps what was taken for it."""
@@ -194,6 +200,20 @@ def _comes_to_sign_in(message: IncomingMessage) -> bool:
     """An account nobody knows asks for sign-in in so many words: it may be an administrator's, who is always in."""
     words = message.text.casefold().strip().removeprefix("/doorward").lstrip("/ ")
     return message.kind in TYPED and words in SIGN_IN
+
+
+def _back_to_the_thread(turn: Turn) -> None:
+    """What is written in a dialog belongs in the thread where that was opened, if it is one's own conversation's.
+
+    Slack says of a submitted dialog who it was, and not where (view_submission payload).
+    """
+    kept = turn.pressed.payload.get("place") if turn.pressed is not None and turn.pressed.kind == WRITTEN else None
+    if kept is None:
+        return
+    opened, now = _PLACE.validate_python(kept), turn.message.place
+    direct = opened.kind is now.kind is PlaceKind.DIRECT and opened.platform is now.platform
+    if direct and opened.thread is not None and now.thread is None:
+        turn.message = replace(turn.message, place=opened)
 
 
 def _check_handle(turn: Turn) -> Ending | None:

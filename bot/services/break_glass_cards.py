@@ -38,11 +38,21 @@ def line(tx: Transaction, use: Use, reader: Voice, timezone: str) -> str:
     return reader.say(
         "break_glass.line",
         who=_who(tx, use),
-        what=use.resource,
+        what=_what(use),
         at=moment(use.at, timezone, reader.language),
         count=len(use.reviews),
         needed=REVIEWERS,
     )
+
+
+def _what(use: Use) -> str:
+    """The request as everybody else calls it: by its number."""
+    return use.resource.partition("::")[2] or use.resource
+
+
+def finding_in_words(reader: Voice, finding: str) -> str:
+    """What is said of a use, as its button says it."""
+    return reader.say(f"break_glass.{Finding(finding)}").removesuffix("…")
 
 
 def review_buttons(reader: Voice, use_id: str) -> tuple[Button, ...]:
@@ -83,7 +93,7 @@ def postings(tx: Transaction, use: Use, people: tuple[Person, ...]) -> list[Post
             headline=reader.say("break_glass.headline", who=_who(tx, use)),
             body=reader.say("break_glass.body"),
             facts=(
-                Fact(label=reader.say("break_glass.what"), value=use.resource),
+                Fact(label=reader.say("break_glass.what"), value=_what(use)),
                 Fact(label=reader.say("break_glass.when"), value=moment(use.at, person.timezone, reader.language)),
             ),
             quotes=(Quote(author=_who(tx, use), text=use.reason),),

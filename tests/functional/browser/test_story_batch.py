@@ -1,4 +1,4 @@
-"""A manager's list: fifteen wait, twelve are ticked and approved with one code, with what it looks like on a phone."""
+"""A manager's list: of fifteen twelve are approved with one code, and three refused with one reason and another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from tests.functional.test_batch_journeys import fifteen_wait
 pytestmark = [pytest.mark.browser, pytest.mark.requirement("61")]
 
 
-async def test_twelve_of_fifteen_are_approved_with_one_code(story: Story, accessible: Accessible) -> None:
+async def test_twelve_of_fifteen_are_approved_with_one_code_and_three_refused_with_the_next(
+    story: Story, accessible: Accessible
+) -> None:
     await story.first_sign_in("mia")
     page = await story.context.new_page()
     await page.goto(f"{story.origin}/enrol")
@@ -48,3 +50,26 @@ async def test_twelve_of_fifteen_are_approved_with_one_code(story: Story, access
     assert [item.event.action for item in signed] == ["ApproveLeave"]
     done = [item for item in await story.audit(type_prefix="effect.finished") if item.event.action == "ApproveLeave"]
     assert [item.event.code for item in done] == ["done"] * 12
+    story.later()
+    await story.say("what waits for me?", "3 requests wait for you")
+    presses = story.presses
+    await story.press(story.button("Refuse several"))
+    await expect(story.dialog.get_by_role("checkbox")).to_have_count(3)
+    await story.press(story.page.get_by_test_id("dialog-choose-all"))
+    await story.page.get_by_test_id("dialog-field-reason").fill("the fair is that week")
+    await accessible(story.page)
+    await story.press(story.page.get_by_test_id("dialog-submit"))
+    await expect(story.dialog).to_contain_text("Refuse 3 requests?")
+    await expect(story.dialog).to_contain_text("the fair is that week")
+    await story.page.get_by_test_id("dialog-field-code").fill(story.code("mia"))
+    await story.press(story.page.get_by_test_id("dialog-submit"))
+    await expect(story.dialog).to_be_hidden()
+    await expect(story.card).to_contain_text("3 of 3 refused.")
+    assert story.presses - presses == 4, "open, tick all, go on, sign"
+    signed = await story.audit(type_prefix="proof.given")
+    assert sorted(item.event.action for item in signed) == ["ApproveLeave", "RefuseLeave"]
+    done = [
+        item.event for item in await story.audit(type_prefix="effect.finished") if item.event.action == "RefuseLeave"
+    ]
+    assert [event.code for event in done] == ["done"] * 3
+    await story.say("what waits for me?", "No requests wait")

@@ -67,7 +67,10 @@ def answer_about_leave(local: Local, acting: Acting) -> Result:
 
 def _open(local: Local, acting: Acting) -> AskedRequest | None:
     """The request, held, as long as it waits for a decision; one that was made in the HR system itself, too."""
-    asked = local.tx.approvals.hold(str(acting.facts.ref)) or local.asked
+    asked = local.tx.approvals.hold(str(acting.facts.ref))
+    if asked is None and local.asked is not None:
+        asked = local.asked
+        local.tx.approvals.close(asked.about, "void")  # given to a request whose row is gone
     waits = asked is not None and asked.state is RequestState.OPEN and not asked.taken_by
     return asked if waits else None
 

@@ -35,7 +35,7 @@ def show_decision(tx: Transaction, made: DecisionMade, at: str) -> tuple[Posting
     for about in (made.about + APPROVER, made.about + REQUESTER):
         for posted in tx.posted.about(about):
             own = about.endswith(REQUESTER)
-            reader = _reader(tx, posted.to) if own else voice(None)
+            reader = _reader(tx, posted.to) if own or posted.place.kind is PlaceKind.DIRECT else voice(None)
             buttons = after_decision(made, reader, own=own, decider=_decided_by(tx, made, posted))
             draft = Draft(card=decided_card(made, reader, at, own=own), buttons=buttons, audience=Audience.PLACE)
             edit = edit_of(tx, posted, draft)

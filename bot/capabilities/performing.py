@@ -278,6 +278,7 @@ class Performing:
             scribe=turn.scribe,
             writes=capability.effect is Effect.WRITE,
             attended=not turn.message.automatic,
+            row=turn.row,
         )
 
     def _answer(self, tx: Transaction, turn: Turn, result: Result | None, code: str) -> Answer:

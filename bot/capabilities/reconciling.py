@@ -20,6 +20,7 @@ from bot.domain.audit import EventType
 from bot.domain.effect import EffectState
 from bot.domain.identity import Principal, principal_of
 from bot.domain.messages import EventKind, IncomingMessage
+from bot.domain.proposal import Proposal
 from bot.errors import DoorwardError, StorageUnavailable
 from bot.ports.clock import Clock
 from bot.ports.connectors import ConnectorError, Reconciliation
@@ -93,7 +94,7 @@ class Reconciling:
             return None
 
     async def _turn(self, effect: effects.Effect) -> Turn | None:
-        principal = await self.database.read(lambda tx: _principal(tx, effect, self.clock))
+        principal, proposal = await self.database.read(lambda tx: _asked(tx, effect, self.clock))
         if principal is None:
             return None
         message = IncomingMessage(
@@ -113,6 +114,7 @@ class Reconciling:
             principal=principal,
             facts=ResourceFacts(ref=effect.grant.action.resource),
             action=effect.grant.action,
+            proposal=proposal,
         )
 
     def _scribe(self, effect: effects.Effect) -> Scribe:
@@ -150,8 +152,10 @@ class Reconciling:
         return settled
 
 
-def _principal(tx: Transaction, effect: effects.Effect, clock: Clock) -> Principal | None:
+def _asked(tx: Transaction, effect: effects.Effect, clock: Clock) -> tuple[Principal | None, Proposal | None]:
+    """Who it was done for, and what they agreed to, whose card is to say what became of it."""
     person = tx.persons.find(effect.grant.identity)
+    proposal = None if effect.proposal_id is None else tx.proposals.find(effect.proposal_id)
     if person is None:
-        return None
-    return principal_of(person, tuple(tx.roles.of_identity(person.identity)), clock.now())
+        return None, proposal
+    return principal_of(person, tuple(tx.roles.of_identity(person.identity)), clock.now()), proposal

@@ -8,7 +8,9 @@ decides again:
 (3) policy: the same hash;
 (4) the proposal is still waiting, with this digest, and the proof is unspent and in its time;
 (5) whatever else the plan was made on (other people's approvals, each counted anew);
-(6) then, in the same transaction: proposal and proof are spent, grant and intent are written, and it is audited.
+(6) then, in the same transaction: proposal and proof are spent, grant and intent are written, and it is audited;
+    for a write the message's inbox row ends here: what is left behind is found out by the effect's key and told from
+    there, and the message is not taken up a second time, to do it again or to say that its button was used.
 
 The facts' version goes to the system itself, as the expected version of the call.
 """
@@ -63,6 +65,8 @@ class Plan:
     """What else must hold, and is taken, in T1: other people's approvals. Raises `Stale`."""
     attended: bool = True
     """A person asked, not their client by itself: only then it is a use of the session."""
+    row: str | None = None
+    """The message in the inbox that this is done for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +158,8 @@ class Effects:
                 intended_at=now,
             )
         )
+        if plan.writes and plan.row is not None:
+            tx.inbox.complete(plan.row, now)
         tx.audit.append(
             plan.scribe.event(
                 EventType.EFFECT_INTENDED,

@@ -236,8 +236,10 @@ class InboxIngress:
 
     async def drain(self, seconds: float) -> None:
         """Wait for what is under way; what is not done by then stays in the inbox."""
-        if self._running:
-            await asyncio.wait(set(self._running), timeout=seconds)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while self._running and (left := until - loop.time()) > 0:  # what ends may have begun something itself
+            await asyncio.wait(set(self._running), timeout=left)
 
     async def open_dialog(self, message: IncomingMessage) -> Dialog:
         """The dialog a press opens, for platforms that want it in their response. Raises `StorageUnavailable`."""

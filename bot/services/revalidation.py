@@ -86,12 +86,17 @@ class Revalidator:
 
     def _hold(self, tx: Transaction, person: Person, asked_at: datetime) -> tuple[Person | None, bool]:
         """The answer to somebody else's question, or the right to ask: refresh tokens may rotate, so one asks."""
-        known = tx.persons.find(person.identity)
-        if known is not None and known.version > person.version and known.idp_checked_at >= asked_at:
-            return known, False
-        if tx.tokens.load(person.identity) is None:
-            return None, True
-        return None, tx.tokens.hold(person.identity, now=self._clock.now(), seconds=HOLD_SECONDS)
+        # In the order in which an answer is stored: whoever waits here for one to be stored then sees it, and two
+        # transactions never wait for each other.
+        identity = person.identity
+        missing = tx.tokens.load(identity) is None
+        mine = missing or tx.tokens.hold(identity, now=self._clock.now(), seconds=HOLD_SECONDS)
+        known = tx.persons.find(identity)
+        if known is None or known.version <= person.version or known.idp_checked_at < asked_at:
+            return None, mine
+        if mine:
+            tx.tokens.release(identity)
+        return known, False
 
     async def _ask_and_release(self, person: Person, scribe: Scribe) -> Person | None:
         try:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from random import Random
 from typing import Any
 
@@ -106,19 +105,18 @@ class Campaign:
         )
 
     async def _press(self, who: Member, card: Message, label: str, holds: Callable[[], bool]) -> bool:
-        """Press, and again where every copy was answered with "busy, nothing was done, press again"."""
+        """Press, and do as the bot says where it was busy: again only where nothing has happened after two minutes."""
         for _ in range(TRIES):
             before = self.slack.told_busy(who.account)
             taken = await self.courier.deliver_press(self.slack.press(who.account, card, label))
-            told = partial(self._refused, who, before + taken)
-            await self.slack.until(lambda told=told: holds() or told(), self.patience)  # type: ignore[misc]
-            if holds() or not told():
-                return holds()
+            if await self.slack.until(holds, self.patience):
+                return True
+            if self.slack.told_busy(who.account) < before + taken:
+                return False
+            if await self.slack.until(holds, PATIENCE - self.patience):
+                return True
             self.pressed_again += 1
         return False
-
-    def _refused(self, who: Member, times: int) -> bool:
-        return self.slack.told_busy(who.account) >= times
 
     def _card(self, pair: Pair) -> Message | None:
         """The card that asks who decides."""

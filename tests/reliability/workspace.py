@@ -16,7 +16,7 @@ from tests.fakes.slack_server import FakeSlack
 from tests.fakes.slack_workspace import Message, View
 
 BUSY = "I'm busy right now."
-"""A press that was not made durable in time, and is to be made again: no reply, and nothing was done."""
+"""A press that was not known to be durable in time: no reply, and to be made again where nothing comes of it."""
 
 
 @dataclass

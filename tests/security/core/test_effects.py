@@ -169,6 +169,28 @@ async def test_a_crash_around_the_call_doubles_nothing_and_is_told(here: World, 
     assert len(hr.calls) == 1
 
 
+@pytest.mark.requirement("4", "79")
+async def test_a_press_whose_process_died_around_the_call_is_answered_once_and_on_its_own_card(here: World) -> None:
+    await here.sign_in("john")
+    await here.say("john", "I'd like to take 21 to 23 December off")
+    asked = here.last("john")
+
+    async def crash() -> None:
+        raise SystemError("the process is gone")
+
+    hr = Wrapped(here.backend.hr, "create_leave", after=crash)
+    await with_hr(here, hr).press("john", asked, "Send request")
+    here.clock.advance(timedelta(seconds=61))
+    assert await here.core.ingress.take_over() == 0, "from T1 on it is the effect that is followed up, not the press"
+    assert await here.core.reconciling.run() == 1
+    assert await states(here) == [LeaveState.PENDING]
+    assert len(hr.calls) == 1
+    told = [posted.text for posted in here.chat.posts if posted.place == asked.place]
+    assert len(told) == 1, "nobody is told that the button was used, or told twice"
+    assert "Leave asked for" in told[0], "on the card it was asked for with"
+    assert not await unmatched(here)
+
+
 @pytest.mark.requirement("81")
 @pytest.mark.parametrize("what", ["call", "facts"])
 async def test_a_system_that_hangs_is_told_within_five_seconds(here: World, what: str) -> None:

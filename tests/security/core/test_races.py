@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -165,3 +166,28 @@ async def test_a_logout_of_a_session_whose_sign_in_is_about_to_commit_ends_it(
             await stopped.go_on()
             await asyncio.gather(opening, ending)
     assert not await first.database.read(lambda tx: tx.sessions.of_identity(john))
+
+
+@pytest.mark.requirement("25")
+async def test_who_waits_for_an_answer_to_be_stored_does_not_stand_in_its_way(two: tuple[World, World, str]) -> None:
+    """Rows are taken in one order: who asks next waits at the token, and holds nothing that the other needs."""
+    first, _, url = two
+    await first.sign_in("john")
+    first.directory.rotates = True
+    person = await first.database.read(lambda tx: tx.persons.find(first.identity("john")))
+    assert person is not None
+    first.clock.advance(timedelta(minutes=2))
+    scribe = Scribe(time=first.clock.now(), channel="test", correlation="c")
+    storing = await asyncpg.connect(url)
+    try:
+        transaction = storing.transaction()
+        await transaction.start()
+        await storing.execute("UPDATE token_caches SET version = version WHERE identity = $1", person.identity.key)
+        asking = asyncio.ensure_future(first.core.pipeline.rechecking.revalidator.check(person, scribe))
+        await Held(storing).until(1)
+        await storing.execute("SELECT 1 FROM persons WHERE identity = $1 FOR UPDATE NOWAIT", person.identity.key)
+        await transaction.commit()
+        assert (await asking).version == person.version + 1
+    finally:
+        await storing.close()
+    assert (first.directory.asked, first.directory.reused) == (1, 0)

@@ -236,9 +236,8 @@ class InboxIngress:
 
     async def drain(self, seconds: float) -> None:
         """Wait for what is under way; what is not done by then stays in the inbox."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while self._running and (left := until - loop.time()) > 0:  # what ends may have begun something itself
+        until = time.monotonic() + seconds
+        while self._running and (left := until - time.monotonic()) > 0:  # what ends may have begun something itself
             await asyncio.wait(set(self._running), timeout=left)
 
     async def open_dialog(self, message: IncomingMessage) -> Dialog:
@@ -266,8 +265,7 @@ class InboxIngress:
             await checking
             return None
 
-        checking = asyncio.create_task(self._submitted(message, code))
-        return await self._in_time(checking, self.replies.in_window, late)
+        return await self._in_time(asyncio.create_task(self._submitted(message, code)), self.replies.in_window, late)
 
     async def _submitted(self, message: IncomingMessage, code: Secret) -> DialogAnswer:
         try:

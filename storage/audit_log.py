@@ -193,7 +193,7 @@ def to_record(row: Row) -> AuditRecord:
         policy_hash=policy,
         correlation=correlation,
         code=code,
-        digest=digest,
+        digest=digest or "",  # of before there was one
     )
     return AuditRecord(
         seq=seq, event=event, previous=previous, hash=hash_, state=dict(json.loads(state)) if state else {}

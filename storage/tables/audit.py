@@ -25,7 +25,7 @@ audit = Table(
     text("previous"),
     text("hash"),
     Column("state", Text, nullable=False, server_default="{}"),
-    Column("digest", Text, nullable=False, server_default=""),
+    Column("digest", Text),
 )
 Index("ix_audit_principal", audit.c.principal)
 Index("ix_audit_resource", audit.c.resource)

@@ -131,7 +131,7 @@ class TestFirstSteps:
         assert not (bare.folder / "doorward.db").exists()
         assert bare("migrate").exit_code == bare("migrate").exit_code == 0
         rows = {row["part"]: row["good"] for row in json.loads(bare("check", "--json", **settings).stdout)}
-        assert rows == {"settings": False, "policies": True, "keys": True, "database": True}
+        assert rows == {"settings": False, "policies": True, "keys": True, "database": True, "pay office": True}
         assert bare("check", **settings).exit_code == 1
 
     def test_check_is_0_where_serve_would_start(self, shell: Shell) -> None:

@@ -10,7 +10,7 @@ down_revision = "0019"
 
 
 def upgrade() -> None:
-    op.add_column("audit", sa.Column("digest", sa.Text(), server_default="", nullable=False))
+    op.add_column("audit", sa.Column("digest", sa.Text()))
 
 
 def downgrade() -> None:

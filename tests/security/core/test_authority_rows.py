@@ -287,7 +287,10 @@ async def test_deleting_a_locked_person_and_their_link_does_not_let_them_in_agai
 
     await stage.database.write(lock)
     _delete(tmp_path, "persons", "links", "sessions", "browser_sessions")
-    response = await stage.link(stage.browser(), "john")
+    browser = stage.browser()
+    asked = await stage.link(browser, "john")
+    assert asked.status_code == 422, "their link is missed: a factor of theirs is asked for first"
+    response = await browser.press(asked, decision="link", code=stage.code("john"))
     assert response.status_code == 403
     assert not await stage.database.read(lambda tx: tx.sessions.of_identity(stage.identity("john")))
     assert await stage.audit("integrity.alarm")

@@ -28,8 +28,9 @@ from adapters.playground.sign_in import PlaygroundSignIn
 from adapters.playground.stream import Hub
 from adapters.playground.tracer import PlaygroundTracer
 from adapters.scheduler import Ticker
-from bot.bootstrap.core import Core, Outside, compose
+from bot.bootstrap.core import Core, compose
 from bot.bootstrap.limits import session_limits
+from bot.bootstrap.outside import Outside
 from bot.bootstrap.pages import pages
 from bot.bootstrap.refusals import DEMO_MARK, refuse_real_parts
 from bot.bootstrap.shell_settings import chosen

@@ -17,10 +17,11 @@ from adapters.passkeys import relying_party
 from adapters.scheduler import Ticker
 from adapters.web.site import ChatName
 from bot.bootstrap.chats import Chat, slack_chat, teams_chat
-from bot.bootstrap.core import Core, Outside, SystemClock, compose
+from bot.bootstrap.core import Core, compose
 from bot.bootstrap.directories import directory_routes, polling_jobs
 from bot.bootstrap.keys import keeper, live_keys
 from bot.bootstrap.limits import factor_rules, session_limits
+from bot.bootstrap.outside import Outside, SystemClock
 from bot.bootstrap.pages import pages
 from bot.bootstrap.providers import correspondence, identity_provider, step_ups
 from bot.bootstrap.refusals import DEMO_MARK, refuse_demo_database, refuse_unready
@@ -37,6 +38,7 @@ from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import NullTracer
 from bot.services.audit_trail import Scribe
 from bot.services.authorization import GrantMint
+from bot.services.correspondence import Correspondence
 from bot.services.first_administrator import retire
 from bot.services.key_keeping import KeyKeeper
 from bot.services.operations import verifier
@@ -45,7 +47,7 @@ from bot.settings.systems import SystemKind
 from bot.settings.tree import Environment, Settings
 from bot.texts.sentences import voice
 from policy.cedar import load as load_policy
-from storage.crypto import Purpose
+from storage.crypto import Keyring, Purpose
 from storage.database import open_database
 from storage.migration import is_current
 
@@ -105,12 +107,7 @@ def _application(settings: Settings, core: Core, chats: list[Chat]) -> Starlette
 async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Outside, list[Chat]]:
     live = await asyncio.to_thread(live_keys, settings, clock)
     keys = live.ring
-    url = settings.database_url.get_secret_value()
-    if not await asyncio.to_thread(is_current, url):
-        raise Misconfigured("the database does not have the newest schema: run `doorward migrate`")
-    database = open_database(url, keys=keys)
-    stack.push_async_callback(database.close)
-    refuse_demo_database(settings, await database.read(lambda tx: tx.jobs.mark(DEMO_MARK)))
+    database = await _database(settings, keys, stack)
     keeping = keeper(settings, database, clock, live)
     await keeping.run()  # a rotation that begins now waits for us
     stack.push_async_callback(_leave, keeping)
@@ -148,15 +145,30 @@ async def _outside(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         hours=working_hours(settings),
         factor_rules=factor_rules(settings.factors),
         owner=owner(settings),
-        correspondence=correspondence(
-            settings.idps,
-            () if settings.slack is None else settings.slack.team_ids,
-            clients=settings.scim,
-            emails=next((chat.emails for chat in chats if chat.emails is not None), None),
-        ),
+        correspondence=_correspondence(settings, chats),
         settings_shown=lambda: chosen(settings),
     )
     return outside, chats
+
+
+async def _database(settings: Settings, keys: Keyring, stack: AsyncExitStack) -> Database:
+    """Opened, of the newest schema, and no demonstration's. Raises `Misconfigured`."""
+    url = settings.database_url.get_secret_value()
+    if not await asyncio.to_thread(is_current, url):
+        raise Misconfigured("the database does not have the newest schema: run `doorward migrate`")
+    database = open_database(url, keys=keys)
+    stack.push_async_callback(database.close)
+    refuse_demo_database(settings, await database.read(lambda tx: tx.jobs.mark(DEMO_MARK)))
+    return database
+
+
+def _correspondence(settings: Settings, chats: list[Chat]) -> Correspondence:
+    return correspondence(
+        settings.idps,
+        () if settings.slack is None else settings.slack.team_ids,
+        clients=settings.scim,
+        emails=next((chat.emails for chat in chats if chat.emails is not None), None),
+    )
 
 
 async def _leave(keeping: KeyKeeper) -> None:

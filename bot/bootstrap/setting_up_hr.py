@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 
 from adapters.probes import Probe
-from bot.bootstrap.core import SystemClock
+from bot.bootstrap.outside import SystemClock
 from bot.bootstrap.production import systems
 from bot.bootstrap.setting_up import Asked, Part
 from bot.domain.action import ResourceFacts

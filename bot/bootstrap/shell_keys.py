@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.bootstrap.core import SystemClock
 from bot.bootstrap.installation import on_database
 from bot.bootstrap.keys import key_file
+from bot.bootstrap.outside import SystemClock
 from bot.bootstrap.shell_audit import verify_state
 from bot.bootstrap.shell_output import Advance
 from bot.errors import Misconfigured

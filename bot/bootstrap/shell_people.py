@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from bot.bootstrap.core import SystemClock
 from bot.bootstrap.installation import keyring, on_database
+from bot.bootstrap.outside import SystemClock
 from bot.bootstrap.production import systems
 from bot.bootstrap.providers import PLACES, correspondence, identity_provider
 from bot.bootstrap.shell_output import Advance

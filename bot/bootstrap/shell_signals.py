@@ -7,8 +7,8 @@ import secrets
 from datetime import datetime, timedelta
 
 from adapters.signals.stream import Stream
-from bot.bootstrap.core import SystemClock
 from bot.bootstrap.installation import keyring, on_database
+from bot.bootstrap.outside import SystemClock
 from bot.errors import Misconfigured, ProviderUnavailable
 from bot.ports.database import Database
 from bot.services.signals import heard_mark, verified_mark

@@ -31,7 +31,8 @@ from adapters.slack.config import Phrases, SigningSecret, SlackConfig
 from adapters.slack.endpoint import slack_routes
 from adapters.slack.platform import OneToken, SlackPlatform
 from adapters.slack.web_api import WebApi
-from bot.bootstrap.core import Core, Outside, SystemClock, compose
+from bot.bootstrap.core import Core, compose
+from bot.bootstrap.outside import Outside, SystemClock
 from bot.bootstrap.pages import pages
 from bot.capabilities.model import Systems
 from bot.domain.identity import ChannelIdentity, Issuer, Link, LinkedIdentity, Platform, Subject

@@ -28,7 +28,8 @@ from adapters.teams.config import Phrases, TeamsConfig
 from adapters.teams.credential import _OneAddress
 from adapters.teams.endpoint import teams_routes
 from adapters.teams.platform import TeamsPlatform
-from bot.bootstrap.core import Core, Outside, SystemClock, compose
+from bot.bootstrap.core import Core, compose
+from bot.bootstrap.outside import Outside, SystemClock
 from bot.bootstrap.pages import pages
 from bot.capabilities.model import Systems
 from bot.domain.identity import ChannelIdentity, Issuer, Link, LinkedIdentity, Platform, Subject

@@ -27,7 +27,8 @@ from adapters.playground.sign_in import PlaygroundSignIn
 from adapters.playground.stream import Hub
 from adapters.web.routes import web_site
 from adapters.web.site import Check, Web
-from bot.bootstrap.core import Core, Outside, compose
+from bot.bootstrap.core import Core, compose
+from bot.bootstrap.outside import Outside
 from bot.bootstrap.pages import own_pages
 from bot.capabilities.model import Systems
 from bot.domain.assurance import FactorRules

@@ -11,7 +11,8 @@ from itertools import count
 from pathlib import Path
 
 from adapters.connectors.demo.backend import DemoBackend
-from bot.bootstrap.core import Core, Outside, compose
+from bot.bootstrap.core import Core, compose
+from bot.bootstrap.outside import Outside
 from bot.capabilities.model import Systems
 from bot.domain.answer import Answer
 from bot.domain.approval import Route

@@ -19,7 +19,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from bot.bootstrap.core import SystemClock, compose
+from bot.bootstrap.core import compose
+from bot.bootstrap.outside import SystemClock
 from bot.bootstrap.waiting import WaitingForKeys
 from bot.domain.identity import Issuer, LinkedIdentity, Role, RoleGrant, Subject
 from bot.errors import KeysUnavailable, Misconfigured

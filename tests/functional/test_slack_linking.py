@@ -19,7 +19,7 @@ from playwright.async_api import Page
 
 from adapters.idp.demo.people import BY_USERNAME, PASSWORD
 from adapters.idp.demo_provider import DemoProvider
-from bot.bootstrap.core import SystemClock
+from bot.bootstrap.outside import SystemClock
 from bot.bootstrap.serving import listen
 from tests.fakes.slack_installation import PROVIDER, Installation, Registration, installation
 from tests.fakes.slack_server import FakeSlack

@@ -19,8 +19,8 @@ from adapters.slack.leaving import LEFT_ON
 from adapters.slack.oauth import SCOPES
 from adapters.slack.sign_in import SlackSignIn
 from adapters.slack.surfaces import SHOWN_ON
-from bot.bootstrap.core import understanding
 from bot.bootstrap.shell_settings import slack_manifest
+from bot.bootstrap.steps import understanding
 from bot.domain.intent import Intent
 from bot.domain.secret import Secret
 from bot.texts.sentences import voice

@@ -14,7 +14,7 @@ from random import Random
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bot.bootstrap.core import SystemClock
+from bot.bootstrap.outside import SystemClock
 from bot.bootstrap.production import running
 from bot.bootstrap.shell_audit import verify_log, verify_state
 from bot.domain.audit import AuditRecord

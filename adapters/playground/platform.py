@@ -125,6 +125,10 @@ class PlaygroundPlatform:
         """None: everything stands on one page."""
         return ""
 
+    def thread_of(self, place: Place, message: str) -> Place:
+        """The thread that the post begins, or stands in."""
+        return place if place.thread else replace(place, thread=message)
+
     async def take_away(self, place: Place, message: str) -> bool:
         """What a person typed is gone; that something was there stays, as on other platforms."""
         post = self._posts.get(message)

@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from adapters.slack.render import Block, card_blocks, card_text, dialog_view, home_view
@@ -172,6 +173,10 @@ class SlackPlatform:
     def link_to(self, place: Place, message: str) -> str:
         """None: a permalink is one more call, and a press is answered where it was made."""
         return ""
+
+    def thread_of(self, place: Place, message: str) -> Place:
+        """The thread that the message begins, or stands in."""
+        return place if place.thread else replace(place, thread=message.partition(":")[2])
 
     async def take_away(self, place: Place, message: str) -> bool:
         """Nothing: `chat.delete` with a bot's token removes the bot's own messages alone."""

@@ -123,6 +123,12 @@ class TeamsPlatform:
         """The personal conversation; Teams gives the same one every time."""
         return await self._direct_at(to, self._config.first_service)
 
+    def thread_of(self, place: Place, message: str) -> Place:
+        """The thread of a channel; a chat has none."""
+        if place.thread or place.kind is not PlaceKind.CHANNEL:
+            return place
+        return replace(place, thread=message.rpartition("|")[2])
+
     async def take_away(self, place: Place, message: str) -> bool:
         """Nothing: the Bot Connector deletes the bot's own activities alone."""
         return False

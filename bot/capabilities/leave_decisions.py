@@ -283,6 +283,7 @@ LEAVE_DECISIONS: tuple[Capability, ...] = (
         target=of_leave,
         perform=view_leave,
         stands_in=True,
+        shows_talk=True,
         command="leaves show",
     ),
     Capability(

@@ -143,6 +143,8 @@ class Capability:
     """Whether it is done past whoever is entitled, and each use is kept and reviewed by two people."""
     reviews_on_top: bool = False
     """Whether uses of break-glass that wait for this person's review stand before everything else it tells."""
+    shows_talk: bool = False
+    """Whether what was asked about a request, and answered, stands below what the system tells of it."""
     instead: str = ""
     """The capability that whoever may not do this is shown, where policy lets them: said in the same words."""
     command: str = ""

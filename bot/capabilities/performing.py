@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from bot.capabilities.approving import Approving
 from bot.capabilities.model import Acting, Capability, Effect, Local, Ours, Systems
+from bot.capabilities.our_part import with_ours
 from bot.capabilities.showing import plain_shown
 from bot.capabilities.telling import for_the_office, office_not_told, write_to_mailbox
 from bot.capabilities.ticking import tick_dialog
@@ -26,10 +27,9 @@ from bot.domain.proposal import Shown
 from bot.errors import NotAllowed
 from bot.ports.connectors import Call
 from bot.ports.database import Transaction
-from bot.services import approvals, break_glass, break_glass_cards, refusals
+from bot.services import approvals, break_glass, refusals
 from bot.services.asking import ask, ask_further, told_draft
 from bot.services.authorization import Authorizer
-from bot.services.deciding import DOORWARD
 from bot.services.delivery import Delivery
 from bot.services.effects import Effects, Plan
 from bot.services.facts_desk import own_record
@@ -125,7 +125,7 @@ class Performing:
 
         def write(tx: Transaction, result: Result | None, code: str) -> None:
             turn.outbox.clear()  # a transaction may run again: what its first run queued was never stored
-            told = self._reviews_on_top(tx, turn, result) if result and capability.reviews_on_top else result
+            told = result and with_ours(tx, turn, capability, result, self._authorizer)
             answers.append(self.tell(tx, turn, told, code))
 
         if capability.local is not None:
@@ -145,19 +145,6 @@ class Performing:
             ran = await self._effects.run(plan, call_system, write)
         turn.effect = ran
         return answers[-1]
-
-    def _reviews_on_top(self, tx: Transaction, turn: Turn, result: Result) -> Result:
-        """What waits, with the uses of break-glass first where policy lets this person see them."""
-        assert turn.circumstances is not None
-        decision = self._authorizer.decide(
-            turn.person, "ListBreakGlass", DOORWARD, turn.circumstances, proof=None, now=turn.now
-        )
-        uses = tx.break_glass.unreviewed() if isinstance(decision, Permit) else ()
-        if not uses:
-            return result
-        card = break_glass_cards.on_top(result.draft.card, uses, tx, turn.voice, turn.person.timezone)
-        buttons = (break_glass_cards.show_button(turn.voice), *result.draft.buttons)
-        return replace(result, draft=replace(result.draft, card=card, buttons=buttons))
 
     def _local(self, tx: Transaction) -> Local:
         return Local(tx=tx, engine=self._authorizer.engine, ours=self._ours)
@@ -322,10 +309,12 @@ class Performing:
         if result.mailbox is not None:
             write_to_mailbox(tx, turn, *result.mailbox)
         if result.asks is not None:
-            return self._ask(tx, turn, result.asks, postings)
+            return self._ask(tx, turn, result, result.asks, postings)
         return _Followed(postings=postings, told=told)
 
-    def _ask(self, tx: Transaction, turn: Turn, request: ApprovalRequest, postings: tuple[Posting, ...]) -> _Followed:
+    def _ask(
+        self, tx: Transaction, turn: Turn, result: Result, request: ApprovalRequest, postings: tuple[Posting, ...]
+    ) -> _Followed:
         """Put a request to others; where it went another way than expected, whoever asks is told, and it is audited."""
         asked = ask(
             tx,
@@ -334,6 +323,7 @@ class Performing:
             asked_by=turn.message.who,
             identity=turn.person.identity,
             now=turn.now,
+            made=result.decided,
         )
         if asked.told in ("hr", "nobody"):
             event = turn.scribe.event(

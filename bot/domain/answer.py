@@ -52,6 +52,10 @@ class Posting:
     edits: str | None = None
     version: int = 0
     """The rendered version that this makes of a posted message (`PostedMessage.version`)."""
+    line: Card | None = None
+    """For an edit: what is said of it in the thread of the edited message."""
+    anew: bool = False
+    """For an edit: where the message is gone, the card is posted there anew, without the line."""
     notice: Notice | None = None
     """Which line of the table of notices it is; None for an answer to what was just said."""
 

@@ -25,6 +25,10 @@ class OutboxItem:
     """The platform's id of the message to replace."""
     version: int = 0
     """Which rendering of that message this is; zero where it is not counted."""
+    line: Reply | None = None
+    """With `edits`: what is posted in the thread of that message besides."""
+    anew: bool = False
+    """With `edits`: a message that is gone is posted anew."""
     attempts: int = 0
     correlation: str = ""
 

@@ -42,6 +42,10 @@ class ChatPlatform(Protocol):
         """The platform's own address of a message in a place, to open it by; empty where there is none."""
         ...
 
+    def thread_of(self, place: Place, message: str) -> Place:
+        """The place of what is said of a message: its thread, or the conversation itself where there are none."""
+        ...
+
     async def take_away(self, place: Place, message: str) -> bool:
         """Remove what a person typed; False where the platform lets nobody but them. Raises as `post`."""
         ...

@@ -27,26 +27,24 @@ def question(
     progress: Progress | None = None,
     talk: Sequence[Remark] = (),
 ) -> Draft:
-    """A shared card shows who and when; kind and note only to the approver (DESIGN: confidential values).
+    """A shared card shows who and when; kind, note and what was asked about it only to the approver (DESIGN §5.5).
 
-    Nor does a shared card show what was asked and answered where the kind itself is sensitive. `timezone` is the
+    Whoever looks at a shared card opens these with a press of their own, if policy lets them. `timezone` is the
     reader's; a channel has none, and shows no time of day.
     """
     say = reader.say
     facts = [Fact(label=say("hr.working_days"), value=_length(request, reader))]
-    if request.was is not None:
+    if request.was is not None and (detailed or request.kind):
         facts.insert(0, Fact(label=say("hr.change_leave.was"), value=days(*request.was, reader.language)))
     if detailed and request.kind:
         facts.append(Fact(label=say("hr.kind"), value=request.kind))
     if progress is not None:
         facts.append(Fact(label=say("approvals.so_far"), value=progress_line(progress, reader)))
     quotes = [Quote(author=request.subject_name, text=request.note)] if detailed and request.note else []
-    if detailed or request.kind:
-        quotes += [remark_quote(item, reader) for item in talk[-MOST_REMARKS:]]
+    if detailed:
+        quotes += talk_quotes(talk, reader)
     elif talk:
-        answered = sum(not item.asks for item in talk)
-        line = say("talk.line", asked=len(talk) - answered, answered=answered)
-        facts.append(Fact(label=say("talk.label"), value=line))
+        facts.append(Fact(label=say("talk.label"), value=say("talk.open" if talk[-1].asks else "talk.answered")))
     card = Card(
         headline=headline(request, reader),
         body=_waits_for(request, reader, progress),
@@ -76,6 +74,11 @@ def _source(request: ApprovalRequest, reader: Voice, timezone: str) -> str:
     if request.read_at is None or not timezone:
         return reader.say("hr.ask.source")
     return reader.say("common.source.hr", time=clock_time(request.read_at, timezone, reader.language))
+
+
+def talk_quotes(talk: Sequence[Remark], reader: Voice) -> list[Quote]:
+    """The newest of what was asked about a request and answered, each marked as its author's."""
+    return [remark_quote(item, reader) for item in talk[-MOST_REMARKS:]]
 
 
 def remark_quote(remark: Remark, reader: Voice) -> Quote:

@@ -6,16 +6,18 @@ else the same of their manager, else HR. Routes are settings and say only where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.domain.answer import ApprovalRequest, Draft, Posting
+from bot.domain.answer import ApprovalRequest, DecisionMade, Draft, Posting
 from bot.domain.approval import EXPIRE_DAYS, Address, AddressKind, AskedRequest, Remark, RequestState, Route
 from bot.domain.identity import ChannelIdentity, Link, LinkedIdentity, Person, Platform, Role
 from bot.domain.messages import Place
 from bot.domain.notice import Notice
+from bot.domain.outbound import PostedMessage
 from bot.ports.database import Transaction
+from bot.services import asked_again
 from bot.services.approval_cards import APPROVER, question
 from bot.services.delivery import direct_place
 from bot.services.people import find_person
@@ -76,6 +78,10 @@ class _Asking:
     """A channel gets no more cards of this requester for now."""
     talk: tuple[Remark, ...] = ()
     seen: set[str] = field(default_factory=set)
+    copies: Sequence[PostedMessage] = ()
+    """The question as it stands here and there already; a copy where it would be asked again is edited instead."""
+    made: DecisionMade | None = None
+    """What happened to the request, for the line under such a copy."""
 
     def put(self, address: Address) -> None:
         match address.kind:
@@ -139,25 +145,39 @@ class _Asking:
         if str(place) in self.seen:
             return
         self.seen.add(str(place))
-        if not self._within(str(place)):
+        within, there = self._within(str(place)), asked_again.copy_in(self.copies, place)
+        draft = question(self.request, voice(None), detailed=False, talk=self.talk)
+        if there is not None:
+            line = asked_again.thread_line(self.request, self.made, voice(None)) if within else None
+            self._edit(asked_again.in_its_place(self.tx, there, draft, line=line, anew=within))
+            return
+        if not within:
             self.limited = True
             return
-        draft = question(self.request, voice(None), detailed=False, talk=self.talk)
         self.postings.append(Posting(draft=draft, to=self.asked_by, place=place, notice=Notice.APPROVAL_POSTED))
 
     def person(self, person: Person, links: tuple[Link, ...]) -> None:
         if person.identity.key in self.seen:
             return
         self.seen.add(person.identity.key)
-        if self._paused(person):
+        paused = self._paused(person)
+        copies = [(link, asked_again.copy_for(self.copies, link)) for link in links]
+        if paused and not any(there for _, there in copies):
             self.told, self.name = "paused", person.display_name
             return
-        for link in links:
-            draft = question(
-                self.request, voice(person.locale), detailed=True, timezone=person.timezone, talk=self.talk
-            )
-            place = direct_place(link.channel)
-            self.postings.append(Posting(draft=draft, to=link.channel, place=place, notice=Notice.APPROVAL_WANTED))
+        reader = voice(person.locale)
+        for link, there in copies:
+            draft = question(self.request, reader, detailed=True, timezone=person.timezone, talk=self.talk)
+            if there is not None:
+                self._edit(asked_again.in_its_place(self.tx, there, draft, anew=not paused))
+                if not paused:
+                    self.postings.append(asked_again.call(self.request, self.made, reader, there))
+            elif not paused:
+                place = direct_place(link.channel)
+                self.postings.append(Posting(draft=draft, to=link.channel, place=place, notice=Notice.APPROVAL_WANTED))
+
+    def _edit(self, edit: Posting | None) -> None:
+        self.postings += [] if edit is None else [edit]
 
     def _paused(self, person: Person) -> bool:
         """Counted before it is looked at; a refusal of the same kind within the hour pauses too."""
@@ -190,12 +210,24 @@ def ask(
     asked_by: ChannelIdentity,
     identity: LinkedIdentity,
     now: datetime,
+    made: DecisionMade | None = None,
 ) -> Asked:
-    """Put a request to its first stage (HR's, where only HR decides), and keep that it was asked."""
+    """Put a request to its first stage (HR's, where only HR decides), and keep that it was asked.
+
+    Whoever has its card already gets that one edited; `made` is what happened to it since.
+    """
     before = tx.approvals.hold(request.about)
     talk = () if before is None else before.talk
     asking = _Asking(
-        tx=tx, request=request, routes=routes, platform=asked_by.platform, asked_by=asked_by, now=now, talk=talk
+        tx=tx,
+        request=request,
+        routes=routes,
+        platform=asked_by.platform,
+        asked_by=asked_by,
+        now=now,
+        talk=talk,
+        copies=tx.posted.about(request.about + APPROVER),
+        made=made,
     )
     if request.by_hr:
         asking.hr()

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from bot.domain.answer import Draft, Posting
-from bot.domain.cards import Dialog, Reply
+from bot.domain.cards import Audience, Dialog, Reply
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import IncomingMessage, Place, PlaceKind
 from bot.domain.notice import TABLE, NoticeClass
@@ -71,6 +71,8 @@ class Delivery:
             about=posting.draft.about,
             edits=posting.edits,
             version=posting.version,
+            line=None if posting.line is None else Reply(audience=Audience.PLACE, card=posting.line),
+            anew=posting.anew,
             correlation=correlation,
         )
         tx.outbox.put(item, lease_seconds=LEASE_SECONDS)
@@ -154,10 +156,30 @@ class Delivery:
 
     async def _post(self, item: OutboxItem) -> str | None:
         platform = self._platforms[item.place.platform]
-        if item.edits is not None:
+        if item.edits is None:
+            return await platform.post(item.place, item.to, item.reply, dedupe_key=item.id, repeated=item.attempts > 1)
+        try:
             await self._edit(platform, item, item.edits)
-            return item.edits
-        return await platform.post(item.place, item.to, item.reply, dedupe_key=item.id, repeated=item.attempts > 1)
+        except PlatformRefused:
+            if not item.anew:
+                raise
+            return await self._once(platform, item, item.place, item.reply)
+        if item.line is not None:
+            await self._once(platform, item, platform.thread_of(item.place, item.edits), item.line)
+        return item.edits
+
+    async def _once(self, platform: ChatPlatform, item: OutboxItem, place: Place, reply: Reply) -> str | None:
+        """What follows from an edit is posted once at the most: the edit may be made again, this may not."""
+        key = f"{item.id}-after"
+        try:
+            return await platform.post(place, item.to, reply, dedupe_key=key, repeated=item.attempts > 1)
+        except PlatformUnavailable as error:
+            if not error.outcome_unknown:
+                raise
+            log.warning("delivery_unknown", platform=place.platform.value)
+        except PlatformRefused as error:
+            log.warning("not_delivered", code=error.code, platform=place.platform.value)
+        return None
 
     async def _edit(self, platform: ChatPlatform, item: OutboxItem, message: str) -> None:
         """Replace a message, unless something newer was rendered of it: what waited is not to undo a decision."""

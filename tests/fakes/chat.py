@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from bot.domain.cards import Action, Audience, Card, Dialog, Reply, plain_text
@@ -76,6 +76,9 @@ class FakeChat:
 
     def link_to(self, place: Place, message: str) -> str:
         return ""
+
+    def thread_of(self, place: Place, message: str) -> Place:
+        return place if place.thread else replace(place, thread=message)
 
     async def take_away(self, place: Place, message: str) -> bool:
         self.taken_away.append(message)

@@ -39,11 +39,12 @@ async def test_old_and_new_are_shown_and_it_is_asked_anew(here: World) -> None:
     [first] = cards(here)
     await change(here, leave)
     assert await states(here) == [LeaveState.PENDING]
-    assert "changed the days" in first.text
-    assert not first.card.actions
-    again = cards(here)[-1]
-    assert again.id != first.id
+    [again] = cards(here)
+    assert again is first, "the card that is there is edited"
     assert "28 Dec" in again.text
+    assert "21 Dec" in again.text, "with the days as they were"
+    called = here.last("mia", "changed the days")
+    assert "Mon 21 Dec – Wed 23 Dec → Mon 28 Dec – Tue 29 Dec" in called.card.headline
     await here.press("mia", again, "Approve")
     assert await here.submit_code("mia", here.code("mia")) == DialogClosed()
     assert await states(here) == [LeaveState.APPROVED]

@@ -72,6 +72,8 @@ async def test_a_decision_is_taken_back_with_a_reason_and_a_code_and_waits_again
     assert "two others are away that week" in told.text
     direct = [posted for posted in here.chat.seen_by(here.channel("mia")) if posted.place.kind is PlaceKind.DIRECT]
     again = [posted for posted in direct if "Leave for John" in posted.card.headline][-1]
+    assert sum("Leave for John" in posted.card.headline for posted in direct) == 1, "on the card that was decided on"
+    assert "took the decision back" in here.last("mia", "took the decision back").card.headline
     assert "HR has it" not in here.last("mia", "Taken back").text
     assert any("Approve" in action.label for action in again.card.actions), "it is asked anew"
     here.clock.advance(timedelta(seconds=30))

@@ -18,9 +18,10 @@ from bot.domain.identity import Principal
 from bot.domain.intent import Intent, Origin
 from bot.domain.leave import LeaveScope, LeaveState, Portion
 from bot.domain.proposal import Shown
-from bot.ports.hr import Leave, LeaveBalance, LeavePreview
+from bot.ports.hr import Holiday, Leave, LeaveBalance, LeavePreview
 from bot.services.approval_cards import day_count as days_in_words
 from bot.services.approval_cards import owner_buttons
+from bot.services.hr_words import holiday_name, kind_name
 from bot.texts.formats import clock_time, days, full_day, number
 
 MOST_BUTTONS = 6
@@ -101,9 +102,12 @@ async def leave_balance(systems: Systems, acting: Acting) -> Result:
         "hr.leave_balance.own" if own else "hr.leave_balance.theirs",
         count=float(first.remaining or 0),
         days=number(first.remaining or Decimal(0), acting.voice.language),
-        kind=first.type_name,
+        kind=kind_name(first.type, first.type_name, acting.voice),
     )
-    facts = tuple(Fact(label=item.type_name, value=_balance_line(acting, item)) for item in balances)
+    facts = tuple(
+        Fact(label=kind_name(item.type, item.type_name, acting.voice), value=_balance_line(acting, item))
+        for item in balances
+    )
     return Result(draft=Draft(card=Card(headline=headline, facts=facts, status=Status.ALLOWED, quiet=read_at(acting))))
 
 
@@ -137,7 +141,7 @@ async def preview_request(systems: Systems, acting: Acting) -> Shown:
     facts = [
         Fact(label=say("hr.from"), value=full_day(preview.start, language)),
         Fact(label=say("hr.to"), value=full_day(preview.end, language)),
-        Fact(label=say("hr.kind"), value=say("hr.kind_private") if preview.sensitive else preview.type_name),
+        Fact(label=say("hr.kind"), value=_kind_of(acting, preview)),
         Fact(label=say("hr.working_days"), value=day_count(acting, preview.working_days)),
     ]
     if preview.portion is not Portion.FULL:
@@ -146,7 +150,7 @@ async def preview_request(systems: Systems, acting: Acting) -> Shown:
         facts.append(Fact(label=say("hr.balance_before"), value=day_count(acting, preview.balance_before)))
         facts.append(Fact(label=say("hr.balance_after"), value=day_count(acting, preview.balance_after)))
     facts += [
-        Fact(label=say("hr.holiday"), value=f"{holiday.name}, {full_day(holiday.day, language)}")
+        Fact(label=say("hr.holiday"), value=f"{_holiday_of(acting, holiday)}, {full_day(holiday.day, language)}")
         for holiday in preview.holidays
     ]
     facts += [Fact(label=say("hr.overlap"), value=days(item.start, item.end, language)) for item in preview.overlaps]
@@ -156,6 +160,16 @@ async def preview_request(systems: Systems, acting: Acting) -> Shown:
     quotes = (Quote(author=preview.employee_name, text=note),) if note and not preview.sensitive else ()
     headline = say("hr.request_leave.headline", range=days(preview.start, preview.end, language))
     return Shown(headline=headline, facts=tuple(facts), quotes=quotes)
+
+
+def _kind_of(acting: Acting, preview: LeavePreview) -> str:
+    if preview.sensitive:
+        return acting.voice.say("hr.kind_private")
+    return kind_name(preview.type, preview.type_name, acting.voice)
+
+
+def _holiday_of(acting: Acting, holiday: Holiday) -> str:
+    return holiday_name(holiday.code, holiday.name, acting.voice)
 
 
 async def request_leave(systems: Systems, acting: Acting) -> Result:

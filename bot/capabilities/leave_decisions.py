@@ -25,6 +25,7 @@ from bot.domain.intent import Intent, Origin
 from bot.domain.leave import LeaveScope, LeaveState, Verdict
 from bot.domain.proposal import Shown
 from bot.ports.hr import Leave
+from bot.services.hr_words import kind_name
 from bot.texts.formats import days, full_day
 
 
@@ -64,7 +65,7 @@ async def preview_leave(systems: Systems, acting: Acting) -> Shown:
         Fact(label=say("hr.working_days"), value=day_count(acting, leave.days)),
     ]
     if not leave.sensitive:
-        facts.append(Fact(label=say("hr.kind"), value=leave.type_name))
+        facts.append(Fact(label=say("hr.kind"), value=kind_name(leave.type, leave.type_name, acting.voice)))
     facts.append(Fact(label=say("hr.where"), value=_authority(acting)))
     if acting.argument("note"):
         facts.append(Fact(label=say("arguments.reason"), value=acting.argument("note")))
@@ -77,7 +78,7 @@ async def preview_leave(systems: Systems, acting: Acting) -> Shown:
 def _in_a_line(acting: Acting, leave: Leave) -> str:
     """Dates, length, and kind unless that is sensitive."""
     told = [days(leave.start, leave.end, acting.voice.language), day_count(acting, leave.days)]
-    return " · ".join(told if leave.sensitive else [*told, leave.type_name])
+    return " · ".join(told if leave.sensitive else [*told, kind_name(leave.type, leave.type_name, acting.voice)])
 
 
 def _authority(acting: Acting) -> str:

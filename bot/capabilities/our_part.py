@@ -15,9 +15,7 @@ from bot.services.turns import Turn
 from policy.model import Permit
 
 
-def with_ours(
-    tx: Transaction, turn: Turn, capability: Capability, result: Result, authorizer: Authorizer
-) -> Result:
+def with_ours(tx: Transaction, turn: Turn, capability: Capability, result: Result, authorizer: Authorizer) -> Result:
     """The answer with what this capability shows of ours beside it."""
     if capability.reviews_on_top:
         return _reviews_on_top(tx, turn, result, authorizer)

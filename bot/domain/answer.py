@@ -101,7 +101,7 @@ class ApprovalRequest:
     start: date
     end: date
     kind: str
-    """Empty where the kind itself is sensitive."""
+    """As the HR system calls it; empty where the kind itself is sensitive."""
     note: str
     approver: str | None
     """Employee reference of who decides; None goes to HR."""

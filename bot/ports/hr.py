@@ -61,10 +61,11 @@ class LeaveBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holiday:
-    """A public holiday of a region."""
+    """A public holiday of a region; `code` is the system's stable one, empty where it has none."""
 
     day: date
     name: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from bot.domain.answer import ApprovalRequest, Button, DecisionMade, Draft, Prog
 from bot.domain.approval import Remark
 from bot.domain.cards import ActionStyle, Audience, Card, Fact, Quote, Status
 from bot.domain.intent import Intent, Origin
+from bot.services.hr_words import kind_name
 from bot.texts.formats import clock_time, days, number
 from bot.texts.sentences import Voice
 
@@ -37,7 +38,7 @@ def question(
     if request.was is not None and (detailed or request.kind):
         facts.insert(0, Fact(label=say("hr.change_leave.was"), value=days(*request.was, reader.language)))
     if detailed and request.kind:
-        facts.append(Fact(label=say("hr.kind"), value=request.kind))
+        facts.append(Fact(label=say("hr.kind"), value=kind_name(request.leave_type, request.kind, reader)))
     if progress is not None:
         facts.append(Fact(label=say("approvals.so_far"), value=progress_line(progress, reader)))
     quotes = [Quote(author=request.subject_name, text=request.note)] if detailed and request.note else []

@@ -42,7 +42,7 @@ def copy_for(copies: Sequence[PostedMessage], link: Link) -> PostedMessage | Non
 def in_its_place(
     tx: Transaction, posted: PostedMessage, draft: Draft, *, line: Card | None = None, anew: bool = True
 ) -> Posting | None:
-    """The question on the card that is there; posted anew where that is gone. None where another edited it meanwhile."""
+    """The question on the card that is there; posted anew where that is gone. None where another edit won."""
     edit = edit_of(tx, posted, draft)
     return None if edit is None else replace(edit, line=line, anew=anew)
 
@@ -76,5 +76,7 @@ def _said(request: ApprovalRequest, made: DecisionMade | None, reader: Voice, *,
         before, after = days(*was, reader.language), days(request.start, request.end, reader.language)
         return reader.say("approvals.again.changed", name=name, was=before, becomes=after)
     if made.undone:
-        return reader.say("approvals.again.revoked" if made.undone == "revoked" else "approvals.again.other_days", name=name)
+        return reader.say(
+            "approvals.again.revoked" if made.undone == "revoked" else "approvals.again.other_days", name=name
+        )
     return reader.say("approvals.again.approved", name=name)

@@ -14,6 +14,8 @@ import pytest
 from babel import Locale
 
 from adapters import probes
+from adapters.connectors.demo.calendar import holiday_code
+from adapters.connectors.demo.seed_hr import LEAVE_TYPES, holidays
 from adapters.web.own_factors import VERBS
 from bot import errors
 from bot.bootstrap.setting_up_parts import parts
@@ -105,6 +107,11 @@ BUTTONS = {
 BUTTONS |= {entry.title_key for entry in CATALOGUE}
 
 
+# What the demo's HR system calls things, by its codes; a kind that tells of health is named nowhere.
+KINDS = {code for code, *_, sensitive in LEAVE_TYPES if not sensitive}
+HOLIDAYS = {holiday_code(name) for _, _, name in holidays(2026)}
+
+
 def _names(entries: Iterable[Capability]) -> set[str]:
     return {entry.name for entry in entries}
 
@@ -160,6 +167,8 @@ REQUIRED: dict[str, set[str]] = {
     "failed.{}.next": _each("failed.{}.next", FAILURES),
     "help.{}": _each("help.{}", Group),
     "start.{}": _each("start.{}", StartState),
+    "hr.holidays.{}": _each("hr.holidays.{}", HOLIDAYS),
+    "hr.kinds.{}": _each("hr.kinds.{}", KINDS),
     "hr.portions.{}": _each("hr.portions.{}", Portion),
     "hr.states.{}": _each("hr.states.{}", LeaveState),
     "hr.{}.headline": _each(

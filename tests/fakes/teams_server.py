@@ -100,6 +100,8 @@ class FakeTeams:
     calls: list[str] = field(default_factory=list)
     failures: list[Answer] = field(default_factory=list)
     """What the next connector calls are answered with instead."""
+    sent: dict[str, list[str]] = field(default_factory=dict)
+    """Every body by the conversation it was sent to: updates overwrite what stood there before."""
     by_directory_id: bool = True
     """Whether a personal conversation can be asked for by the directory's name of a person, too."""
     lists_people: bool = True
@@ -308,6 +310,7 @@ class FakeTeams:
         conversation = self.conversations.get(parts[0].partition(";")[0])
         if conversation is None:
             return _refused(404, "ConversationNotFound")
+        self.sent.setdefault(conversation.id, []).append(body.decode())
         match method, parts[1:]:
             case "POST", ["activities"]:
                 return self._posted(conversation, parts[0], given)

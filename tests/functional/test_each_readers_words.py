@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.domain.messages import EventKind, PlaceKind, ReplyWindow
@@ -66,6 +67,36 @@ async def test_an_english_request_is_german_on_a_german_approvers_card_also_once
     assert "3 days" in channel.text
 
 
+async def test_kinds_and_holidays_have_their_readers_words_and_what_is_unknown_the_hr_systems(here: World) -> None:
+    for name in ("john", "mia"):
+        await here.sign_in(name)
+        await lives(here, name, "de", "Europe/Berlin")
+    await here.command("john", "leave 2026-12-21 2027-01-04")
+    signed = here.last("john").text
+    for words in ("Bezahlter Urlaub", "Feiertag: 1. Weihnachtstag", "Neujahr"):
+        assert words in signed
+    await here.press("john", here.last("john"), "Antrag senden")
+    own, _ = copies(here, "John")
+    assert "Bezahlter Urlaub" in own.text
+    await here.press("mia", own, "Genehmigen")
+    assert "Bezahlter Urlaub" in str(here.chat.dialogs["view"].signed)
+    for sentence in ("balance", "waiting"):
+        await here.command("mia", sentence)
+    assert "Bezahlter Urlaub" in here.last("mia", "Tage (").text
+    everything = "".join(posted.text for posted in here.chat.posts if posted.place.kind is PlaceKind.DIRECT)
+    assert [word for word in ("Paid leave", "Christmas", "New Year") if word in everything] == []
+
+    def study(raw: Any) -> None:
+        raw.execute(
+            "INSERT INTO leave_type SELECT 'study', 9, 'Study days', approval, 20, 50, 0 FROM leave_type LIMIT 1"
+        )
+        raw.execute("UPDATE leave SET type = 'study' WHERE start_on = '2026-12-21'")
+
+    await here.backend._database.write(study)
+    await here.press("mia", own, "Genehmigen")
+    assert "Study days" in str(here.chat.dialogs["view"].signed)
+
+
 async def test_whoever_changed_the_days_is_told_of_the_decision_once(here: World) -> None:
     await here.sign_in("john")
     await here.sign_in("mia")
@@ -80,7 +111,7 @@ async def test_whoever_changed_the_days_is_told_of_the_decision_once(here: World
     )
     await here.core.ingress.drain(10)
     await here.press("john", here.last("john", "Change the leave"), "Change it")
-    await here.press("mia", here.last("mia", "22 Dec"), "Approve")
+    await here.press("mia", copies(here, "John")[0], "Approve")
     await here.submit_code("mia", here.code("mia"))
     told = [posted for posted in here.chat.seen_by(here.channel("john")) if "is approved by" in posted.card.headline]
     assert len(told) == 1

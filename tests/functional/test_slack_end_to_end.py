@@ -186,7 +186,10 @@ async def test_the_approver_asks_for_more_and_the_requester_answers_in_dialogs(d
     await door.here.sign_in("mia")
     await door.type("john", "I'd like to take 21 to 23 December off")
     await door.press("john", "Send request")
-    card = door.last("mia", "Leave for John")
+    card, channel = (
+        next(one for one in door.seen("mia") if "Leave for John" in one.text and one.channel == where)
+        for where in (door.slack.direct("U1MIA"), "C1HR")
+    )
     for name, button, words in (("mia", "Ask for more", "Who covers?"), ("john", "Answer", "Sue does.")):
         await door.press(name, button)
         dialog = next(view for view in door.slack.views.values() if view.open)
@@ -197,6 +200,7 @@ async def test_the_approver_asks_for_more_and_the_requester_answers_in_dialogs(d
     assert ["Who covers?" in card.text, "Sue does." in card.text] == [True, True]
     assert "Sue does." in door.last("mia", "answered about").text
     assert "Approve…" in labels(card)
+    assert ["Who covers?" in channel.text, "Sue does." in channel.text] == [False, False]
 
 
 @pytest.mark.requirement("37")

@@ -176,7 +176,7 @@ async def a_working_day(wire: Wire) -> None:
     await wire.type("mia", f"leaves reopen {number} decided too early")
     await wire.press("mia", "Enter")
     await sign(wire, "mia")
-    await wire.press("mia", "Refuse")
+    await wire.press("mia", "Refuse…")
     await sign(wire, "mia")
     await wire.type("john", "my leaves")
     await wire.press("john", "Cancel leave")

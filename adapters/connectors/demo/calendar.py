@@ -68,7 +68,14 @@ def holidays_of(connection: sqlite3.Connection, region: str, start: date, end: d
         "SELECT day, name FROM holiday WHERE region = ? AND day BETWEEN ? AND ? ORDER BY day",
         (region, start.isoformat(), end.isoformat()),
     )
-    return tuple(Holiday(day=date.fromisoformat(row["day"]), name=row["name"]) for row in rows)
+    return tuple(
+        Holiday(day=date.fromisoformat(row["day"]), name=row["name"], code=holiday_code(row["name"])) for row in rows
+    )
+
+
+def holiday_code(name: str) -> str:
+    """The stable code of a public holiday: `new_years_day`."""
+    return name.replace("'", "").replace(" ", "_").lower()
 
 
 def span_of(

@@ -42,11 +42,12 @@ def add_holidays(connection: sqlite3.Connection, year: int) -> None:
     for each in range(year - YEARS_BACK, year + YEARS_AHEAD + 1):
         connection.executemany(
             "INSERT OR IGNORE INTO holiday VALUES (?, ?, ?)",
-            [(region, day.isoformat(), name) for region, day, name in _holidays(each)],
+            [(region, day.isoformat(), name) for region, day, name in holidays(each)],
         )
 
 
-def _holidays(year: int) -> tuple[tuple[str, date, str], ...]:
+def holidays(year: int) -> tuple[tuple[str, date, str], ...]:
+    """Region, day and name of a year's public holidays."""
     november = date(year, 11, 1)
     thanksgiving = november + timedelta(days=(3 - november.weekday()) % 7 + 21)
     return (

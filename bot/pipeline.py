@@ -123,9 +123,11 @@ class Pipeline:
         for _ in range(MAX_ROUNDS):
             if ending := await self.arrival.receive(turn):  # 1 throttle, 2 who, 3 session
                 return ending
-            if ending := self._admit(turn):  # who may use the bot at all
-                return ending
             try:
+                if ending := await self.rechecking.before_deciding(turn):  # 8, where a proof was just given
+                    return ending
+                if ending := self._admit(turn):  # who may use the bot at all
+                    return ending
                 if batching.concerns(turn):  # a list: each of its lines takes steps 5 to 9
                     return await self.batching.take(turn, self)
                 if ending := self._understand(turn):  # 4

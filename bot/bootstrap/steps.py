@@ -45,7 +45,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
     standing_in = StandingIn(database=database, facts=facts)
     performing = _performing(outside, delivery, authorizer, standing_in)
     revalidator = _revalidator(outside)
-    rechecking = Rechecking(revalidator=revalidator)
+    rechecking = Rechecking(revalidator=revalidator, authorizer=authorizer)
     return Pipeline(
         database=database,
         clock=clock,

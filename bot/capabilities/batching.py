@@ -254,6 +254,7 @@ def _line(turn: Turn, *, intent: Intent | None = None, proposal: Proposal | None
         pressed=None,
         slot=None,
         unread=None,
+        offered=None,
         intent=intent,
         proposal=proposal,
         action=None,

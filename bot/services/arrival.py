@@ -11,6 +11,7 @@ from bot.domain.answer import Answer
 from bot.domain.audit import EventType
 from bot.domain.identity import principal_of
 from bot.domain.messages import EventKind, IncomingMessage, Place, PlaceKind, ReplyWindow
+from bot.domain.proof import ConsentKind, Proof
 from bot.domain.proposal import Proposal, ProposalState
 from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits, SessionState, Standing
@@ -24,6 +25,7 @@ from bot.services.buttons import PRESSED, TYPED_ON_PAGE, WRITTEN
 from bot.services.delivery import direct_place
 from bot.services.link_codes import comes_to_type, typing
 from bot.services.sessions import end_seen_over
+from bot.services.step_up import reading_binding
 from bot.services.throttling import allows_message
 from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, end, is_slot
 from bot.services.unlinking import disowning, is_disowning
@@ -85,6 +87,7 @@ class Arrival:
             return self._outside(turn, told=arrived.told)
         standing = turn.standing = arrived.standing
         turn.slot, turn.pressed, turn.proposal = arrived.slot, arrived.pressed, arrived.proposal
+        turn.offered = arrived.proof
         if ending := disowning(turn) or typing(turn):
             return ending
         if standing.state is not SessionState.ALIVE or standing.person is None:
@@ -124,9 +127,10 @@ class Arrival:
         if message.kind is EventKind.RESUME:
             named = message.fields.get("proposal")
             found = tx.proposals.find(named) if named else None
+            proof = None if found is None else _proof_for(tx, found, standing, now)
         else:
-            found = proposal_under(tx, pressed) if pressed else None
-        return Arrived(within=True, standing=standing, slot=slot, pressed=pressed, proposal=found)
+            found, proof = proposal_under(tx, pressed) if pressed else None, None
+        return Arrived(within=True, standing=standing, slot=slot, pressed=pressed, proposal=found, proof=proof)
 
     def _admits(self, tx: Transaction, message: IncomingMessage, standing: Standing, now: datetime) -> bool:
         """Whether the rollout lets this account in. A session that is over was read without roles: they come now."""
@@ -239,6 +243,23 @@ def _check_handle(turn: Turn) -> Ending | None:
     if turn.pressed is not None and turn.pressed.kind == "dismiss":
         return _dismiss(turn, proposal.id)
     return None
+
+
+def _proof_for(tx: Transaction, proposal: Proposal, standing: Standing, now: datetime) -> Proof | None:
+    """The unspent proof of a proposal that goes on, for exactly it or for the reading it is one of.
+
+    A row that is not ours is none here; deciding comes to it again, and says so.
+    """
+    if standing.person is None or standing.session is None:
+        return None
+    bindings = [proposal.digest]
+    if proposal.consent is ConsentKind.OWN_READING:
+        bindings.append(reading_binding(standing.session.id, proposal.reading_set))
+    try:
+        found = (tx.proofs.unspent(standing.person.identity, binding, now=now) for binding in bindings)
+        return next((proof for proof in found if proof is not None), None)
+    except IntegrityAlarm:
+        return None
 
 
 def _names_proposal(turn: Turn) -> bool:

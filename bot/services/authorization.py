@@ -173,6 +173,11 @@ class Authorizer:
         """Whether a person of this provider can prove themselves by signing in there."""
         return provider in self._step_ups
 
+    def always_revalidates(self, action: str) -> bool:
+        """Whether every policy that could permit this wants the identity provider asked; no where none could."""
+        permits = [rule for rule in self.engine.rules_for(action) if rule.permits]
+        return bool(permits) and all(rule.obligations.revalidate for rule in permits)
+
     def decide(
         self,
         principal: Principal,

@@ -91,6 +91,9 @@ class Deciding:
         )
 
     async def _unspent(self, turn: Turn, binding: str) -> Proof | None:
+        """What it came with, where that is for exactly this; T1 spends it, or finds that it is spent."""
+        if turn.offered is not None and turn.offered.binding == binding:
+            return turn.offered
         identity, now = turn.person.identity, turn.now
         return await self._database.read(lambda tx: tx.proofs.unspent(identity, binding, now=now))
 

@@ -9,6 +9,7 @@ from bot.domain.audit import EventType
 from bot.errors import AccountRevoked, ProviderUnavailable, Stale
 from bot.ports.trace import Step, StepOutcome
 from bot.services import refusals
+from bot.services.authorization import Authorizer
 from bot.services.revalidation import FRESH_SECONDS, Revalidator
 from bot.services.turns import Ending, Turn, end
 from policy.model import Decision, Permit
@@ -19,6 +20,22 @@ class Rechecking:
     """Puts the provider's answer between the decision and the act."""
 
     revalidator: Revalidator
+    authorizer: Authorizer
+
+    async def before_deciding(self, turn: Turn) -> Ending | None:
+        """What was consented to with a proof of its own: the provider's answer comes first, and it is decided once.
+
+        Policy has been asked before, when it demanded the proof: whoever may not do it has been told so then. Only where
+        every policy that could permit it wants the provider asked, so that nothing waits for an answer nobody needs.
+        Raises `Stale` once it has.
+        """
+        proposal = turn.proposal
+        if turn.revalidated or turn.offered is None or proposal is None or proposal.members:
+            return None
+        if not self.authorizer.always_revalidates(proposal.action.action):
+            return None
+        turn.cedar_action, turn.action = proposal.action.action, proposal.action
+        return await self.ask(turn)
 
     async def before_acting(self, turn: Turn, decision: Decision) -> Ending | None:
         """What policy marks is asked of the provider now, anything else once a minute while it answers.

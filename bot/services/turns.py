@@ -71,6 +71,8 @@ class Arrived:
     slot: IncomingMessage | None = None
     pressed: Interaction | None = None
     proposal: Proposal | None = None
+    proof: Proof | None = None
+    """The unspent proof that it goes on with."""
     outside: bool = False
     """Not in the pilot: nothing else was looked at."""
     told: bool = False
@@ -96,6 +98,8 @@ class Turn:
     slot: IncomingMessage | None = None
     """What was asked back before, waiting for its answer."""
     pressed: Interaction | None = None
+    offered: Proof | None = None
+    """The proof it goes on with, as steps 1 to 3 read it; whether it still counts is T1's to find out."""
     action: CanonicalAction | None = None
     facts: ResourceFacts | None = None
     origin: str = ""

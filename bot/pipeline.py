@@ -27,7 +27,7 @@ from bot.capabilities.since_shown import SinceShown
 from bot.capabilities.starting import Starting
 from bot.capabilities.viewing import Viewing
 from bot.domain.answer import Answer
-from bot.domain.audit import AuditRecord, EventType
+from bot.domain.audit import EventType
 from bot.domain.cards import Card
 from bot.domain.intent import Intent, Question
 from bot.domain.messages import IncomingMessage
@@ -41,7 +41,7 @@ from bot.services.audit_trail import Scribe
 from bot.services.deciding import NOT_LET_IN, USE_BOT, Deciding
 from bot.services.delivery import Delivery
 from bot.services.rechecking import Rechecking
-from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, conclude, end, event, slot_message
+from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, close, end, event, slot_message
 from bot.understanding.hearing import BUILT_IN, Hearing
 from policy.model import Decision, Deny, Permit, Reason
 
@@ -183,8 +183,8 @@ class Pipeline:
             return await self._denied(turn, capability, decision)
         if ending := await self.namesakes.which(turn, capability):
             return ending
-        if ending := await self.consenting.ask(turn, capability, decision):  # 7 consent and step-up
-            return ending
+        if asked := await self.consenting.ask(turn, capability, decision):  # 7 consent and step-up
+            return asked
         if ending := await self.rechecking.before_acting(turn, decision):  # 8 revalidate
             return ending
         return await self._perform(turn, capability)  # 9 T1, the call, T2
@@ -293,15 +293,7 @@ class Pipeline:
 
     async def _close(self, turn: Turn, ending: Ending) -> Answer:
         """Event, answer and the end of the inbox row in one transaction."""
-
-        def work(tx: Transaction) -> tuple[Answer, AuditRecord]:
-            turn.outbox.clear()
-            answer = ending.answer(tx)
-            record = tx.audit.append(ending.event)
-            conclude(tx, turn, answer, self.delivery, tuple)
-            return answer, record
-
-        answer, record = await self.database.write(work)
+        answer, record = await self.database.write(lambda tx: close(tx, turn, ending, self.delivery))
         turn.traced(record)
         return answer
 

@@ -57,7 +57,7 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
         deciding=Deciding(database=database, authorizer=authorizer),
         namesakes=Namesakes(database=database),
         since_shown=SinceShown(performing=performing, policy_hash=lambda: outside.engine.policy_hash),
-        consenting=Consenting(performing=performing, public_url=url),
+        consenting=Consenting(performing=performing, delivery=delivery, public_url=url),
         rechecking=rechecking,
         performing=performing,
         batching=Batching(

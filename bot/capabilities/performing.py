@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -173,9 +174,15 @@ class Performing:
         assert capability.perform is not None
         return await capability.perform(self._systems, _acting(turn, grant, call))
 
-    async def shown(self, turn: Turn, capability: Capability) -> Shown:
+    async def shown(
+        self,
+        turn: Turn,
+        capability: Capability,
+        also: Callable[[Transaction, Shown], None] = lambda _tx, _shown: None,
+    ) -> Shown:
         """What the person will sign: the system's own reading of it where there is one, under its own decision.
 
+        What it is read for is done with it by `also`, in the transaction that records the reading; not where none is.
         Raises `NotAllowed` when policy does not let this person read it, and what `Effects.run` raises.
         """
         if capability.preview is None:
@@ -190,8 +197,12 @@ class Performing:
             found.append(await preview(self._systems, _acting(turn, grant, call)))
             return PREVIEWED
 
-        ran = await self._effects.run(plan, read, lambda *_: None)
-        if not found:
+        def finish(tx: Transaction, result: Result | None, _code: str) -> None:
+            if result is not None:
+                also(tx, found[0])
+
+        ran = await self._effects.run(plan, read, finish)
+        if ran.result is None:
             raise NotAllowed(ran.code, code=ran.code)
         return found[0]
 

@@ -25,9 +25,9 @@ class Rechecking:
     async def before_deciding(self, turn: Turn) -> Ending | None:
         """What was consented to with a proof of its own: the provider's answer comes first, and it is decided once.
 
-        Policy has been asked before, when it demanded the proof: whoever may not do it has been told so then. Only where
-        every policy that could permit it wants the provider asked, so that nothing waits for an answer nobody needs.
-        Raises `Stale` once it has.
+        Policy has been asked before, when it demanded the proof: whoever may not do it has been told so then. Only
+        where every policy that could permit it wants the provider asked, so that nobody waits for an answer that is
+        not needed. Raises `Stale` once it has.
         """
         proposal = turn.proposal
         if turn.revalidated or turn.offered is None or proposal is None or proposal.members:

@@ -286,6 +286,15 @@ class Ending:
     answer: Callable[[Transaction], Answer]
 
 
+def close(tx: Transaction, turn: Turn, ending: Ending, delivery: Delivery) -> tuple[Answer, AuditRecord]:
+    """Event, answer and the end of the inbox row: what ends a message is written as one."""
+    turn.outbox.clear()  # a transaction may run again: what its first run queued was never stored
+    answer = ending.answer(tx)
+    record = tx.audit.append(ending.event)
+    conclude(tx, turn, answer, delivery, tuple)
+    return answer, record
+
+
 def end(turn: Turn, kind: EventType, decision: str, answer: Answer, *, code: str = "") -> Ending:
     """An ending whose answer needs nothing of the transaction."""
     return Ending(event=event(turn, kind, decision, code=code or answer.code), answer=lambda _: answer)

@@ -44,6 +44,7 @@ class FakeDirectory:
     current: dict[str, int] = field(default_factory=dict)
     roles: dict[str, frozenset[str]] = field(default_factory=dict)
     groups: dict[str, frozenset[str]] = field(default_factory=dict)
+    locales: dict[str, str] = field(default_factory=dict)
 
     def claims(self, username: str) -> VerifiedClaims:
         person = BY_USERNAME[username]
@@ -66,6 +67,7 @@ class FakeDirectory:
             auth_time=now,
             issued_at=now,
             expires_at=now + timedelta(minutes=5),
+            locale=self.locales.get(username, "en"),
         )
 
     def sign_in(self, username: str) -> SignIn:

@@ -108,6 +108,64 @@ async def test_without_a_record_of_the_outcome_the_effect_is_looked_up_and_told_
     assert "waits for Mia" in here.last("john", "Leave asked").text
 
 
+@pytest.mark.requirement("74", "79")
+@pytest.mark.parametrize("refused", [EventType.EFFECT_FINISHED, EventType.ACCESS_DECIDED])
+async def test_what_was_read_to_be_signed_is_recorded_with_the_question_or_nobody_is_asked(
+    here: World, refused: EventType
+) -> None:
+    card = await leave_for_mia(here)
+    told, before = len(here.chat.posts), await _asked_to_prove(here)
+    silenced, database = _silenced(here, refused)
+    await silenced.press("mia", card, "Approve")
+    shown = here.chat.dialogs.get("view")
+    assert shown is None or not (shown.signed or shown.fields or shown.links), "what is not on record is not shown"
+    assert len(here.chat.posts) == told
+    assert await _asked_to_prove(here) == before
+    assert await _readings(here) == (1, 0), "the reading is on record as begun, and not as told"
+    database.refused = None
+    here.clock.advance(timedelta(seconds=61))
+    kept = await silenced.core.ingress.take_over()
+    assert kept == (refused is EventType.ACCESS_DECIDED), "asked for again by itself, or they were told to"
+    assert await _asked_to_prove(here) == before + kept
+    assert await here.core.reconciling.run() == 1
+    await here.press("mia", card, "Approve")
+    assert (await _asked_to_prove(here), await unmatched(here)) == (before + kept + 1, set())
+    await here.submit_code("mia", here.code("mia"))
+    assert await states(here) == [LeaveState.APPROVED]
+    assert len(await effects_done(here, "ApproveLeave")) == 1
+
+
+@pytest.mark.requirement("74", "79")
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_press_whose_process_died_while_it_read_what_is_signed_asks_once(here: World, when: str) -> None:
+    card = await leave_for_mia(here)
+    before = await _asked_to_prove(here)
+
+    async def crash() -> None:
+        raise SystemError("the process is gone")
+
+    hr = Wrapped(here.backend.hr, "get_leave", **{when: crash})
+    await with_hr(here, hr).press("mia", card, "Approve")
+    assert (len(hr.calls), await _readings(here)) == (1, (1, 0))
+    assert ("view" in here.chat.dialogs, await _asked_to_prove(here)) == (False, before)
+    here.clock.advance(timedelta(seconds=61))
+    assert await here.core.ingress.take_over() == 1
+    assert await here.core.ingress.take_over() == 0
+    assert await here.core.reconciling.run() == 1
+    assert await _asked_to_prove(here) == before + 1
+    assert not await unmatched(here)
+
+
+async def _asked_to_prove(here: World) -> int:
+    return sum(record.event.decision == "step_up" for record in await here.audit(type_prefix="access.decided"))
+
+
+async def _readings(here: World) -> tuple[int, int]:
+    """How often what was to be signed was read: begun, and ended."""
+    begun, ended = [await here.audit(type_prefix=f"effect.{what}") for what in ("intended", "finished")]
+    return tuple(sum(record.event.action == "ViewLeave" for record in found) for found in (begun, ended))  # type: ignore[return-value]  # two
+
+
 @pytest.mark.requirement("74")
 async def test_a_code_that_cannot_be_written_down_counts_for_nothing(here: World) -> None:
     await code_dialog(here)

@@ -26,6 +26,7 @@ async def in_german(here: World) -> None:
     person = await here.database.read(lambda tx: tx.persons.find(here.identity("mia")))
     assert person is not None
     await here.database.write(lambda tx: tx.persons.save(replace(person, locale="de")))
+    here.directory.locales["mia"] = "de"
 
 
 async def with_code(here: World) -> str:

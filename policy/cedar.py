@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ _DECISIONS = frozenset({"ApproveLeave", "RefuseLeave"})
 """What Doorward keeps an approval of, with the proof that was given for it."""
 _OWN_TYPES = frozenset({"Person", "System"})
 _SINGLY_GROUPS = frozenset({"Standing", "BreakGlass"})
+_REMEMBERED = 512
+"""Pairs of principal and resource that are kept parsed: a message asks several times about the same two."""
 _EACH_ACTION = re.compile(r' for Action::"[^"]*"$')
 
 
@@ -49,6 +52,7 @@ class CedarEngine:
 
     def __init__(self, sources: Sources) -> None:
         self._schema = _schema(sources.schema)
+        self._entities = _entities_reader(self._schema)
         self._vocabulary = _Vocabulary(str(self._schema))
         self._hash = sources.digest
         reading = _Reading(self._schema)
@@ -64,7 +68,11 @@ class CedarEngine:
         self._policies = _policy_set(policies)
         self._narrowed: dict[str, cedarpy.PolicySet] = {}
         self._rules = {key: self._vocabulary.rule(policy, origins[key]) for key, policy in policies.items()}
+        self._by_action = {
+            action: tuple(rule for rule in self._rules.values() if action in rule.actions) for action in self.actions
+        }
         self._order = {key: position for position, key in enumerate(policies)}
+        self._permit = lru_cache(maxsize=_REMEMBERED)(self._permitted)
         self._addresses = tuple(
             dict.fromkeys(address for policy in policies.values() for address in _addresses(policy))
         )
@@ -106,7 +114,7 @@ class CedarEngine:
         return self._vocabulary.of(_OWN_TYPES, _SINGLY_GROUPS)
 
     def rules_for(self, action: str) -> tuple[Rule, ...]:
-        return tuple(rule for rule in self._rules.values() if action in rule.actions)
+        return self._by_action.get(action, ())
 
     def proof_may_help(self, action: str, denial: Deny) -> bool:
         # A forbid that does not look at the proof fires again whatever the proof.
@@ -150,15 +158,20 @@ class CedarEngine:
             return self._failed(str(exc))
         if answer.diagnostics.errors or answer.decision is cedarpy.Decision.NoDecision:
             return self._failed(*answer.diagnostics.errors)
-        fired = [self._rules[key] for key in sorted(answer.diagnostics.reasons, key=self._order.__getitem__)]
-        ids = tuple(rule.id for rule in fired)
+        keys = tuple(sorted(answer.diagnostics.reasons, key=self._order.__getitem__))
         if answer.decision is cedarpy.Decision.Allow:
-            obligations = strictest(rule.obligations for rule in fired)
-            return Permit(rules=ids, policy_hash=self._hash, obligations=obligations)
+            return self._permit(keys)
+        fired = [self._rules[key] for key in keys]
         reason = next((rule.reason for rule in fired if rule.reason), None)
         if reason is None:
-            reason = default_reason(self._rules.values(), request.action, request.principal.roles)
-        return Deny(rules=ids, reason=reason, policy_hash=self._hash)
+            reason = default_reason(self.rules_for(request.action), request.action, request.principal.roles)
+        return Deny(rules=tuple(rule.id for rule in fired), reason=reason, policy_hash=self._hash)
+
+    def _permitted(self, keys: tuple[str, ...]) -> Permit:
+        """What these policies oblige to, when it is they that permit."""
+        fired = [self._rules[key] for key in keys]
+        obligations = strictest(rule.obligations for rule in fired)
+        return Permit(rules=tuple(rule.id for rule in fired), policy_hash=self._hash, obligations=obligations)
 
     def _ask(self, request: DecisionRequest) -> cedarpy.AuthzResult:
         # The schema goes with every decision: without it action groups do not resolve, and a forbid on one never fires.
@@ -168,8 +181,12 @@ class CedarEngine:
             "resource": uid(request.resource.type, request.resource.id),
             "context": context_json(request),
         }
-        entities = entities_json(request.principal, request.resource)
-        return cedarpy.is_authorized(question, self._concerning(request.action), entities, self._schema)
+        policies, written = self._concerning(request.action), entities_json(request.principal, request.resource)
+        try:
+            entities: str | cedarpy.Entities = self._entities(written)
+        except ValueError:
+            entities = written  # Cedar refuses it again, and says more about why
+        return cedarpy.is_authorized(question, policies, entities, self._schema)
 
     def _concerning(self, action: str) -> cedarpy.PolicySet:
         """The policies whose head can match the action: Cedar never reads the body of any other, and looking at fewer
@@ -224,6 +241,13 @@ class _Vocabulary(Vocabulary):
 
 def _policy_set(policies: Mapping[str, pst.Template]) -> cedarpy.PolicySet:
     return cedarpy.PolicySet.from_pst(pst.PolicySet(templates={}, static_policies=policies, template_links=()))
+
+
+def _entities_reader(schema: cedarpy.Schema) -> Callable[[str], cedarpy.Entities]:
+    """Reads entities under the schema, which adds its action groups; kept by their complete text, which is all that
+    they are made of. What does not fit raises `ValueError` each time.
+    """
+    return lru_cache(maxsize=_REMEMBERED)(lambda text: cedarpy.Entities.from_json_str(text, schema))
 
 
 def _schema(text: str) -> cedarpy.Schema:

@@ -99,6 +99,8 @@ from storage.tokens import Tokens
 
 REMEMBERED = 2048
 """Verified rows of links, persons, roles and sessions that are kept parsed (see `AuthorityRows`)."""
+RECENT = 256
+"""The same of what is read several times while one consent is given, and hardly afterwards."""
 
 
 class Vault:
@@ -126,11 +128,13 @@ class Vault:
             identity.browser_sessions, keys, browser_sessions.parse
         )
         self.proposals: AuthorityRows[proposals.StoredProposal] = AuthorityRows(
-            consent.proposals, keys, proposals.parse
+            consent.proposals, keys, proposals.parse, remember=RECENT
         )
-        self.proofs: AuthorityRows[proofs.StoredProof] = AuthorityRows(consent.proofs, keys, proofs.parse)
+        self.proofs: AuthorityRows[proofs.StoredProof] = AuthorityRows(
+            consent.proofs, keys, proofs.parse, remember=RECENT
+        )
         self.authenticators: AuthorityRows[authenticators.StoredAuthenticator] = AuthorityRows(
-            consent.authenticators, keys, authenticators.parse
+            consent.authenticators, keys, authenticators.parse, remember=RECENT
         )
         self.passkeys: AuthorityRows[passkeys.StoredPasskey] = AuthorityRows(consent.passkeys, keys, passkeys.parse)
         self.recovery_codes: AuthorityRows[recovery_codes.StoredRecoveryCode] = AuthorityRows(

@@ -57,13 +57,22 @@ class Arrival:
         self._public_url = public_url
         self._rollout = rollout or Rollout()
 
-    def at_the_door(self, tx: Transaction, message: IncomingMessage) -> Arrived | None:
+    def at_the_door(
+        self,
+        tx: Transaction,
+        message: IncomingMessage,
+        *,
+        proposal: Proposal | None = None,
+        proof: Proof | None = None,
+    ) -> Arrived | None:
         """What these steps need, read in the transaction that makes the message durable.
 
+        With the `proposal` that it goes on with, and the `proof` just made for it, where this transaction knows both.
         None where a row is not ours: the message stays, and `receive` comes to the same and says so.
         """
+        known = Arrived(within=True, proposal=proposal, proof=proof)
         try:
-            return self._read(tx, message, Arrived(within=True), counted=False)
+            return self._read(tx, message, known, counted=False)
         except IntegrityAlarm:
             return None
 
@@ -125,9 +134,11 @@ class Arrival:
             waiting = tx.pending.take(message.who, now=now)
             slot = waiting if waiting is not None and is_slot(waiting) else None
         if message.kind is EventKind.RESUME:
-            named = message.fields.get("proposal")
-            found = tx.proposals.find(named) if named else None
-            proof = None if found is None else _proof_for(tx, found, standing, now)
+            found, proof = known.proposal, known.proof
+            if found is None:
+                named = message.fields.get("proposal")
+                found = tx.proposals.find(named) if named else None
+                proof = None if found is None else _proof_for(tx, found, standing, now)
         else:
             found, proof = proposal_under(tx, pressed) if pressed else None, None
         return Arrived(within=True, standing=standing, slot=slot, pressed=pressed, proposal=found, proof=proof)

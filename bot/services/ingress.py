@@ -21,25 +21,25 @@ from bot.domain.answer import Answer
 from bot.domain.audit import EventType
 from bot.domain.cards import Card, Dialog
 from bot.domain.messages import IN_ANSWER, EventKind, IncomingMessage, Place, ReplyWindow
-from bot.domain.proof import ConsentKind, Proof, ProofMethod
-from bot.domain.proposal import Proposal, ProposalState
+from bot.domain.proof import Proof
+from bot.domain.proposal import Proposal
 from bot.domain.reply_limits import REPLY_LIMITS, ReplyLimits
 from bot.domain.secret import Secret
-from bot.domain.session import SessionLimits, SessionState
+from bot.domain.session import SessionLimits
 from bot.domain.typed_code import without_code
 from bot.errors import DoorwardError, IntegrityAlarm, StorageUnavailable
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed, DialogUpdate, FieldError
-from bot.services import refusals, step_up
+from bot.services import refusals
 from bot.services.audit_trail import Scribe
-from bot.services.bindings import proposal_under
+from bot.services.buttons import LINK_CODE
+from bot.services.code_checking import CodeChecking, is_new
 from bot.services.link_codes import LinkCodes
 from bot.services.link_making import Told
 from bot.services.rejections import Rejections
 from bot.services.silent_sign_in import SilentSignIn
 from bot.services.turns import Arrived
-from bot.texts.formats import clock_time
 from bot.texts.sentences import voice
 
 LEASE_SECONDS = 60
@@ -71,6 +71,21 @@ class Handle(Protocol):
         ...
 
 
+class AtTheDoor(Protocol):
+    """`Arrival.at_the_door`."""
+
+    def __call__(
+        self,
+        tx: Transaction,
+        message: IncomingMessage,
+        *,
+        proposal: Proposal | None = None,
+        proof: Proof | None = None,
+    ) -> Arrived | None:
+        """See `bot.services.arrival`."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class InboxIngress:
     """Implements `bot.ports.ingress.Ingress`."""
@@ -79,7 +94,7 @@ class InboxIngress:
     clock: Clock
     limits: SessionLimits
     handle: Handle
-    at_the_door: Callable[[Transaction, IncomingMessage], Arrived | None]
+    at_the_door: AtTheDoor
     """`Arrival.at_the_door`: one transaction where two would do."""
     look_at: Callable[[IncomingMessage], Awaitable[Card | None]] | None = None
     """`Pipeline.look`; None where no platform shows each viewer their own."""
@@ -92,8 +107,10 @@ class InboxIngress:
     _held: dict[str, datetime] = field(default_factory=dict)
     """The rows that are worked on here, and since when."""
     _rejections: Rejections = field(init=False)
+    _checking: CodeChecking = field(init=False)
 
     def __post_init__(self) -> None:
+        self._checking = CodeChecking(clock=self.clock, limits=self.limits)
         self._rejections = Rejections(database=self.database, clock=self.clock)
 
     async def accept(self, message: IncomingMessage) -> Accepted:
@@ -269,11 +286,9 @@ class InboxIngress:
 
     async def _submitted(self, message: IncomingMessage, code: Secret) -> DialogAnswer:
         try:
-            if self.link_codes is not None:
-                linked = await self.link_codes.typed(message, code, self._is_new)
-                if linked is not None:
-                    return linked if isinstance(linked, FieldError) else self._linked(message, linked)
             going_on = await self.database.write(lambda tx: self._check_and_accept(tx, message, code))
+            if going_on is None:
+                return await self._link(message, code)
         except IntegrityAlarm as alarm:
             return await self._alarm(message, alarm)
         if isinstance(going_on, FieldError):
@@ -283,9 +298,15 @@ class InboxIngress:
             _ = self._start(resumed, row, arrived)
         return DialogClosed()
 
-    def _linked(self, message: IncomingMessage, told: Told) -> DialogAnswer:
-        """The dialog closes; the link is announced, and what waited goes on."""
-        _ = self._in_background(self._go_on(message, told))
+    async def _link(self, message: IncomingMessage, code: Secret) -> DialogAnswer:
+        """Where a code links an account, the dialog closes; the link is announced, and what waited goes on."""
+        assert self.link_codes is not None
+        linked = await self.link_codes.typed(message, code, is_new)
+        if linked is None:
+            return refusals.code_refused(voice(message.locale), "consent.late")
+        if isinstance(linked, FieldError):
+            return linked
+        _ = self._in_background(self._go_on(message, linked))
         return DialogClosed()
 
     async def _go_on(self, message: IncomingMessage, told: Told) -> Answer | None:
@@ -307,9 +328,12 @@ class InboxIngress:
 
     def _check_and_accept(
         self, tx: Transaction, message: IncomingMessage, code: Secret
-    ) -> tuple[IncomingMessage, str | None, Arrived | None] | FieldError:
-        """One transaction: a code that is spent, and what it was spent on goes on."""
-        checked = self._check(tx, message, code)
+    ) -> tuple[IncomingMessage, str | None, Arrived | None] | FieldError | None:
+        """One transaction: a code that is spent, and what it was spent on goes on. None for a dialog that links."""
+        interaction = tx.interactions.find(message.handle, now=self.clock.now())
+        if self.link_codes is not None and interaction is not None and interaction.kind == LINK_CODE:
+            return None
+        checked = self._checking.check(tx, message, interaction, code)
         if isinstance(checked, FieldError):
             return checked
         proposal, proof = checked
@@ -322,7 +346,8 @@ class InboxIngress:
             fields={"proposal": proposal.id},
             locale=message.locale,
         )
-        return resumed, *self._accept(tx, resumed)
+        row = tx.inbox.accept(resumed, lease_seconds=LEASE_SECONDS)
+        return resumed, row, None if row is None else self.at_the_door(tx, resumed, proposal=proposal, proof=proof)
 
     async def sign_in_silently(self, message: IncomingMessage, token: Secret) -> bool:
         """See the port; what waited for the sign-in goes on, decided anew. Raises `StorageUnavailable`."""
@@ -340,60 +365,6 @@ class InboxIngress:
         event = scribe.event(EventType.INTEGRITY_ALARM, decision="error", code=alarm.code)
         await self.database.write(lambda tx: tx.audit.append(event))
         return refusals.code_refused(voice(message.locale), "consent.late")
-
-    def _check(self, tx: Transaction, message: IncomingMessage, code: Secret) -> tuple[Proposal, Proof] | FieldError:
-        now = self.clock.now()
-        standing = tx.sessions.use(message.who, now=now, limits=self.limits)
-        reader = voice((standing.person.locale if standing.person else "") or message.locale)
-        if not self._is_new(tx, message):
-            return refusals.code_refused(reader, "consent.late")
-        interaction = tx.interactions.find(message.handle, now=now)
-        alive = standing.state is SessionState.ALIVE and standing.person is not None and not standing.person.locked
-        if not alive or interaction is None or interaction.kind != "code" or interaction.audience != message.who.key:
-            return refusals.code_refused(reader, "consent.late")
-        proposal = proposal_under(tx, interaction)
-        assert standing.person is not None
-        ours = proposal is not None and proposal.identity == standing.person.identity
-        if proposal is None or not ours or proposal.state is not ProposalState.WAITING:
-            return refusals.code_refused(reader, "consent.late")
-        if proposal.until <= now:
-            until = clock_time(proposal.until, standing.person.timezone, reader.language)
-            return refusals.code_refused(reader, "changed.expired.code", at=until)
-        scribe = Scribe(
-            time=now, channel=message.who.key, correlation=message.event_id, principal=proposal.identity.key
-        )
-        result = step_up.check_code(tx, proposal.identity, code.reveal(), path=step_up.CodePath.CHAT, now=now)
-        refused = isinstance(result, step_up.CodeRefusal)
-        tx.audit.append(
-            scribe.event(
-                EventType.PROOF_REFUSED if refused else EventType.PROOF_GIVEN,
-                action=proposal.action.action,
-                resource=str(proposal.action.resource),
-                decision="deny" if refused else "allow",
-                code=result.value if isinstance(result, step_up.CodeRefusal) else "totp",
-                digest=proposal.digest,
-            )
-        )
-        if isinstance(result, step_up.CodeRefusal):
-            return refusals.code_refused(reader, f"consent.{result.value}")
-        proof = step_up.prove(
-            tx,
-            proposal.identity,
-            method=ProofMethod.TOTP,
-            kind=ConsentKind.PER_ACTION,
-            binding=proposal.digest,
-            now=now,
-            session=standing.session,
-        )
-        return proposal, proof
-
-    def _is_new(self, tx: Transaction, message: IncomingMessage) -> bool:
-        """Whether this submission was not delivered before: a repeated one is no further try. Of it nothing is kept."""
-        row = tx.inbox.accept(replace(message, handle="", text="", fields={}), lease_seconds=LEASE_SECONDS)
-        if row is None:
-            return False
-        tx.inbox.complete(row, message.received_at)
-        return True
 
     async def rejected(self, *, platform: str, code: str) -> None:
         """Write down a refusal at the way in; limited, and never raises."""

@@ -24,11 +24,13 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+@lru_cache(maxsize=4096)
 def day(value: date, language: str) -> str:
     """A day with its weekday: `Mon 21 Dec`."""
     return str(format_skeleton("MMMEd", value, locale=_cldr(language)))
 
 
+@lru_cache(maxsize=4096)
 def full_day(value: date, language: str) -> str:
     """A day in full: `Monday, 21 December 2026`."""
     return str(format_date(value, "full", locale=_cldr(language)))

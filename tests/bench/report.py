@@ -16,7 +16,7 @@ from tests.bench.hung import Acknowledged, line
 from tests.bench.measure import Measured, Measurement
 from tests.bench.sessions import ALL, EXPIRED, Sessions
 from tests.bench.start import Start
-from tests.bench.step_up import StepUp
+from tests.bench.step_up import StepUp, step_up_lines
 from tests.bench.teams import TeamsCosts
 from tests.bench.teams import lines as teams_lines
 from tests.bench.use_bot import UseBot
@@ -95,18 +95,10 @@ def _line(result: Measured, measurement: Measurement) -> str:
 
 
 def _extras(extras: Extras) -> list[str]:
-    start, step_up = extras.start, extras.step_up
+    start = extras.start
     ready = (
         f"- Demo ready after {start.seconds:.1f} s (goal: 3 s); its process holds {start.memory >> 20} MiB "
         f"(goal: 200 MB), the provider beside it {start.provider_memory >> 20} MiB."
-    )
-    code, whole = step_up.code / step_up.plain, step_up.proven / step_up.plain
-    proven = (
-        f"- The message that carries a TOTP code (code, decision in the HR system, cards edited) costs {code:.2f} "
-        f"times the same decision without one: {_ms(step_up.code)} ms to {_ms(step_up.plain)} ms of CPU (goal: 1.5). "
-        f"With the press before it, which shows what is signed ({_ms(step_up.asked)} ms), the whole is {whole:.2f} "
-        f"times one press without a code. A plain question takes {_ms(step_up.message)} ms. The chat platform's part "
-        "is left out."
     )
     asked = extras.use_bot
     admitted = (
@@ -116,7 +108,7 @@ def _extras(extras: Extras) -> list[str]:
     )
     return [
         ready,
-        proven,
+        *step_up_lines(extras.step_up),
         admitted,
         *_sessions(extras.sessions),
         line("Slack", extras.slack_while_hung),

@@ -58,7 +58,7 @@ class Worker:
             clock=self._clock,
             limits=LIMITS,
             handle=self.handle,
-            at_the_door=lambda _tx, _message: None,
+            at_the_door=lambda _tx, _message, proposal=None, proof=None: None,
             replies=PATIENT,
         )
 

@@ -26,6 +26,7 @@ from policy.rules import (
     strictest,
 )
 from policy.sources import POLICIES, Sources, line_of, read_sources
+from policy.syntax import children, nodes
 from policy.vocabulary import Vocabulary
 
 _CONTEXT = pst.Var("context")
@@ -96,7 +97,7 @@ class CedarEngine:
         return frozenset(node.value for node in self._nodes() if isinstance(node, pst.StringLit))
 
     def _nodes(self) -> Iterator[object]:
-        return _nodes(tuple(policy.clauses for policy in self._templates.values()))
+        return nodes(tuple(policy.clauses for policy in self._templates.values()))
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -330,27 +331,14 @@ def _looks_at_proof(part: object) -> bool:
         return part.attr == "proof"
     if isinstance(part, pst.HasAttr) and part.base == _CONTEXT:
         return part.attrs[0] == "proof"
-    return part == _CONTEXT or any(_looks_at_proof(child) for child in _children(part))
+    return part == _CONTEXT or any(_looks_at_proof(child) for child in children(part))
 
 
 def _addresses(part: object) -> Iterator[str]:
     """One address out of every range a part of a policy names."""
-    for node in _nodes(part):
+    for node in nodes(part):
         if isinstance(node, pst.UnaryOp) and node.op == "ip" and isinstance(node.arg, pst.StringLit):
             yield network_address(node.arg.value)
-
-
-def _nodes(part: object) -> Iterator[object]:
-    yield part
-    for child in _children(part):
-        yield from _nodes(child)
-
-
-def _children(part: object) -> Iterator[object]:
-    if isinstance(part, tuple):
-        yield from part
-    elif is_dataclass(part):
-        yield from (getattr(part, field.name) for field in fields(part))
 
 
 def _changed_policies(policy: pst.Template) -> Iterator[tuple[str, pst.Template]]:
@@ -405,6 +393,6 @@ def _shown(part: object) -> str:
         return f"{_shown(part.base)}.{part.attr}"
     if isinstance(part, pst.Var):
         return part.name
-    return " ".join(_shown(child) for child in _children(part) if is_dataclass(child)) or str(
+    return " ".join(_shown(child) for child in children(part) if is_dataclass(child)) or str(
         getattr(part, "value", "…")
     )

@@ -18,6 +18,7 @@ from bot.capabilities import batching
 from bot.capabilities.batching import Batching
 from bot.capabilities.consenting import Consenting
 from bot.capabilities.denying import told_why
+from bot.capabilities.late_press import with_how_it_ended
 from bot.capabilities.learning import Learning, around
 from bot.capabilities.leave import is_own
 from bot.capabilities.model import Capability, Effect
@@ -241,7 +242,7 @@ class Pipeline:
 
     def _ask_back(self, turn: Turn, question: Question) -> Ending:
         """A question back; where one thing is missing, what is understood so far waits for it."""
-        asked = refusals.ask_back(turn.voice, question)
+        asked = refusals.ask_back(turn.voice, self.starting.only_permitted(turn, question))
         partial, until = question.partial, turn.now + timedelta(seconds=PENDING_SECONDS)
 
         def answer(tx: Transaction) -> Answer:
@@ -268,7 +269,9 @@ class Pipeline:
         if other is not None and not decision.error and self.deciding.may(turn, other.action):
             self._settle(turn, Intent(capability=other.name, arguments={}, origin=turn.intent.origin))
             return await self._act(turn)
-        return end(turn, EventType.ACCESS_DECIDED, "deny", told_why(turn, capability, decision))
+        told = told_why(turn, capability, decision)
+        told = await with_how_it_ended(self.performing, turn, capability, decision, told)
+        return end(turn, EventType.ACCESS_DECIDED, "deny", told)
 
     async def _perform(self, turn: Turn, capability: Capability) -> Answer:
         """Step 9: the answer is written in T2, with the outcome it tells."""

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from adapters.idp.id_token import Claims, contexts, moment
 from bot.domain.identity import Role
 from bot.errors import Misconfigured, SignInRefused
 from bot.ports.identity_provider import VerifiedClaims
+from bot.texts.formats import is_zone
 
 RoleClaims = Mapping[str, Mapping[str, str]]
 """Claim name -> (value of the claim -> Doorward role)."""
@@ -146,8 +146,6 @@ def _language(claims: Claims) -> str:
 
 
 def _timezone(claims: Claims) -> str:
-    name = _text(claims, "zoneinfo") or "UTC"
-    try:
-        return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return "UTC"
+    """The person's zone; empty where the provider names none, so that the chat's is taken."""
+    name = _text(claims, "zoneinfo") or ""
+    return name if is_zone(name) else ""

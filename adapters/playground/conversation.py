@@ -106,6 +106,7 @@ def dialog_as_json(view: str, dialog: Dialog) -> dict[str, object]:
                 "label": field.label,
                 "kind": str(field.kind),
                 "hint": field.hint,
+                "value": field.value,
                 "optional": field.optional,
                 "error": field.error,
                 "options": list(field.options),

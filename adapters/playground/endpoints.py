@@ -273,6 +273,7 @@ class Playground:
             trigger=self._platform.trigger(person, place, source) if interactive else None,
             source=source,
             locale=accepted(request.headers.get("accept-language", "")).language,
+            timezone=next((one.timezone for one in self._platform.people if one.name == person), "") or None,
         )
 
     async def _hand_over(self, message: IncomingMessage, words: str) -> None:

@@ -21,6 +21,8 @@ class PlaygroundPerson:
     title: str
     subject: str = ""
     """What the identity provider calls them: only to tell whose trace a run is."""
+    timezone: str = ""
+    """Of their chat profile."""
     password: str = ""
     """Theirs at the demo provider: shown, since nothing real stands behind it."""
 

@@ -94,7 +94,7 @@ def _page(people: Sequence[PlaygroundPerson], token: str) -> Endpoint:
     config = {
         "token": token,
         "start": token_urlsafe(6),
-        "people": [{"name": person.name, "password": person.password} for person in people],
+        "people": [{"name": person.name, "password": person.password, "zone": person.timezone} for person in people],
     }
 
     async def page(request: Request) -> Response:

@@ -8,6 +8,7 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -267,7 +268,7 @@ class SlackApp:
         """
         async with asyncio.timeout(self._replies.answered):
             who = await self._people.identify(body)
-            message = read(body, who, self._clock.now())
+            message = replace(read(body, who, self._clock.now()), timezone=self._people.zone_of(who))
             return await asyncio.shield(self._platform.held(self._ingress.accept(message)))
 
     async def _answered(

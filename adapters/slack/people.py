@@ -17,6 +17,7 @@ from bot.ports.clock import Clock
 STANDING_SECONDS = 300
 """How long a look-up holds: a member made a guest is refused after this at the latest."""
 MAX_REMEMBERED = 20_000
+MAX_ZONE = 64
 BOT_MARKS = ("is_bot", "is_workflow_bot")
 REFUSED_MARKS = ("deleted", "is_restricted", "is_ultra_restricted", "is_stranger", *BOT_MARKS)
 NOT_A_MEMBER, A_BOT, EXTERNAL, NOT_TOLD = "not a full member", "a bot", "another organisation's person", "not told"
@@ -81,6 +82,8 @@ class People:
         self._allowed = allowed
         self._clock = clock
         self._known: OrderedDict[_Asked, tuple[datetime, ChannelIdentity | str]] = OrderedDict()
+        self._zones: OrderedDict[ChannelIdentity, str] = OrderedDict()
+        """The time zone of somebody's profile: a name, for showing times."""
         self._looking: dict[_Asked, asyncio.Task[ChannelIdentity | str]] = {}
 
     async def identify(self, payload: Payload) -> ChannelIdentity:
@@ -99,6 +102,10 @@ class People:
         if isinstance(identity, str):
             raise NotAllowed(identity, code="ingress.not_a_member")
         return identity
+
+    def zone_of(self, who: ChannelIdentity) -> str | None:
+        """The time zone of a profile that was looked up; None where it names none."""
+        return self._zones.get(who)
 
     async def member(self, account: str, tenant: str) -> ChannelIdentity | None:
         """The identity of a full member of ours, asked in this workspace; None for anybody else.
@@ -137,8 +144,12 @@ class People:
         identity = self._member(account, profile)
         self._known[asked] = (self._clock.now() + timedelta(seconds=STANDING_SECONDS), identity)
         self._known.move_to_end(asked)
-        while len(self._known) > MAX_REMEMBERED:
-            self._known.popitem(last=False)
+        if isinstance(identity, ChannelIdentity) and isinstance(named := profile.get("tz"), str):
+            self._zones[identity] = named[:MAX_ZONE]
+            self._zones.move_to_end(identity)
+        for kept in (self._known, self._zones):
+            while len(kept) > MAX_REMEMBERED:
+                kept.popitem(last=False)
         return identity
 
     def _member(self, account: str, profile: dict[str, Any]) -> ChannelIdentity | str:

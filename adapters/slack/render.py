@@ -174,6 +174,8 @@ def _input(field: DialogField, *, focused: bool) -> list[Block]:
         return _choices(field)
     code = field.kind is FieldKind.CODE
     element: Block = {"type": "datepicker", "action_id": INPUT, "focus_on_load": focused}
+    if field.kind is FieldKind.DATE and field.value:
+        element["initial_date"] = field.value
     if field.kind is not FieldKind.DATE:
         element |= {"type": "plain_text_input", "max_length": MAX_CODE if code else MAX_TEXT}
     block: Block = {

@@ -64,6 +64,8 @@ class Surfaces:
         except NotAllowed:
             account = actor_of(payload).account
             who = ChannelIdentity(platform=Platform.SLACK, tenant=tenant, account=account)
+            if self._start is not None:
+                await self._start.opened(who, event=text_of(payload, "event_id"))
             await self._platform.show_home(who, tenant, Card(headline=self._phrases.not_for_you))
             return
         card = Card(headline=self._phrases.loading_title)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import OrderedDict
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database
 
 Result = TypeVar("Result")
+MAX_GROUPS = 5_000
 
 _log = logging.getLogger("doorward.teams")
 
@@ -42,6 +44,8 @@ class TeamsPlatform:
         self._conversations = Conversations(database, clock)
         self._present = Present(self._connector, clock, config.admits)
         self._aside: set[asyncio.Task[Any]] = set()
+        self._groups: OrderedDict[tuple[str, str], str] = OrderedDict()
+        """The directory's group behind a channel's team: a link to one of its messages names it."""
 
     def aside(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         """Run beside the answer to Teams; held until done, and `close` waits for it."""
@@ -108,6 +112,8 @@ class TeamsPlatform:
         base, _, thread = conversation.partition(";messageid=")
         address = f"https://teams.microsoft.com/l/message/{quote(base, safe='')}/{quote(activity, safe='')}"
         channel = {"tenantId": place.tenant, "parentMessageId": thread or activity}
+        channel |= {"groupId": group} if (group := self._groups.get((place.tenant, base))) else {}
+        channel |= {"createdTime": activity} if activity.isdecimal() else {}  # a message's id is when it was made
         chat = {"tenantId": place.tenant, "context": json.dumps({"contextType": "chat"}, separators=(",", ":"))}
         return f"{address}?{urlencode(channel if place.kind is PlaceKind.CHANNEL else chat)}"
 
@@ -142,6 +148,16 @@ class TeamsPlatform:
         met = of_person(who, account, service)
         if self._conversations.keep(met):
             _ = self.aside(self._conversations.met(met))
+
+    def in_team(self, place: Place, group: str) -> None:
+        """An activity came from a channel of this team. It stands in links alone, and gives nobody a right."""
+        if place.kind is not PlaceKind.CHANNEL:
+            return
+        key = (place.tenant, place.conversation)
+        self._groups[key] = group
+        self._groups.move_to_end(key)
+        if len(self._groups) > MAX_GROUPS:
+            self._groups.popitem(last=False)
 
     async def joined(self, place: Place) -> None:
         """The app was added to a shared conversation. Raises `StorageUnavailable`."""

@@ -263,6 +263,8 @@ def _input(field: DialogField) -> list[Element]:
         "label": plain(_cut(field.label, MAX_VALUE)),
         "isRequired": not field.optional,
     }
+    if field.kind is FieldKind.DATE and field.value:
+        element["value"] = field.value
     if field.kind is not FieldKind.DATE:
         element |= {"type": "Input.Text", "maxLength": MAX_CODE if code else MAX_TEXT, "isMultiline": False}
     if not field.optional:

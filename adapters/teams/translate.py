@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,6 +23,7 @@ MAX_TOKEN = 16 * 1024
 
 _KINDS = {"personal": PlaceKind.DIRECT, "groupchat": PlaceKind.GROUP}
 _THREAD = ";messageid="
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def from_message(admitted: Admitted, who: ChannelIdentity, now: datetime) -> IncomingMessage:
@@ -153,6 +155,13 @@ def _message(admitted: Admitted, who: ChannelIdentity, now: datetime, kind: Even
 def place_of(admitted: Admitted) -> Place:
     """Where an activity says that it happened. Raises `Malformed`."""
     return _place(admitted, _conversation(admitted.activity))
+
+
+def group_of(admitted: Admitted) -> str:
+    """The directory's group behind the team of a channel; empty where the activity names none."""
+    team = part(admitted.activity, "channelData").get("team")
+    group = team.get("aadGroupId") if isinstance(team, dict) else None
+    return group.lower() if isinstance(group, str) and _GUID.fullmatch(group) else ""
 
 
 def _place(admitted: Admitted, conversation: str) -> Place:

@@ -58,6 +58,8 @@ PROVIDER_SECONDS = 4.5
 """Longer than a real provider gets: this one shares a small computer with a browser, and may still be starting."""
 HR_CHANNEL = "hr-leave"
 OWNER_CHANNEL = "doorward-owner"
+ZONES = {"eu": "Europe/Berlin", "us": "America/New_York"}
+"""Of people's chat profiles, by region: their cards and the page tell times in them."""
 TITLES = {
     "john": "employee",
     "mia": "line manager",
@@ -119,6 +121,7 @@ class _Stage:
                 display_name=person.name,
                 title=f"{TITLES[person.username]} · {person.department} {person.region.upper()}",
                 subject=person.subject,
+                timezone=ZONES.get(person.region, ZONES["eu"]),
                 password=PASSWORD,
             )
             for person in PEOPLE

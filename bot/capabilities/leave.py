@@ -322,6 +322,7 @@ LEAVE: tuple[Capability, ...] = (
         effect=Effect.READ,
         target=of_person,
         perform=my_leaves,
+        shows_questions=True,
         command="leaves",
     ),
     Capability(

@@ -20,12 +20,14 @@ from bot.domain.intent import Intent, Origin
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.notice import Notice
 from bot.services.approval_cards import REQUESTER, remark_author, remark_quote
-from bot.services.approvals import show_talk
+from bot.services.approvals import show_talk, talk_of
 from bot.services.delivery import direct_place
 from bot.services.standing_in import reachable
 from bot.services.throttling import QUESTIONS, hit
 from bot.texts.formats import days
 from bot.texts.sentences import Voice, voice
+
+QUESTION = "#question"
 
 
 class AboutLeave(OneLeave):
@@ -61,6 +63,7 @@ def answer_about_leave(local: Local, acting: Acting) -> Result:
     if not _within(local, acting, "answer"):
         return _not_sent(acting, "throttled")
     asked = _said(local, acting, asked, asks=False)
+    local.tx.notices.close(talk_of(asked.about), acting.now)
     sent = _sent(acting, "answered", questions[-1].name)
     return replace(sent, postings=(*show_talk(local.tx, asked), *_to_asker(local, asked, questions[-1])))
 
@@ -116,8 +119,10 @@ def _question(asked: AskedRequest, reader: Voice) -> Draft:
         quotes=(remark_quote(remark, reader),),
         status=Status.WAITING,
     )
-    button = Button(label=reader.say("talk.answer"), intent=answer, style=ActionStyle.PRIMARY, opens_dialog=True)
-    return Draft(card=card, buttons=(button,))
+    button = Button(
+        label=reader.say("talk.answer"), intent=answer, style=ActionStyle.PRIMARY, opens_dialog=True, lasts=True
+    )
+    return Draft(card=card, buttons=(button,), about=talk_of(asked.about) + QUESTION)
 
 
 def _to_asker(local: Local, asked: AskedRequest, question: Remark) -> tuple[Posting, ...]:

@@ -56,7 +56,10 @@ def of_leave(arguments: Arguments, principal: Principal) -> ResourceRef:  # noqa
 
 async def preview_leave(systems: Systems, acting: Acting) -> Shown:
     """The request that is to be decided or withdrawn."""
-    leave = await systems.hr.get_leave(acting.grant, acting.call, leave=acting.facts.ref.id)
+    return _shown(acting, await systems.hr.get_leave(acting.grant, acting.call, leave=acting.facts.ref.id))
+
+
+def _shown(acting: Acting, leave: Leave) -> Shown:
     say, language = acting.voice.say, acting.voice.language
     capability = acting.grant.action.capability
     facts = [
@@ -105,16 +108,27 @@ FORMS = {
 """What a dialog asks for, by what somebody wants to do with a request."""
 
 
+WAITS = frozenset({LeaveState.PENDING, LeaveState.SECOND_APPROVAL})
+WHILE_IT_WAITS = frozenset({"ask", "answer", "change"})
+
+
 async def view_leave(systems: Systems, acting: Acting) -> Result:
     """One request in detail, for whoever may see it; what is sensitive is not written in chat."""
-    shown = await preview_leave(systems, acting)
+    found = await systems.hr.get_leave(acting.grant, acting.call, leave=acting.facts.ref.id)
+    shown = _shown(acting, found)
     card = Card(headline=shown.headline, facts=shown.facts, quotes=shown.quotes, quiet=read_at(acting))
     then = acting.argument("then")
+    over = acting.voice.say("talk.not_sent.closed") if then in WHILE_IT_WAITS and found.state not in WAITS else ""
+    if over:
+        return Result(draft=Draft(card=replace(card, body=over, status=Status.DENIED)), code="talk.closed")
     if not then:
         return Result(draft=Draft(card=card))
     leave = acting.facts.ref.id
     body = acting.voice.say(f"talk.type.{then}", leave=leave)
     capability, blanks = FORMS[then]
+    days_now = {"start": found.start.isoformat(), "end": found.end.isoformat()}
+    if then == "change":
+        blanks = tuple(replace(blank, value=days_now[blank.argument]) for blank in blanks)
     form = Form(capability=capability, blanks=blanks, arguments=(("leave", leave),))
     return Result(draft=Draft(card=replace(card, body=body)), form=form)
 

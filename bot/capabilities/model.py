@@ -145,6 +145,8 @@ class Capability:
     """Whether uses of break-glass that wait for this person's review stand before everything else it tells."""
     shows_talk: bool = False
     """Whether what was asked about a request, and answered, stands below what the system tells of it."""
+    shows_questions: bool = False
+    """Whether what others ask about one's own requests, unanswered, stands before everything else it tells."""
     instead: str = ""
     """The capability that whoever may not do this is shown, where policy lets them: said in the same words."""
     command: str = ""

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pydantic import TypeAdapter
 
 from bot.capabilities.approving import Approving
-from bot.capabilities.model import Acting, Capability, Effect, Local, Ours, Systems
+from bot.capabilities.model import Acting, Capability, Effect, Local, Ours, Preview, Systems
 from bot.capabilities.our_part import with_ours
 from bot.capabilities.showing import plain_shown
 from bot.capabilities.telling import for_the_office, office_not_told, write_to_mailbox
@@ -189,8 +189,13 @@ class Performing:
             return plain_shown(turn, capability)
         if capability.breaks_glass:
             await self._approving.database.read(lambda tx: break_glass.check(tx, turn.person, turn.now))
+        return await self.read(turn, capability, capability.preview, also)
+
+    async def read(
+        self, turn: Turn, capability: Capability, preview: Preview, also: Callable[[Transaction, Shown], None]
+    ) -> Shown:
+        """What a look at the system gives, under the capability's own right to look. Raises as `shown`."""
         plan = self._preview_plan(turn, capability)
-        preview = capability.preview
         found: list[Shown] = []
 
         async def read(grant: Grant, call: Call) -> Result:

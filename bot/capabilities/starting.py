@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.capabilities.catalogue import BY_NAME, CATALOGUE
+from bot.capabilities.learning import around
 from bot.capabilities.model import Capability, Group
 from bot.capabilities.pay import own_payslip
 from bot.capabilities.performing import Performing
@@ -14,7 +15,7 @@ from bot.domain.answer import Button, Draft
 from bot.domain.audit import EventType
 from bot.domain.cards import Card, Fact
 from bot.domain.identity import ChannelIdentity, principal_of
-from bot.domain.intent import Intent, Origin
+from bot.domain.intent import Intent, Origin, Question
 from bot.domain.messages import EventKind, IncomingMessage, Place
 from bot.domain.rollout import Rollout
 from bot.domain.session import SessionLimits, SessionState, Standing
@@ -96,6 +97,23 @@ class Starting:
         card = Card(headline=say("help.headline"), body=say("help.how"), facts=facts)
         return Draft(card=card, buttons=(_button(say("start.button"), "start"),))
 
+    def only_permitted(self, turn: Turn, question: Question) -> Question:
+        """A question back that offers nobody what they may not do; what is left says no more than help does."""
+        if question.partial is not None or not question.choices:
+            return question
+        turn.circumstances = turn.circumstances or around(turn)
+        entries = [BY_NAME[intent.capability] for _, intent in question.choices if intent.capability in BY_NAME]
+        kept_back = {entry.name for entry in entries} - {*self._may(turn, entries)}
+        left = tuple(choice for choice in question.choices if choice[1].capability not in kept_back)
+        if left == question.choices:
+            return question
+        if not left:
+            help_alone = ("understanding.title_help", Intent(capability="help", arguments={}, origin=Origin.RULE))
+            return replace(question, text_key="understanding.unknown", values={}, choices=(help_alone,))
+        first = BY_NAME.get(left[0][1].capability)
+        values = {**question.values, "nearest": first.command} if first and "nearest" in question.values else {}
+        return replace(question, values=values or question.values, choices=left)
+
     async def started(
         self,
         who: ChannelIdentity,
@@ -128,6 +146,11 @@ class Starting:
         made = start_card.draft(beginning, turn.voice)
         shown = await self._shown(message, made, beginning.state, principal=turn.person.key)
         return replace(shown, prompts=start_card.prompts(beginning, turn.voice))
+
+    async def opened(self, who: ChannelIdentity, *, event: str) -> None:
+        """See the port. Raises `TooMany`, `StorageUnavailable`."""
+        if not await self.database.write(lambda tx: allows_start(tx, who, event, self.clock.now())):
+            raise TooMany("start card")
 
     async def _standing(self, message: IncomingMessage, event: str) -> Standing:
         """Who is there, the provider asked again where its last answer is old: the card reads what is theirs."""

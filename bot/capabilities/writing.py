@@ -64,7 +64,12 @@ def write_dialog(tx: Transaction, turn: Turn, form: Form, about: Card) -> Dialog
         )
     )
     fields = tuple(
-        DialogField(name=blank.argument, kind=blank.kind, label=say(f"talk.field.{form.capability}.{blank.argument}"))
+        DialogField(
+            name=blank.argument,
+            kind=blank.kind,
+            label=say(f"talk.field.{form.capability}.{blank.argument}"),
+            value=blank.value,
+        )
         for blank in form.blanks
     )
     hinted = replace(fields[-1], hint=say(f"talk.hint.{form.capability}"))

@@ -28,6 +28,8 @@ class Button:
     """For `said`: the sentence that a press makes the person's own."""
     style: ActionStyle = ActionStyle.PLAIN
     opens_dialog: bool = False
+    lasts: bool = False
+    """It stands on a notice, which somebody reads when they come to it: good for as long as a shared card's."""
     url: str = ""
 
 
@@ -200,6 +202,8 @@ class Blank:
     argument: str
     """Which argument it becomes."""
     kind: FieldKind = FieldKind.TEXT
+    value: str = ""
+    """What stands there at first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,8 @@ class DialogField:
     kind: FieldKind = FieldKind.TEXT
     hint: str = ""
     optional: bool = False
+    value: str = ""
+    """What stands in it at first: a day of the present state, which is no secret to whoever the dialog is for."""
     error: str = ""
     options: tuple[str, ...] = ()
     """What there is to choose from; a platform gets the positions, never what they stand for."""

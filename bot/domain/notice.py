@@ -20,6 +20,10 @@ SINGLY = 2
 """So many a day come by themselves; from the third on they are one card."""
 
 
+TALK = "Talk::"
+"""What a notice is about that asks something of whoever made a request (`Talk::12`): their answer ends it."""
+
+
 class NoticeClass(StrEnum):
     """How much a notice may disturb."""
 
@@ -89,7 +93,7 @@ TABLE: Mapping[Notice, Rule] = MappingProxyType(
         Notice.COPY_CHANGED: Rule(who=Recipient.CHANNEL, kind=NoticeClass.INFORMATION),
         Notice.SESSION_ENDED: Rule(who=Recipient.OWNER, kind=NoticeClass.INFORMATION),
         Notice.PAY_OFFICE: Rule(who=Recipient.CHANNEL, kind=NoticeClass.INFORMATION),
-        Notice.MORE_WANTED: Rule(who=Recipient.REQUESTER, kind=NoticeClass.ANSWER),
+        Notice.MORE_WANTED: Rule(who=Recipient.REQUESTER, kind=NoticeClass.NEEDS_YOU),
         Notice.MORE_TOLD: Rule(who=Recipient.APPROVER, kind=NoticeClass.ANSWER),
         Notice.DID_NOT_HELP: Rule(who=Recipient.ADMINISTRATORS, kind=NoticeClass.INFORMATION),
     }

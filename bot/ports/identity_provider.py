@@ -41,7 +41,8 @@ class VerifiedClaims:
     issued_at: datetime
     expires_at: datetime
     locale: str = "en"
-    timezone: str = "UTC"
+    timezone: str = ""
+    """Empty where the provider names none: then the chat's is taken."""
     session: str | None = None
     """The provider's own session (`sid`), where it names one: what a logout token may mean."""
     object_id: str | None = None

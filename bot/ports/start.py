@@ -26,3 +26,7 @@ class StartPage(Protocol):
         Raises `TooMany` for one that was answered before, and for more than a person opens; `StorageUnavailable`.
         """
         ...
+
+    async def opened(self, who: ChannelIdentity, *, event: str) -> None:
+        """Count an opening by somebody who is shown nothing of theirs. Raises as `started`."""
+        ...

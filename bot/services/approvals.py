@@ -10,7 +10,7 @@ from bot.domain.approval import AskedRequest, RequestState
 from bot.domain.cards import Audience, Card, Status
 from bot.domain.identity import ChannelIdentity, Person, Role
 from bot.domain.messages import Place, PlaceKind
-from bot.domain.notice import Notice
+from bot.domain.notice import TALK, Notice
 from bot.domain.outbound import PostedMessage
 from bot.ports.database import Transaction
 from bot.services.approval_cards import (
@@ -149,10 +149,16 @@ def show_closed(tx: Transaction, asked: AskedRequest, how: str, at: str) -> tupl
     return tuple(postings)
 
 
+def talk_of(about: str) -> str:
+    """What is asked of whoever made a request: a notice of its own, which ends with their answer or the request."""
+    return TALK + about.partition("::")[2]
+
+
 def close(
     tx: Transaction, about: str, state: RequestState, now: datetime, *, refused_by: str = ""
 ) -> AskedRequest | None:
     """The request waits no longer, and approvals that did not suffice are nothing any more."""
+    tx.notices.close(talk_of(about), now)
     tx.approvals.close(about, "spent" if state is RequestState.DECIDED and not refused_by else "void")
     asked = tx.approvals.hold(about)
     if asked is not None:

@@ -29,7 +29,7 @@ from bot.services.step_up import reading_binding
 from bot.services.throttling import allows_message
 from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, end, is_slot
 from bot.services.unlinking import disowning, is_disowning
-from bot.texts.formats import clock_time
+from bot.texts.formats import clock_time, is_zone
 
 _PLACE: TypeAdapter[Place] = TypeAdapter(Place)
 TYPED = (EventKind.MESSAGE, EventKind.COMMAND)
@@ -124,6 +124,7 @@ class Arrival:
             return replace(known, standing=Standing(state=SessionState.NOT_LINKED))
         standing = tx.sessions.use(message.who, now=now, limits=self._limits, touch=not message.automatic)
         end_seen_over(tx, message.who, standing, now)
+        standing = _in_the_chats_zone(tx, message, standing)
         slot, pressed = known.slot, known.pressed
         if message.handle and pressed is None:
             pressed = tx.interactions.find(message.handle, now=now)
@@ -202,6 +203,14 @@ class Arrival:
             time=turn.now,
         )
         return Ending(event=event, answer=answer)
+
+
+def _in_the_chats_zone(tx: Transaction, message: IncomingMessage, standing: Standing) -> Standing:
+    """Where the provider names no time zone, whose whole day that would move, the chat profile's is kept."""
+    person, named = standing.person, message.timezone or ""
+    if standing.state is not SessionState.ALIVE or person is None or person.timezone or not is_zone(named):
+        return standing
+    return replace(standing, person=tx.persons.save(replace(person, timezone=named)))
 
 
 def _ask_whether_meant(turn: Turn) -> Ending:

@@ -63,6 +63,7 @@ def call(request: ApprovalRequest, made: DecisionMade | None, reader: Voice, pos
         label=reader.say("notices.show"),
         intent=Intent(capability="waiting", arguments={}, origin=Origin.PRESS),
         style=ActionStyle.PRIMARY,
+        lasts=True,
     )
     draft = Draft(card=card, buttons=(show,), about=request.about + AGAIN)
     return Posting(draft=draft, to=posted.to, place=posted.place, notice=Notice.APPROVAL_WANTED)

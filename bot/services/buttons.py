@@ -57,7 +57,9 @@ def _action(
         payload |= {"proposal": button.proposal, "digest": button.digest}
     if button.said:
         payload |= {"text": button.said}
-    seconds = SHARED_SECONDS if shared else DISOWN_SECONDS if button.kind == DISOWN else PERSONAL_SECONDS
+    seconds = (
+        SHARED_SECONDS if shared or button.lasts else DISOWN_SECONDS if button.kind == DISOWN else PERSONAL_SECONDS
+    )
     handle = tx.interactions.create(
         Interaction(
             kind=button.kind,

@@ -12,7 +12,7 @@ from bot.domain.answer import Button, Draft, Posting
 from bot.domain.cards import ActionStyle, Card, Status
 from bot.domain.identity import ChannelIdentity, Person
 from bot.domain.intent import Intent, Origin
-from bot.domain.notice import SINGLY, TABLE, Kept, Notice, NoticeClass, WorkingHours
+from bot.domain.notice import SINGLY, TABLE, TALK, Kept, Notice, NoticeClass, WorkingHours
 from bot.ports.database import Transaction
 from bot.services.delivery import direct_place
 from bot.texts.formats import zone
@@ -103,7 +103,8 @@ class Notices:
             for row in waiting:
                 done = row if row not in held else row.delivered(reader.now, bundled=True)
                 tx.notices.save(replace(done, reminded_on=reader.today))
-            return [_summary(reader, "notices.digest", len(waiting), Notice.APPROVALS_BUNDLED)]
+            key = "notices.questions.digest" if _all_questions(waiting) else "notices.digest"
+            return [_summary(reader, key, waiting, Notice.APPROVALS_BUNDLED)]
         return []
 
 
@@ -120,7 +121,8 @@ def _remind(tx: Transaction, reader: _Reader, waiting: Sequence[Kept]) -> list[P
         return []
     for row in earlier:
         tx.notices.save(replace(row, reminded_on=reader.today))
-    return [_summary(reader, "notices.reminder", len(earlier), Notice.APPROVAL_REMINDER)]
+    key = "notices.questions.reminder" if _all_questions(earlier) else "notices.reminder"
+    return [_summary(reader, key, earlier, Notice.APPROVAL_REMINDER)]
 
 
 def _bundle(tx: Transaction, reader: _Reader, waiting: Sequence[Kept], late: Sequence[Kept]) -> list[Posting]:
@@ -133,7 +135,9 @@ def _bundle(tx: Transaction, reader: _Reader, waiting: Sequence[Kept], late: Seq
         return []  # the card is on its way; what came meanwhile is put into it with the next slot
     for row in late:
         tx.notices.save(row.delivered(reader.now, bundled=True))
-    made = _summary(reader, "notices.bundle", len(there) + len(late), Notice.APPROVALS_BUNDLED)
+    rows = [*there, *late]
+    key = "notices.questions.bundle" if _all_questions(rows) else "notices.bundle"
+    made = _summary(reader, key, rows, Notice.APPROVALS_BUNDLED)
     if not copies:
         return [made]
     return [replace(made, place=copies[-1].place, edits=copies[-1].message)]
@@ -143,14 +147,22 @@ def _bundle_of(reader: _Reader) -> str:
     return f"Notices::{reader.to.key}::{reader.today.isoformat()}"
 
 
-def _summary(reader: _Reader, key: str, count: int, notice: Notice) -> Posting:
+def _all_questions(rows: Sequence[Kept]) -> bool:
+    """Whether all ask something about the reader's own requests."""
+    return all(row.about.startswith(TALK) for row in rows)
+
+
+def _summary(reader: _Reader, key: str, rows: Sequence[Kept], notice: Notice) -> Posting:
+    """One card of several; it leads to what waits, or to one's own requests."""
+    asked = _all_questions(rows)
     card = Card(
-        headline=reader.voice.say(key, count=count), body=reader.voice.say("notices.how"), status=Status.WAITING
+        headline=reader.voice.say(key, count=len(rows)), body=reader.voice.say("notices.how"), status=Status.WAITING
     )
     show = Button(
         label=reader.voice.say("notices.show"),
-        intent=Intent(capability="waiting", arguments={}, origin=Origin.PRESS),
+        intent=Intent(capability="my_leaves" if asked else "waiting", arguments={}, origin=Origin.PRESS),
         style=ActionStyle.PRIMARY,
+        lasts=True,
     )
     draft = Draft(card=card, buttons=(show,), about=_bundle_of(reader) if notice is Notice.APPROVALS_BUNDLED else "")
     return Posting(draft=draft, to=reader.to, place=direct_place(reader.to), notice=notice)

@@ -86,7 +86,7 @@ def remember_person(
             employee=None if claims.employee_number is None else Employee(claims.employee_number),
             # A refresh without a browser may name none: then it stays as it was.
             locale=claims.locale or (known.locale if known else ""),
-            timezone=claims.timezone,
+            timezone=claims.timezone or (known.timezone if known else ""),
             locked=known.locked if known else bool(barred),
             lock_reason=known.lock_reason if known else barred,
             idp_checked_at=said_at or now,

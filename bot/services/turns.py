@@ -123,7 +123,7 @@ class Turn:
     learnt: dict[ResourceRef, ResourceFacts] | None = None
     """Facts shared by what is weighed together, only to be shown; None where something may come of a decision."""
     unhelped: str = ""
-    """What they typed, where it may go to whoever answers for Doorward if the answer does not help."""
+    """What they typed, or which action they pressed for: it may be sent to whoever answers for Doorward."""
     quiet: bool = False
     """One of a list: what becomes of it stands in the answer for the whole list."""
     outbox: list[OutboxItem] = field(default_factory=list)
@@ -207,7 +207,7 @@ def _own(tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery) -> tup
         return ()
     if turn.message.automatic:
         return ()
-    draft, place, who = _or_tell_the_owner(turn, answer.draft), turn.message.place, turn.message.who
+    draft, place, who = _or_tell_the_owner(turn, answer.draft, answer.code), turn.message.place, turn.message.who
     if turn.proposal is not None and answer.code in {"done", "dismissed"}:
         copies = tx.posted.about(proposal_card(turn.proposal.id))
         if copies:
@@ -239,9 +239,12 @@ def _asks_to_sign_in(answer: Answer) -> bool:
     return answer.code.startswith("sign_in.")
 
 
-def _or_tell_the_owner(turn: Turn, draft: Draft) -> Draft:
-    """With "This didn't help" under what was refused, failed, or guessed and may be meant otherwise."""
-    helped = draft.card.status not in {Status.DENIED, Status.BROKEN} and turn.origin not in GUESSED
+def _or_tell_the_owner(turn: Turn, draft: Draft, code: str) -> Draft:
+    """With "This didn't help" under what was refused, failed, or guessed from what was typed."""
+    if code == "done" and (turn.pressed or turn.proposal):
+        return draft  # it did what was pressed, whatever colour its answer has
+    guessed = turn.origin in GUESSED and turn.pressed is None and turn.proposal is None
+    helped = draft.card.status not in {Status.DENIED, Status.BROKEN} and not guessed
     full = len(draft.buttons) + len(draft.card.actions) >= MOST_BUTTONS
     if not turn.unhelped or helped or full:
         return draft

@@ -24,6 +24,11 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+def is_zone(name: str) -> bool:
+    """Whether there is a time zone of that name."""
+    return bool(name) and zone(name).key == name
+
+
 @lru_cache(maxsize=4096)
 def day(value: date, language: str) -> str:
     """A day with its weekday: `Mon 21 Dec`."""

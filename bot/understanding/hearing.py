@@ -13,7 +13,7 @@ from bot.domain.intent import Intent, Origin, Question
 from bot.domain.messages import EventKind
 from bot.domain.typed_code import is_code
 from bot.services.buttons import SAID, TYPED_ON_PAGE, WRITTEN, intent_of
-from bot.services.turns import Turn, read_slot
+from bot.services.turns import DID_NOT_HELP, Turn, read_slot
 from bot.texts.formats import zone
 from bot.understanding.commands import SENT_ON
 from bot.understanding.understand import Understanding
@@ -39,6 +39,7 @@ class Hearing:
     def hear(self, turn: Turn, now: datetime) -> Intent | Question:
         """The intent, with arguments that fit the catalogue; or the question to ask back."""
         if turn.proposal is not None:
+            turn.unhelped = self._pressed(turn, turn.proposal.action.capability)
             origin = Origin(turn.proposal.origin)
             action = turn.proposal.action
             return Intent(capability=action.capability, arguments=dict(action.arguments), origin=origin)
@@ -47,6 +48,7 @@ class Hearing:
         elif turn.pressed is not None and turn.pressed.kind in {WRITTEN, TYPED_ON_PAGE}:
             heard = self._written(turn)
         elif turn.pressed is not None:
+            turn.unhelped = self._pressed(turn, intent_of(turn.pressed).capability)
             heard = self._understanding.complete(intent_of(turn.pressed))
         else:
             turn.unhelped = self._may_be_sent_on(turn)
@@ -59,6 +61,14 @@ class Hearing:
         if not turn.unhelped or not isinstance(heard, Question) or heard.text_key not in HELPLESS:
             return heard
         return replace(heard, sentence=turn.unhelped)
+
+    def _pressed(self, turn: Turn, name: str) -> str:
+        """What a press was for, as a sentence that may be sent on: which action, and nothing of whom it is about."""
+        known = self._catalogue.get(name)
+        offered = self._offers_owner and not turn.message.automatic and name != DID_NOT_HELP
+        if known is None or not offered:
+            return ""
+        return turn.voice.say("account.did_not_help.pressed", title=turn.voice.say(known.title_key))[:SENT_ON]
 
     def _may_be_sent_on(self, turn: Turn) -> str:
         typed = turn.message.kind in {EventKind.MESSAGE, EventKind.COMMAND} and not is_code(turn.message.text)

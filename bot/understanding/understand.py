@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from bot.domain.intent import Intent, Origin, Question
 from bot.domain.typed_code import is_code
-from bot.understanding import classifier, commands, dates, rules
+from bot.understanding import classifier, commands, dates, rules, standing_in
 from bot.understanding.evidence import speaks_for
 from bot.understanding.slots import ASKS, NEEDED, Arguments, Filled, Sentence, fill
 from bot.understanding.tools import ProposalRefused, ProposedCall, Tools
@@ -107,6 +107,9 @@ class Understanding:
         meant = rules.phrase(line)
         if meant is not None and self._tools.known(meant.capability):
             return self._settled(meant.capability, fill(meant.capability, sentence), Origin.RULE)
+        named = standing_in.named(line, sentence)
+        if named is not None and self._tools.known(named.capability):
+            return self._settled(named.capability, named.filled, Origin.RULE)
         return self._nearest(line, sentence, is_command=True) if is_command else None
 
     def _nearest(self, line: str, sentence: Sentence, *, is_command: bool) -> Question | None:

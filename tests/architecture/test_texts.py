@@ -142,6 +142,8 @@ REQUIRED: dict[str, set[str]] = {
         "approvals.asked.{}", ("substitute", "superior", "hr", "nobody", "paused", "paused_place")
     ),
     "approvals.closed.{}": _each("approvals.closed.{}", CLOSED),
+    "approvals.late.{}": _each("approvals.late.{}", ("approved", "refused")),
+    "approvals.late.unnamed_{}": _each("approvals.late.unnamed_{}", ("approved", "refused")),
     "approvals.told.{}": _each("approvals.told.{}", CLOSED),
     "arguments.{}": _each("arguments.{}", _arguments(ASKED_FOR & SHOWN_PLAINLY)),
     **{

@@ -45,6 +45,8 @@ class FakeDirectory:
     roles: dict[str, frozenset[str]] = field(default_factory=dict)
     groups: dict[str, frozenset[str]] = field(default_factory=dict)
     locales: dict[str, str] = field(default_factory=dict)
+    zones: dict[str, str] = field(default_factory=dict)
+    """The time zones it names; everybody else's is UTC, and an empty one is none."""
 
     def claims(self, username: str) -> VerifiedClaims:
         person = BY_USERNAME[username]
@@ -60,6 +62,7 @@ class FakeDirectory:
             groups=self.groups.get(username, frozenset()),
             department=person.department,
             region=person.region,
+            timezone=self.zones.get(username, "UTC"),
             manager=person.manager,
             employee_number=person.employee_number,
             acr=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,7 @@ def _input(block: Json) -> None:
         return
     if element["type"] == "datepicker":
         _check("max_length" not in element)
+        _check(re.fullmatch(r"\d{4}-\d{2}-\d{2}", element.get("initial_date", "2026-01-01")) is not None)
         return
     _check(element["type"] == "plain_text_input" and 1 <= element.get("max_length", 3000) <= 3000)
 

@@ -234,7 +234,7 @@ def signature(body: bytes, timestamp: str, secret: str = SIGNING_SECRET) -> str:
 def _entered(element: Json, name: str, values: Mapping[str, str]) -> Json:
     """What Slack sends of an input: ticked boxes by the value of their option, `values` naming them with commas."""
     if element["type"] == "datepicker":
-        return {"type": "datepicker", "selected_date": values.get(name)}
+        return {"type": "datepicker", "selected_date": values.get(name, element.get("initial_date"))}
     if element["type"] != "checkboxes":
         return {"type": element["type"], "value": values.get(name)}
     ticked = values.get(name.partition("~")[0], "").split(",")

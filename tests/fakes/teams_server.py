@@ -23,6 +23,7 @@ APP_ID = "3f1c2f0a-8a5e-4c8f-9f7b-1c2d3e4f5a6b"
 APP_PASSWORD = "made up for the tests"
 BOT = f"28:{APP_ID}"
 TENANT = "8e1b6f52-0a31-4a53-9d3c-6a6f0b1c2d3e"
+GROUP = "5f0c2f5e-6b1d-4f0a-9a52-3d8f6f0f7a11"
 FOREIGN_TENANT = "99999999-0a31-4a53-9d3c-6a6f0b1c2d3e"
 ISSUER = "https://api.botframework.com"
 MESSAGE_BYTES = 28 * 1024
@@ -195,7 +196,7 @@ class FakeTeams:
                 "tenantId": TENANT,
                 "isGroup": conversation.kind != "personal",
             },
-            "channelData": {"tenant": {"id": TENANT}},
+            "channelData": {"tenant": {"id": TENANT}} | _team(conversation),
             "entities": [{"type": "clientInfo", "locale": "de-DE", "platform": "Web"}],
         } | fields
 
@@ -257,7 +258,12 @@ class FakeTeams:
         assert inputs.keys() <= {name.partition(".")[2] for name in known}, known
         by_name = {name.partition(".")[2]: name for name in known}
         action = next(action for action in card["actions"] if action["type"] == "Action.Submit")
-        data = action["data"] | {by_name[name]: value for name, value in inputs.items()}
+        left = {
+            element["id"]: element["value"]
+            for element in card["body"]
+            if element["type"] == "Input.Date" and "value" in element
+        }
+        data = action["data"] | left | {by_name[name]: value for name, value in inputs.items()}
         return self.invoke(person, conversation, "task/submit", {"data": data, "context": {"theme": "default"}})
 
     def invoke(self, person: Person, conversation: Conversation, name: str, value: Any, **fields: Any) -> Activity:
@@ -388,6 +394,11 @@ class FakeTeams:
                 return
 
         return Handler
+
+
+def _team(conversation: Conversation) -> Activity:
+    """What Teams says of the team a channel is in."""
+    return {"team": {"id": conversation.id, "aadGroupId": GROUP}} if conversation.kind == "channel" else {}
 
 
 def _is_card(content: Activity) -> bool:

@@ -150,7 +150,9 @@ class OnPlayground:
 
     async def fill(self, name: str, **fields: str) -> None:
         dialog = self.platform.open_dialogs(name)[-1]
-        await self._order("dialog/submit", person=name, view=dialog["view"], fields=fields)
+        there: Any = dialog["fields"]
+        left = {field["name"]: field["value"] for field in there if field["value"]}
+        await self._order("dialog/submit", person=name, view=dialog["view"], fields=left | fields)
 
     def seen(self, name: str) -> str:
         return "\n".join(plain_text(post.card) for post in self.platform.posts(name) if post.card)

@@ -157,3 +157,34 @@ async def test_a_command_that_was_answered_a_press_and_a_sign_in_do_not(tmp_path
         await here.say("john", "I'd like to take 21 to 23 December off")
         await here.press("john", here.last("john"), "Send request")
         assert OFFER not in _labels(here)
+
+
+async def test_a_press_that_was_refused_or_failed_offers_it_too_and_one_that_went_through_does_not(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    async with world(tmp_path, clock, owner=Owner(place=CHANNEL)) as here:
+        for name in ("john", "mia", "sue"):
+            await here.sign_in(name)
+        await here.enrol("mia")
+        await here.say("john", "I'd like to take 21 to 23 December off")
+        await here.press("john", here.last("john"), "Send request")
+        assert OFFER not in _labels(here), "it did what was pressed"
+        card = next(post for post in here.chat.posts if "Leave for John" in post.card.headline)
+        await here.press("mia", card, "Refuse")
+        await here.submit_code("mia", here.code("mia"))
+        assert OFFER not in _labels(here, "mia"), "a refusal that was meant is none of ours"
+        channel = next(
+            post for post in here.chat.posts
+            if "Leave for John" in post.card.headline and post.place.kind is PlaceKind.CHANNEL
+        )  # fmt: skip
+        assert channel.edited
+        await here.say("john", "my leaves")
+        await here.say("john", "I'd like to take 28 to 29 December off")
+        await here.press("john", here.last("john"), "Send request")
+        shared = [post for post in here.chat.posts if post.place.kind is PlaceKind.CHANNEL and post.card.actions][-1]
+        await here.press("sue", shared, "Details")
+        assert "This didn't help" in _labels(here, "sue")
+        await here.press("sue", here.last("sue"), OFFER)
+        preview = here.last("sue")
+        assert "I pressed a button for “Show a leave request”" in preview.text
+        assert "John" not in preview.text

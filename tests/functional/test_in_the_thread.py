@@ -72,3 +72,18 @@ async def test_withdrawn_every_copy_says_so(platform: Platform, tmp_path: Path, 
         assert await states(side.here) == ["cancelled"]
         for name in ("john", "mia"):
             assert "Withdrawn at" in side.seen(name)
+
+
+@pytest.mark.parametrize("platform", SIDES)
+async def test_the_days_as_they_are_stand_in_the_dialog_that_changes_them(
+    platform: Platform, tmp_path: Path, clock: FixedClock
+) -> None:
+    async with SIDES[platform](tmp_path, clock) as side:
+        for name in ("john", "mia"):
+            await side.here.sign_in(name)
+        await side.type("john", "I'd like to take 21 to 23 December off")
+        await side.press("john", "Send request")
+        await side.press("john", "Change the days")
+        await side.fill("john", end="2026-12-22")
+        await side.press("john", "Change it")
+        assert "Mon 21 Dec – Tue 22 Dec" in side.seen("mia"), "the first day was left as it stood there"

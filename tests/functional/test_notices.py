@@ -19,6 +19,7 @@ from bot.texts.formats import zone
 from tests.fakes.chat import Posted
 from tests.fakes.clock import FixedClock
 from tests.fakes.world import World, world
+from tests.functional.test_asking_for_more import write
 
 MONDAY = datetime(2026, 11, 16, 9, 0, tzinfo=UTC)
 TICK = timedelta(minutes=30)
@@ -220,3 +221,48 @@ def test_working_hours_are_those_of_the_reader(name: str, at: str, within: bool)
 def test_the_table_has_every_notice_and_security_goes_past_the_chat_too() -> None:
     assert set(TABLE) == set(Notice)
     assert all(rule.by_mail for rule in TABLE.values() if rule.kind is NoticeClass.SECURITY)
+
+
+async def test_a_question_about_a_request_waits_for_the_requesters_working_hours(here: World) -> None:
+    week = Week(here)
+    for name in ("john", "mia"):
+        await here.sign_in(name)
+    await week.ask()
+    card = here.last("mia", "Leave for John")
+    await week.until(0, 21)  # John's working day is over
+    await here.sign_in("mia")
+    before = len(week.heard("john"))
+    await here.press("mia", card, "Ask for more")
+    await write(here, "mia", "Who covers?")
+    assert len(week.heard("john")) == before
+    await here.sign_in("john")
+    await here.say("john", "my leaves")
+    assert any("Answer Mia" in action.label for action in here.last("john").card.actions), "who looks finds it"
+    before = len(week.heard("john"))
+    await week.until(1, 8)
+    assert [text for text in week.heard("john")[before:] if "asks about your leave" in text]
+    await week.until(2, 9)
+    assert week.heard("john")[-1] == "1 question about your requests still waits for your answer"
+    await here.sign_in("john")
+    await here.press("john", here.last("john", "asks about your leave"), "Answer")
+    await write(here, "john", "Sue does.")
+    before = len(week.heard("john"))
+    await week.until(4, 9)
+    assert len(week.heard("john")) == before, "what was answered is not spoken of"
+
+
+async def test_a_question_about_what_was_decided_meanwhile_is_not_asked_any_more(here: World) -> None:
+    week = Week(here)
+    for name in ("john", "mia"):
+        await here.sign_in(name)
+    await here.enrol("mia")
+    await week.ask()
+    card = here.last("mia", "Leave for John")
+    await week.until(0, 21)
+    await here.sign_in("mia")
+    await here.press("mia", card, "Ask for more")
+    await write(here, "mia", "Who covers?")
+    await here.press("mia", card, "Approve")
+    await here.submit_code("mia", here.code("mia"))
+    await week.until(2, 9)
+    assert not [text for text in week.heard("john") if "asks about your leave" in text]

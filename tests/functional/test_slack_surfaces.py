@@ -138,6 +138,15 @@ class TestWhoIsNotOurs:
 
 
 class TestHome:
+    async def test_a_replayed_opening_of_a_guest_publishes_nothing_again(self, door: Doorward) -> None:
+        door.slack.join("U3GUEST", is_restricted=True)
+        payload = opened(door.slack, "home", "U3GUEST")
+        for _ in range(3):
+            await door.send(payload)
+        assert len(door.slack.called("views.publish")) == 1
+        await door.send(opened(door.slack, "home", "U3GUEST"))
+        assert len(door.slack.called("views.publish")) == 2
+
     async def test_before_sign_in_it_offers_that(self, door: Doorward) -> None:
         await door.send(opened(door.slack, "home"))
         assert "Sign in once" in home(door.slack)

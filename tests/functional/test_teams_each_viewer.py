@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -15,10 +16,12 @@ from bot.domain.messages import IncomingMessage, PlaceKind
 from tests.fakes.clock import FixedClock
 from tests.fakes.teams_app import identity
 from tests.fakes.teams_server import (
+    GROUP,
     GUEST,
     JOHN,
     MIA,
     SARAH,
+    TENANT,
     VIEWERS_AT_MOST,
     Activity,
     Conversation,
@@ -188,6 +191,11 @@ async def test_a_press_that_needs_a_sign_in_comes_back_to_the_card(door: Doorwar
 
     address = f"https://teams.microsoft.com/l/message/19%3Ahr%40thread.tacv2/{card['id']}?"
     assert answer.back.startswith(address)
+    named = parse_qs(urlsplit(answer.back).query)
+    # https://learn.microsoft.com/microsoftteams/platform/concepts/build-and-test/deep-link-teams
+    assert named == {
+        "tenantId": [TENANT], "groupId": [GROUP], "parentMessageId": [card["id"]], "createdTime": [card["id"]],
+    }  # fmt: skip
     told = door.posted(SARAH)[-1]
     (link,) = [action for action in actions_of(told["attachments"][0]["content"]) if action["type"] == "Action.OpenUrl"]
     assert link["title"] == "Back to the card"

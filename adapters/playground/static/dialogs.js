@@ -89,7 +89,7 @@ function fieldElement(field) {
   const id = `field-${field.name}`;
   const input = make("input", {
     class: `input${code ? " input--code" : ""}`, id, name: field.name, type: field.kind === "date" ? "date" : "text", maxlength: code ? 8 : 500,
-    inputmode: code ? "numeric" : null, autocomplete: code ? "one-time-code" : "off", placeholder: code ? "••••••" : null,
+    value: field.value || null, inputmode: code ? "numeric" : null, autocomplete: code ? "one-time-code" : "off", placeholder: code ? "••••••" : null,
     "aria-describedby": `${id}-hint ${id}-error`, "data-testid": `dialog-field-${field.name}`,
   });
   const label = make("label", { for: id }, field.label, field.optional ? make("span", { class: "quiet" }, ` ${t("(optional)")}`) : "");

@@ -122,6 +122,7 @@ const take = {
 
 const about = {
   get person() { return person; },
+  zone: () => config.people.find((found) => found.name === person)?.zone || Intl.DateTimeFormat().resolvedOptions().timeZone,
   get threads() { return !place.startsWith("dm-"); },
   tint: (name) => Math.max(0, names.indexOf(name)) % 6,
   press,
@@ -184,7 +185,7 @@ function showConversation() {
   const here = state.conversations.find((found) => found.id === place);
   const direct = here?.kind === "direct";
   byId("place-title").textContent = direct ? "Doorward" : `# ${here.title}`;
-  byId("place-sub").textContent = direct ? t("direct message with {0}", person) : t("channel · everybody here sees it");
+  byId("place-sub").textContent = `${direct ? t("direct message with {0}", person) : t("channel · everybody here sees it")} · ${t("times: {0}", about.zone())}`;
   describeComposer(direct ? t("Message Doorward, or / for commands") : t("Message #{0}; @doorward asks Doorward", here.title));
   const posts = inOrder(state.posts.filter((post) => post.conversation === place));
   byId("posts").replaceChildren(...posts.map((post) => postElement(post, about)));

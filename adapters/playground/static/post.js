@@ -10,7 +10,13 @@ const WORDS = {
   waiting: t("Waiting"),
   broken: t("Not working"),
 };
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clocks = new Map();
+
+/** A time of day in the zone that the cards of this person are written in. */
+function timeIn(zone, at) {
+  if (!clocks.has(zone)) clocks.set(zone, new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone }));
+  return clocks.get(zone).format(new Date(at));
+}
 
 /** The list item of a post. `about` gives the author's avatar and takes presses and thread answers. */
 export function postElement(post, about) {
@@ -28,7 +34,7 @@ export function postElement(post, about) {
   const head = make("p", { class: "post__head" },
     make("strong", {}, bot ? "Doorward" : post.author),
     bot ? make("span", { class: "post__app" }, "App") : "",
-    make("time", { class: "quiet", datetime: post.at }, time.format(new Date(post.at))),
+    make("time", { class: "quiet", datetime: post.at, title: about.zone() }, timeIn(about.zone(), post.at)),
     post.edited ? make("span", { class: "quiet" }, t("(edited)")) : "");
   const body = make("div", { class: "post__body" });
   if (post.onlyYou) body.append(make("p", { class: "post__only" }, icon("only-you"), t("Only visible to you")));

@@ -31,8 +31,12 @@ from bot.ports.ingress import Accepted
 from tests.fakes.recording_ingress import RecordingIngress
 
 PEOPLE = tuple(
-    PlaygroundPerson(name=name, display_name=name.title(), title=title, subject=f"subject-{name}")
-    for name, title in (("john", "employee"), ("mia", "line manager"), ("raj", "administrator"))
+    PlaygroundPerson(name=name, display_name=name.title(), title=title, subject=f"subject-{name}", timezone=zone)
+    for name, title, zone in (
+        ("john", "employee", "UTC"),
+        ("mia", "line manager", "UTC"),
+        ("raj", "administrator", "Asia/Kolkata"),
+    )
 )
 TOKEN = "a-token-of-this-start"
 

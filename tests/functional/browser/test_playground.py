@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from bot.domain.cards import (
     Action,
@@ -204,6 +205,24 @@ async def test_a_posted_card_changes_in_place(page: Page, stage: Stage) -> None:
     await expect(page.get_by_test_id("action")).to_have_count(0)
 
 
+async def test_times_are_the_persons_own_and_say_so_whatever_the_browsers(browser: Browser, stage: Stage) -> None:
+    context = await browser.new_context(locale="en-GB", timezone_id="America/New_York")
+    try:
+        page = await context.new_page()
+        await open_as(page, stage, "raj")
+        place, raj = stage.platform.place("dm-raj"), stage.platform.identity("raj")
+        await stage.platform.post(place, raj, Reply(audience=Audience.PERSON, card=REQUEST), dedupe_key="1")
+        [post] = [post for post in stage.platform.posts("raj") if post.card]
+        there = post.at.astimezone(ZoneInfo("Asia/Kolkata")).strftime("%H:%M")
+        await expect(page.locator("#posts time").last).to_have_text(there)
+        await expect(page.locator("#place-sub")).to_contain_text("times: Asia/Kolkata")
+        await say(page, "hello")
+        await expect(page.get_by_test_id("message")).to_have_count(2)
+        assert stage.ingress.accepted[-1].timezone == "Asia/Kolkata"
+    finally:
+        await context.close()
+
+
 async def test_slash_commands_are_completed_by_keyboard(page: Page, stage: Stage) -> None:
     await open_as(page, stage, "raj")
     await page.get_by_test_id("composer").press_sequentially("/doorward who")
@@ -302,7 +321,7 @@ async def test_a_place_pressed_before_the_page_caught_up_is_the_new_persons(page
         await page.get_by_test_id("person-raj").click()
     await page.get_by_test_id("place-direct").click()
     caught_up.set()
-    await expect(page.locator("#place-sub")).to_have_text("direct message with raj")
+    await expect(page.locator("#place-sub")).to_contain_text("direct message with raj")
     await say(page, "/doorward whoami")
     await expect(page.get_by_test_id("message")).to_have_count(1)
 

@@ -61,13 +61,32 @@ class Inbox:
         self._sealer = sealer
 
     def accept(self, message: IncomingMessage, *, lease_seconds: int) -> str | None:
-        place = message.place
-        event = f"{place.platform}|{place.tenant}|{message.event_id}"
-        row, *older = self._keys.hashes(Purpose.PEPPER, event)
-        if any(self._connection.row(_KNOWN, id=known) for known in older):
+        row = self._new(message)
+        if row is None:
             return None
-        received_at = to_micros(message.received_at)
         payload = self._sealer.seal_briefly(_messages.pack(message), table="inbox", row=row, purpose="payload")
+        return row if self._insert(row, message, lease_seconds=lease_seconds, payload=payload) else None
+
+    def note(self, message: IncomingMessage) -> bool:
+        row = self._new(message)
+        return row is not None and self._insert(row, message, completed_at=to_micros(message.received_at))
+
+    def _new(self, message: IncomingMessage) -> str | None:
+        """The row's name; None where the event stands there under an older key."""
+        place = message.place
+        row, *older = self._keys.hashes(Purpose.PEPPER, f"{place.platform}|{place.tenant}|{message.event_id}")
+        return None if any(self._connection.row(_KNOWN, id=known) for known in older) else row
+
+    def _insert(
+        self,
+        row: str,
+        message: IncomingMessage,
+        *,
+        lease_seconds: int = 0,
+        payload: bytes | None = None,
+        completed_at: int | None = None,
+    ) -> bool:
+        received_at = to_micros(message.received_at)
         accepted = self._connection.change(
             _ACCEPT,
             id=row,
@@ -75,9 +94,9 @@ class Inbox:
             attempts=1,
             received_at=received_at,
             lease_until=received_at + lease_seconds * 1_000_000,
-            completed_at=None,
+            completed_at=completed_at,
         )
-        return row if accepted else None
+        return accepted == 1
 
     def claim(self, *, now: datetime, lease_seconds: int, limit: int) -> Sequence[tuple[str, IncomingMessage, int]]:
         micros = to_micros(now)

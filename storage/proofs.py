@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, select
+from sqlalchemy import Integer, bindparam, func, select
 
 from bot.domain.identity import LinkedIdentity
 from bot.domain.proof import ConsentKind, Proof, ProofMethod
@@ -104,6 +104,11 @@ _LAST = Statement(
     .order_by(proofs.c.at.desc())
     .limit(1)
 )
+_BOUND_SO = Statement(
+    _unspent_of.where(func.substr(proofs.c.binding, 1, bindparam("size", type_=Integer)) == bindparam("before"))
+    .order_by(proofs.c.id)
+    .with_for_update()
+)
 _ALL_UNSPENT = Statement(_unspent_of.order_by(proofs.c.id).with_for_update())
 
 
@@ -140,12 +145,10 @@ class Proofs:
 
     def rebind(self, identity: LinkedIdentity, before: str, after: str) -> int:
         """An altered row is left as it is: it opens nothing under either binding."""
-        rows = self._connection.rows(_ALL_UNSPENT, identity=identity.key)
+        rows = self._connection.rows(_BOUND_SO, identity=identity.key, before=before, size=len(before))
         return sum(self._rebind(row, before, after) for row in rows)
 
     def _rebind(self, row: Row, before: str, after: str) -> bool:
-        if not self._rows.unverified(row).proof.binding.startswith(before):
-            return False
         try:
             stored = self._rows.load(row)
         except IntegrityAlarm as alarm:

@@ -45,13 +45,14 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
     standing_in = StandingIn(database=database, facts=facts)
     performing = _performing(outside, delivery, authorizer, standing_in)
     revalidator = _revalidator(outside)
-    rechecking = Rechecking(revalidator=revalidator, authorizer=authorizer)
+    arrival = Arrival(database=database, clock=clock, limits=limits, public_url=url, rollout=rollout)
+    rechecking = Rechecking(revalidator=revalidator, authorizer=authorizer, again=arrival.again)
     return Pipeline(
         database=database,
         clock=clock,
         tracer=outside.tracer,
         catalogue=BY_NAME,
-        arrival=Arrival(database=database, clock=clock, limits=limits, public_url=url, rollout=rollout),
+        arrival=arrival,
         hearing=Hearing(understanding(), BY_NAME, offers_owner=outside.owner.named),
         learning=Learning(database=database, facts=facts, authorizer=authorizer, standing_in=standing_in),
         deciding=Deciding(database=database, authorizer=authorizer),

@@ -255,6 +255,7 @@ def _line(turn: Turn, *, intent: Intent | None = None, proposal: Proposal | None
         slot=None,
         unread=None,
         offered=None,
+        factors=None,
         intent=intent,
         proposal=proposal,
         action=None,

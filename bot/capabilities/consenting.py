@@ -62,7 +62,7 @@ class Consenting:
                 tx.proofs.spend(turn.proof.id, now=turn.now)
             if wanted.press_only:
                 return consent.confirmation(proposal, turn.voice)
-            return consent.code_request(tx, proposal, turn.voice, wanted, self.public_url)
+            return consent.code_request(tx, proposal, turn.voice, wanted, self.public_url, dialog_open=turn.dialog_open)
 
         return Ending(event=event(turn, EventType.ACCESS_DECIDED, wanted.decision), answer=answer)
 

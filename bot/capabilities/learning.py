@@ -75,7 +75,10 @@ class Learning:
             last = tx.proofs.last_at(identity, ProofMethod.PROVIDER) if offered else None
             return factors.of_person(tx, identity), last
 
-        own, last = await self.database.read(read)
+        if turn.factors is not None and not offered:
+            own, last = turn.factors, None
+        else:
+            own, last = await self.database.read(read)
         waiting = tuple(one for one in own if not counts(one.counts_from, now))
         return replace(here, authenticators=step_up.counting(own, now), waiting=waiting, at_provider=last)
 

@@ -24,6 +24,10 @@ class InboxStore(Protocol):
         """
         ...
 
+    def note(self, message: IncomingMessage) -> bool:
+        """Keep the dedupe hash alone, of an event that is dealt with in this transaction; False where it was known."""
+        ...
+
     def claim(self, *, now: datetime, lease_seconds: int, limit: int) -> Sequence[tuple[str, IncomingMessage, int]]:
         """Take up to `limit` events nobody holds: (row id, message, attempt)."""
         ...

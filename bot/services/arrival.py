@@ -19,10 +19,11 @@ from bot.errors import IntegrityAlarm
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
 from bot.ports.trace import Step, StepOutcome
-from bot.services import refusals, start_card, tickets, views
+from bot.services import factors, refusals, start_card, tickets, views
 from bot.services.bindings import proposal_under
 from bot.services.buttons import PRESSED, TYPED_ON_PAGE, WRITTEN
 from bot.services.delivery import direct_place
+from bot.services.factors import Factor
 from bot.services.link_codes import comes_to_type, typing
 from bot.services.sessions import end_seen_over
 from bot.services.step_up import reading_binding
@@ -83,7 +84,7 @@ class Arrival:
         """
         arrived, turn.unread = turn.unread, None
         if arrived is None:
-            arrived = await self._read_again(turn)
+            arrived = await self._database.write(lambda tx: self._again(tx, turn))
         if not arrived.within or arrived.standing is None:
             turn.trace(Step.THROTTLE, StepOutcome.NO)
             if turn.message.by_app:
@@ -96,7 +97,7 @@ class Arrival:
             return self._outside(turn, told=arrived.told)
         standing = turn.standing = arrived.standing
         turn.slot, turn.pressed, turn.proposal = arrived.slot, arrived.pressed, arrived.proposal
-        turn.offered = arrived.proof
+        turn.offered, turn.factors = arrived.proof, arrived.factors
         if ending := disowning(turn) or typing(turn):
             return ending
         if standing.state is not SessionState.ALIVE or standing.person is None:
@@ -109,11 +110,17 @@ class Arrival:
         _back_to_the_thread(turn)
         return None
 
-    async def _read_again(self, turn: Turn) -> Arrived:
+    def again(self, tx: Transaction, turn: Turn) -> Arrived | None:
+        """What `receive` would read after a transaction of somebody else's, read in it; None as `at_the_door`."""
+        try:
+            return self._again(tx, turn)
+        except IntegrityAlarm:
+            return None
+
+    def _again(self, tx: Transaction, turn: Turn) -> Arrived:
         """Read now; a turn that was counted already, and decides again, keeps what was taken for it."""
         known = Arrived(within=True, slot=turn.slot, pressed=turn.pressed)
-        counted = turn.standing is not None
-        return await self._database.write(lambda tx: self._read(tx, turn.message, known, counted=counted))
+        return self._read(tx, turn.message, known, counted=turn.standing is not None)
 
     def _read(self, tx: Transaction, message: IncomingMessage, known: Arrived, *, counted: bool) -> Arrived:
         """One transaction for everything these steps need; the count is made before anything is looked at."""
@@ -142,7 +149,15 @@ class Arrival:
                 proof = None if found is None else _proof_for(tx, found, standing, now)
         else:
             found, proof = proposal_under(tx, pressed) if pressed else None, None
-        return Arrived(within=True, standing=standing, slot=slot, pressed=pressed, proposal=found, proof=proof)
+        return Arrived(
+            within=True,
+            standing=standing,
+            slot=slot,
+            pressed=pressed,
+            proposal=found,
+            proof=proof,
+            factors=_factors_of(tx, proof) if counted and proof is not None else None,
+        )
 
     def _admits(self, tx: Transaction, message: IncomingMessage, standing: Standing, now: datetime) -> bool:
         """Whether the rollout lets this account in. A session that is over was read without roles: they come now."""
@@ -278,6 +293,14 @@ def _proof_for(tx: Transaction, proposal: Proposal, standing: Standing, now: dat
     try:
         found = (tx.proofs.unspent(standing.person.identity, binding, now=now) for binding in bindings)
         return next((proof for proof in found if proof is not None), None)
+    except IntegrityAlarm:
+        return None
+
+
+def _factors_of(tx: Transaction, proof: Proof) -> tuple[Factor, ...] | None:
+    """What its person could prove themselves with besides; read again, and said so, where a row is not ours."""
+    try:
+        return factors.of_person(tx, proof.identity)
     except IntegrityAlarm:
         return None
 

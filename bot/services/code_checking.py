@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bot.domain.audit import EventType
 from bot.domain.interaction import Interaction
@@ -20,9 +20,6 @@ from bot.services.bindings import proposal_under
 from bot.texts.formats import clock_time
 from bot.texts.sentences import Voice, voice
 
-SEEN_SECONDS = 60
-"""A submission is over when it is answered: of its row only the hash is kept."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeChecking:
@@ -38,7 +35,7 @@ class CodeChecking:
         now = self.clock.now()
         standing = tx.sessions.use(message.who, now=now, limits=self.limits)
         reader = voice((standing.person.locale if standing.person else "") or message.locale)
-        if not is_new(tx, message):
+        if not tx.inbox.note(message):  # delivered before: a repeated submission is no further try
             return refusals.code_refused(reader, "consent.late")
         alive = standing.state is SessionState.ALIVE and standing.person is not None and not standing.person.locked
         if not alive or interaction is None or interaction.kind != "code" or interaction.audience != message.who.key:
@@ -89,12 +86,3 @@ class CodeChecking:
             if isinstance(result, step_up.CodeRefusal)
             else None
         )
-
-
-def is_new(tx: Transaction, message: IncomingMessage) -> bool:
-    """Whether this submission was not delivered before: a repeated one is no further try. Of it nothing is kept."""
-    row = tx.inbox.accept(replace(message, handle="", text="", fields={}), lease_seconds=SEEN_SECONDS)
-    if row is None:
-        return False
-    tx.inbox.complete(row, message.received_at)
-    return True

@@ -78,12 +78,19 @@ def confirmation(proposal: Proposal, voice: Voice) -> Answer:
     return Answer(draft=Draft(card=card, buttons=buttons, about=about), code="consent.confirm")
 
 
-def code_request(tx: Transaction, proposal: Proposal, voice: Voice, wanted: Wanted, public_url: str) -> Answer:
-    """Asks for the second factor: our page for what is confidential or needs enrolment, else a dialog or the page."""
-    path = f"/consent/{page_handle(tx, proposal)}"
+def code_request(
+    tx: Transaction, proposal: Proposal, voice: Voice, wanted: Wanted, public_url: str, *, dialog_open: bool = False
+) -> Answer:
+    """Asks for the second factor: our page for what is confidential or needs enrolment, else a dialog or the page.
+
+    Where a `dialog_open` waits for the answer, and a dialog is it, there is no card beside it and no way to the page.
+    """
     # A code alone can be typed into a dialog; every other factor is used in a browser.
     in_browser = proposal.confidential or wanted.enrol or ProofMethod.TOTP not in wanted.methods
     first_in_browser = in_browser or wanted.method is not ProofMethod.TOTP
+    if dialog_open and not first_in_browser:
+        return Answer(dialog=code_dialog(tx, proposal, voice), code="consent.code")
+    path = f"/consent/{page_handle(tx, proposal)}"
     name, about = proposal.action.capability, proposal_card(proposal.id)
     link = Action(
         label=voice.say("consent.open_page" if in_browser else "consent.in_browser"),

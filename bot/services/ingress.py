@@ -34,7 +34,7 @@ from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed, DialogUpdate
 from bot.services import refusals
 from bot.services.audit_trail import Scribe
 from bot.services.buttons import LINK_CODE
-from bot.services.code_checking import CodeChecking, is_new
+from bot.services.code_checking import CodeChecking
 from bot.services.link_codes import LinkCodes
 from bot.services.link_making import Told
 from bot.services.rejections import Rejections
@@ -301,7 +301,7 @@ class InboxIngress:
     async def _link(self, message: IncomingMessage, code: Secret) -> DialogAnswer:
         """Where a code links an account, the dialog closes; the link is announced, and what waited goes on."""
         assert self.link_codes is not None
-        linked = await self.link_codes.typed(message, code, is_new)
+        linked = await self.link_codes.typed(message, code)
         if linked is None:
             return refusals.code_refused(voice(message.locale), "consent.late")
         if isinstance(linked, FieldError):

@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -125,11 +124,9 @@ class LinkCodes:
         await self._delivery.send(await self._database.write(work))
         return Named(leg=state, channel=leg.channel, provider=leg.provider, sign_in=leg.sign_in, chat_code=code)
 
-    async def typed(
-        self, message: IncomingMessage, code: Secret, is_new: Callable[[Transaction, IncomingMessage], bool]
-    ) -> Told | FieldError | None:
+    async def typed(self, message: IncomingMessage, code: Secret) -> Told | FieldError | None:
         """Check a code out of the dialog; None where the dialog is another. What is told goes out with `tell`."""
-        checked = await self._database.write(lambda tx: self._check(tx, message, code, is_new))
+        checked = await self._database.write(lambda tx: self._check(tx, message, code))
         if not isinstance(checked, _Right):
             return checked
         # (1) once more: the company may have said otherwise since the code was shown.
@@ -145,20 +142,14 @@ class LinkCodes:
         """Announce the link."""
         await self._making.tell(told)
 
-    def _check(
-        self,
-        tx: Transaction,
-        message: IncomingMessage,
-        code: Secret,
-        is_new: Callable[[Transaction, IncomingMessage], bool],
-    ) -> _Right | FieldError | None:
+    def _check(self, tx: Transaction, message: IncomingMessage, code: Secret) -> _Right | FieldError | None:
         """One transaction; a refusal is a value, so that the try that was counted stays counted."""
         now = self._clock.now()
         found = tx.interactions.find(message.handle, now=now)
         if found is None or found.kind != LINK_CODE:
             return None
         late = _error(voice(message.locale), "linked.code.late")
-        if not is_new(tx, message) or found.audience != message.who.key:
+        if not tx.inbox.note(message) or found.audience != message.who.key:
             return late
         state = _state_in(found)
         leg = self._count(tx, state, message.who, now)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.domain.audit import EventType
 from bot.errors import AccountRevoked, ProviderUnavailable, Stale
+from bot.ports.database import Transaction
 from bot.ports.trace import Step, StepOutcome
 from bot.services import refusals
 from bot.services.authorization import Authorizer
 from bot.services.revalidation import FRESH_SECONDS, Revalidator
-from bot.services.turns import Ending, Turn, end
+from bot.services.turns import Arrived, Ending, Turn, end
 from policy.model import Decision, Permit
 
 
@@ -21,6 +23,8 @@ class Rechecking:
 
     revalidator: Revalidator
     authorizer: Authorizer
+    again: Callable[[Transaction, Turn], Arrived | None]
+    """`Arrival.again`: what it is decided on next, read where the provider's answer is stored."""
 
     async def before_deciding(self, turn: Turn) -> Ending | None:
         """What was consented to with a proof of its own: the provider's answer comes first, and it is decided once.
@@ -35,7 +39,11 @@ class Rechecking:
         if not self.authorizer.always_revalidates(proposal.action.action):
             return None
         turn.cedar_action, turn.action = proposal.action.action, proposal.action
-        return await self.ask(turn)
+
+        def also(tx: Transaction) -> None:
+            turn.unread = self.again(tx, turn)
+
+        return await self.ask(turn, also=also)
 
     async def before_acting(self, turn: Turn, decision: Decision) -> Ending | None:
         """What policy marks is asked of the provider now, anything else once a minute while it answers.
@@ -56,15 +64,20 @@ class Rechecking:
             return None
         return await self.ask(turn, or_else_go_on=True)
 
-    async def ask(self, turn: Turn, *, or_else_go_on: bool = False) -> Ending | None:
-        """Raises `Stale` once the provider has answered; None where it did not, and what policy allowed goes on."""
+    async def ask(
+        self, turn: Turn, *, or_else_go_on: bool = False, also: Callable[[Transaction], None] = lambda _tx: None
+    ) -> Ending | None:
+        """Raises `Stale` once the provider has answered; None where it did not, and what policy allowed goes on.
+
+        What is to be done with the answer besides, in its transaction, is `also`.
+        """
         assert turn.standing is not None
         assert turn.standing.person is not None
         turn.revalidated = True
         try:
             # What is not marked may be decided on what another message has just been answered, on any replica.
             age = timedelta(seconds=FRESH_SECONDS) if or_else_go_on else timedelta(0)
-            await self.revalidator.check(turn.standing.person, turn.scribe, age=age)
+            await self.revalidator.check(turn.standing.person, turn.scribe, age=age, also=also)
         except (AccountRevoked, ProviderUnavailable) as error:
             outcome = StepOutcome.NO if isinstance(error, AccountRevoked) else StepOutcome.FAILED
             turn.trace(Step.REVALIDATE, outcome, code=error.code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
@@ -22,6 +22,7 @@ from bot.services.first_administrator import Administrators, appoint
 from bot.services.sessions import end_everything, remember_person
 from bot.services.signals import NEVER_CHECKED
 
+_Also = Callable[[Transaction], None]
 HOLD_SECONDS = 10
 """Longer than a provider is waited for; a replica that died holds nobody up for longer."""
 POLL_SECONDS = 0.05
@@ -65,9 +66,17 @@ class Revalidator:
         away_until = self._away_until.get(person.provider, now)
         return now >= away_until and now - person.idp_checked_at > timedelta(seconds=FRESH_SECONDS)
 
-    async def check(self, person: Person, scribe: Scribe, *, age: timedelta = timedelta(0)) -> Person:
+    async def check(
+        self,
+        person: Person,
+        scribe: Scribe,
+        *,
+        age: timedelta = timedelta(0),
+        also: _Also = lambda _tx: None,
+    ) -> Person:
         """The person as the provider describes them now, stored; an answer to somebody else may be so old.
 
+        What goes on from there may be read by `also` in the transaction that stores it; not where somebody else did.
         Raises `AccountRevoked` (for what the HR system says too) after ending everything of theirs,
         `ProviderUnavailable` with nothing changed.
         """
@@ -80,7 +89,7 @@ class Revalidator:
                     return answered
                 if not held:
                     await asyncio.sleep(POLL_SECONDS)
-                elif (found := await self._ask_and_release(person, scribe)) is not None:
+                elif (found := await self._ask_and_release(person, scribe, also)) is not None:
                     return found
         raise ProviderUnavailable("another replica asks, and has not come back")
 
@@ -98,16 +107,16 @@ class Revalidator:
             tx.tokens.release(identity)
         return known, False
 
-    async def _ask_and_release(self, person: Person, scribe: Scribe) -> Person | None:
+    async def _ask_and_release(self, person: Person, scribe: Scribe, also: _Also) -> Person | None:
         try:
-            return await self._ask(person, scribe)
+            return await self._ask(person, scribe, also)
         except ProviderUnavailable as away:
             if away.code != "idp.no_token":  # that is about one person, and everybody else is still to be asked about
                 self._away_until[person.provider] = self._clock.now() + timedelta(seconds=AWAY_SECONDS)
             await self._database.write(lambda tx: tx.tokens.release(person.identity))
             raise
 
-    async def _ask(self, person: Person, scribe: Scribe) -> Person | None:
+    async def _ask(self, person: Person, scribe: Scribe, also: _Also) -> Person | None:
         """None where the directory spoke of them meanwhile: what was answered may be from before that."""
         kept, before = await self._database.read(
             lambda tx: (tx.tokens.load(person.identity), tx.persons.find(person.identity))
@@ -127,7 +136,14 @@ class Revalidator:
             departed = await hr
         if departed and self._employment is not None:
             raise await self._employment.end(person, scribe)
-        return await self._database.write(lambda tx: self._store(tx, before, person, fresh, version, scribe))
+
+        def store(tx: Transaction) -> Person | None:
+            known = self._store(tx, before, person, fresh, version, scribe)
+            if known is not None:
+                also(tx)
+            return known
+
+        return await self._database.write(store)
 
     async def _departed(self, person: Person, scribe: Scribe) -> bool:
         return self._employment is not None and await self._employment.departed(person, scribe.correlation)

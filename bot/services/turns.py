@@ -31,6 +31,7 @@ from bot.services.authorization import Circumstances
 from bot.services.buttons import with_handles
 from bot.services.delivery import Delivery
 from bot.services.effects import Ran
+from bot.services.factors import Factor
 from bot.texts.sentences import Voice, voice
 from policy.model import Obligations
 
@@ -73,6 +74,8 @@ class Arrived:
     proposal: Proposal | None = None
     proof: Proof | None = None
     """The unspent proof that it goes on with."""
+    factors: tuple[Factor, ...] | None = None
+    """The person's own, where it is decided with that proof next."""
     outside: bool = False
     """Not in the pilot: nothing else was looked at."""
     told: bool = False
@@ -100,6 +103,8 @@ class Turn:
     pressed: Interaction | None = None
     offered: Proof | None = None
     """The proof it goes on with, as steps 1 to 3 read it; whether it still counts is T1's to find out."""
+    factors: tuple[Factor, ...] | None = None
+    """The person's own, read with that proof; None where they were not."""
     action: CanonicalAction | None = None
     facts: ResourceFacts | None = None
     origin: str = ""

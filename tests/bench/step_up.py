@@ -31,7 +31,9 @@ from bot.domain.messages import EventKind, IncomingMessage
 from bot.ports.database import Transaction
 from policy.cedar import CedarEngine
 from policy.sources import POLICIES, read_sources
+from tests.fakes.chat import Posted
 from tests.fakes.clock import FixedClock
+from tests.fakes.patience import SETTLE_SECONDS
 from tests.fakes.world import World, url_in, world
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -175,13 +177,20 @@ async def _round(lane: _Lane, day: date) -> None:
         await lane.timed("asked", here.press("mia", wanted, "Refuse"))
         await lane.timed("done", here.submit_code("mia", here.code("mia")))
     else:
-        await lane.timed("done", here.press("mia", wanted, "Refuse"))
+        await lane.timed("done", _pressed_alone(here, "mia", wanted, "Refuse"))
     assert "Refused by Mia" in here.last("mia", "Leave for John").text
     here.clock.advance(timedelta(minutes=2))
     await lane.timed("sheet", here.say("mia", "payslip"))
     page = url_in(here.last("mia"))
     read = here.prove_on_page("mia", page) if lane.proven else _confirmed_on_page(here, "mia", page)
     await lane.timed("opened", _opened(read))
+
+
+async def _pressed_alone(here: World, name: str, card: Posted, label: str) -> None:
+    """Where no code is asked for there is no dialog either: the answer is posted, as the code's is."""
+    press = here.message(name, EventKind.PRESS, handle=card.button(label).handle, place=card.place, source=card.id)
+    await here.core.ingress.accept(press)
+    await here.core.ingress.drain(SETTLE_SECONDS)
 
 
 async def _opened(read: Awaitable[object]) -> None:

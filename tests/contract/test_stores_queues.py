@@ -31,6 +31,21 @@ async def test_an_event_is_accepted_once(database: OpenDatabase, replica: OpenDa
     assert len({first, *others}) == 3
 
 
+async def test_an_event_that_is_only_noted_is_known_and_nobodys_work(
+    database: OpenDatabase, replica: OpenDatabase, now: datetime
+) -> None:
+    message = a_message(now)
+    assert await database.write(lambda tx: tx.inbox.note(message))
+    for place in (database, replica):
+        assert not await place.write(lambda tx: tx.inbox.note(message))
+        assert await place.write(lambda tx: tx.inbox.accept(message, lease_seconds=0)) is None
+        assert await place.write(lambda tx: tx.inbox.claim(now=now + MINUTE, lease_seconds=60, limit=9)) == []
+    row = await database.write(lambda tx: tx.inbox.accept(a_message(now, "Ev2"), lease_seconds=60))
+    assert row is not None
+    assert not await replica.write(lambda tx: tx.inbox.note(a_message(now, "Ev2")))
+    assert await database.write(lambda tx: tx.inbox.sweep(now + KEPT + MINUTE)) == 2
+
+
 async def test_duplicates_in_parallel_are_one_event(
     database: OpenDatabase, replica: OpenDatabase, now: datetime
 ) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from bot.bootstrap.core import compose
 from bot.domain.leave import LeaveState
+from bot.ports.identity_provider import Revalidation
+from bot.ports.ingress import FieldError
 from policy.cedar import CedarEngine, load
 from policy.model import DecisionRequest, Deny, Permit
 from policy.rules import Rule
+from tests.fakes.directory import FakeDirectory
 from tests.fakes.world import World
-from tests.security.core.attack import code_dialog, effects_done, states, unmatched
+from tests.security.core.attack import Twice, code_dialog, effects_done, states, unmatched
 
 
 @dataclass
@@ -75,6 +79,52 @@ async def test_what_the_provider_says_after_the_code_counts(here: World, meanwhi
     assert (refused.decision, refused.action) == ("deny", "ApproveLeave")
     assert refused.digest, "the record says what exactly was refused"
     assert refused.resource.startswith("Leave::")
+
+
+@dataclass
+class Gone:
+    """A provider during whose answer the process ends, once."""
+
+    inner: FakeDirectory
+    over: bool = False
+
+    async def revalidate(self, *, subject: str, token_cache: bytes, now: datetime) -> Revalidation:
+        answer = await self.inner.revalidate(subject=subject, token_cache=token_cache, now=now)
+        if not self.over:
+            self.over = True
+            raise SystemError("the process is gone")
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+@pytest.mark.requirement("4", "34", "79")
+async def test_a_process_that_ends_while_the_provider_answers_has_its_act_done_once(here: World) -> None:
+    await code_dialog(here)
+    provider: Any = Gone(here.directory)
+    crashed = replace(here, core=compose(replace(here.core.outside, providers={"test": provider})))
+    await crashed.submit_code("mia", here.code("mia"))
+    assert provider.over
+    assert await states(here) == [LeaveState.PENDING]
+    assert len(await here.audit(type_prefix="proof.given")) == 1
+    assert isinstance(await here.submit_code("mia", here.code("mia")), FieldError), "the code is spent"
+    here.clock.advance(timedelta(seconds=61))
+    assert await crashed.core.ingress.take_over() == 1
+    assert await crashed.core.ingress.take_over() == 0
+    assert await states(here) == [LeaveState.APPROVED]
+    assert len(await effects_done(here, "ApproveLeave")) == 1
+    assert not await unmatched(here)
+
+
+@pytest.mark.requirement("4", "79")
+async def test_transactions_that_run_twice_decide_on_what_the_last_one_read(here: World) -> None:
+    await code_dialog(here)
+    twice = replace(here, core=compose(replace(here.core.outside, database=Twice(here.database))))
+    here.directory.roles["mia"] = frozenset({"employee"})
+    await twice.submit_code("mia", here.code("mia"))
+    assert await states(here) == [LeaveState.PENDING]
+    assert not await effects_done(here, "ApproveLeave")
 
 
 @pytest.mark.requirement("31")

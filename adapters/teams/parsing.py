@@ -15,6 +15,8 @@ MAX_BODY_BYTES = 256_000
 """Teams holds messages to about 100 KB."""
 BODY_SECONDS = 5
 MAX_DEPTH = 64
+MAX_BRACKETS = 10_000
+"""Far above any activity, and refused before the parser spends time on it."""
 
 Headers = Sequence[tuple[bytes, bytes]]
 Payload = dict[str, Any]
@@ -64,12 +66,15 @@ def parse(headers: Headers, raw_body: bytes) -> Payload:
         raise Malformed("content-type")
     try:
         text = raw_body.decode("utf-8", "strict")
+        brackets = text.count("{") + text.count("[")
+        if brackets > MAX_BRACKETS:
+            raise Malformed("too many parts")
         value = _decoder.decode(text)
     except (ValueError, RecursionError) as exc:
         raise Malformed("json") from exc
     if not isinstance(value, dict):
         raise Malformed("not an object")
-    if text.count("{") + text.count("[") > MAX_DEPTH:  # fewer brackets than that cannot be nested deeper
+    if brackets > MAX_DEPTH:  # fewer brackets than that cannot be nested deeper
         _refuse_depth(value)
     if "\\u" in text:
         _refuse_lone_surrogates(value)

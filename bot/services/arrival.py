@@ -27,7 +27,7 @@ from bot.services.factors import Factor
 from bot.services.link_codes import comes_to_type, typing
 from bot.services.sessions import end_seen_over
 from bot.services.step_up import reading_binding
-from bot.services.throttling import allows_message
+from bot.services.throttling import allows_message, says_so
 from bot.services.turns import PENDING_SECONDS, Arrived, Ending, Turn, end, is_slot
 from bot.services.unlinking import disowning, is_disowning
 from bot.texts.formats import clock_time, is_zone
@@ -86,10 +86,7 @@ class Arrival:
         if arrived is None:
             arrived = await self._database.write(lambda tx: self._again(tx, turn))
         if not arrived.within or arrived.standing is None:
-            turn.trace(Step.THROTTLE, StepOutcome.NO)
-            if turn.message.by_app:
-                return end(turn, EventType.MESSAGE_THROTTLED, "deny", Answer(code="ingress.not_a_person"))
-            return end(turn, EventType.MESSAGE_THROTTLED, "deny", refusals.failed(turn.voice, "throttled", ""))
+            return _too_much(turn, told=arrived.told)
         turn.trace(Step.THROTTLE, StepOutcome.OK)
         if turn.message.by_app:
             return _ask_whether_meant(turn)
@@ -126,7 +123,7 @@ class Arrival:
         """One transaction for everything these steps need; the count is made before anything is looked at."""
         now = self._clock.now()
         if not counted and not allows_message(tx, message, now):
-            return replace(known, within=False)
+            return replace(known, within=False, told=not message.by_app and not says_so(tx, message.who, now))
         if message.by_app:  # it takes nothing that waits, and touches no session
             return replace(known, standing=Standing(state=SessionState.NOT_LINKED))
         standing = tx.sessions.use(message.who, now=now, limits=self._limits, touch=not message.automatic)
@@ -226,6 +223,17 @@ def _in_the_chats_zone(tx: Transaction, message: IncomingMessage, standing: Stan
     if standing.state is not SessionState.ALIVE or person is None or person.timezone or not is_zone(named):
         return standing
     return replace(standing, person=tx.persons.save(replace(person, timezone=named)))
+
+
+def _too_much(turn: Turn, *, told: bool) -> Ending:
+    """Said once a minute; afterwards only where a platform waits for an answer."""
+    turn.trace(Step.THROTTLE, StepOutcome.NO)
+    if turn.message.by_app:
+        return end(turn, EventType.MESSAGE_THROTTLED, "deny", Answer(code="ingress.not_a_person"))
+    answer = refusals.failed(turn.voice, "throttled", "")
+    if told and turn.message.window is ReplyWindow.NONE:
+        answer = Answer(code=answer.code)
+    return end(turn, EventType.MESSAGE_THROTTLED, "deny", answer)
 
 
 def _ask_whether_meant(turn: Turn) -> Ending:

@@ -19,6 +19,8 @@ STARTS = Limit(count=60, window_seconds=60)
 """Openings of the home page and of an empty conversation by one chat account: each reads in the systems behind."""
 SAME_START = Limit(count=1, window_seconds=900)
 """One opening, delivered again or replayed: longer than a signed request is taken for fresh."""
+SAID_SO = Limit(count=1, window_seconds=60)
+"""Sentences that tell one chat account that it is too much: a flood makes no flood of answers."""
 POSTED_BY_APPS = Limit(count=3, window_seconds=3600)
 """Questions whether a person meant what an app posted under their account; what comes beyond is dropped."""
 CODES = Limit(count=5, window_seconds=900)
@@ -40,6 +42,11 @@ def allows_message(tx: Transaction, message: IncomingMessage, now: datetime) -> 
     typed = message.kind in (EventKind.MESSAGE, EventKind.COMMAND)
     limit, path = (MESSAGES, "typed") if typed else (PRESSES, "pressed")
     return hit(tx, f"{path}|{message.who.key}", limit, now)
+
+
+def says_so(tx: Transaction, who: ChannelIdentity, now: datetime) -> bool:
+    """Whether this chat account is told that it was too much, or was told a moment ago."""
+    return hit(tx, f"said-so|{who.key}", SAID_SO, now)
 
 
 def allows_view(tx: Transaction, who: ChannelIdentity, now: datetime) -> bool:

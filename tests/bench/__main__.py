@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.bench.candidates import CANDIDATES
+from tests.bench.flood import flood
+from tests.bench.hostile import in_own_process
 from tests.bench.hung import slack_while_hung
 from tests.bench.measure import Measurement, Plan, measure
 from tests.bench.report import Extras, plain, table, write
@@ -46,7 +48,7 @@ def bench(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     plan = Plan(names=tuple(only or CANDIDATES), concurrencies=CONCURRENCIES, rounds=rounds, block=block)
-    total = len(plan.names) * (1 + rounds * len(CONCURRENCIES)) + (6 if extras else 0)
+    total = len(plan.names) * (1 + rounds * len(CONCURRENCIES)) + (8 if extras else 0)
     columns = (TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("starting", total=total, completed=-1)
@@ -75,11 +77,22 @@ def _run(plan: Plan, progress: Callable[[str], None], *, extras: bool) -> tuple[
         sessions = uvloop.run(session_costs(directory))
         progress("Slack with the HR system hung")
         hung = uvloop.run(slack_while_hung(directory))
+        progress("oversized and crooked requests")
+        hostile = in_own_process()
+        progress("one person's flood")
+        flooded = uvloop.run(flood(directory))
         progress("turns on Teams")
         teams = uvloop.run(teams_costs(directory))
         progress("the demo's start")
         return measurement, Extras(
-            start=demo_start(), step_up=step_up, sessions=sessions, slack_while_hung=hung, teams=teams, use_bot=use_bot
+            start=demo_start(),
+            step_up=step_up,
+            sessions=sessions,
+            slack_while_hung=hung,
+            hostile=hostile,
+            flooded=flooded,
+            teams=teams,
+            use_bot=use_bot,
         )
 
 

@@ -32,6 +32,15 @@ def account(number: int) -> str:
 def next_event() -> Event:
     """The next event: another event id and conversation each time, the people taking turns."""
     number = next(_numbers)
+    return _event(number, account(number % ACCOUNTS))
+
+
+def event_of(person: str) -> Event:
+    """The next event, of this account."""
+    return _event(next(_numbers), person)
+
+
+def _event(number: int, person: str) -> Event:
     now, channel = int(time.time()), f"D{number:09}"
     body = json.dumps(
         {
@@ -42,7 +51,7 @@ def next_event() -> Event:
                 "type": "message",
                 "channel_type": "im",
                 "channel": channel,
-                "user": account(number % ACCOUNTS),
+                "user": person,
                 "team": TEAM,
                 "text": TEXT,
                 "ts": f"{now}.{number % 1_000_000:06}",

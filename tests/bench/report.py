@@ -12,6 +12,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.bench.flood import Flooded
+from tests.bench.flood import line as flood_line
+from tests.bench.hostile import Hostile
+from tests.bench.hostile import line as hostile_line
 from tests.bench.hung import Acknowledged, line
 from tests.bench.measure import Measured, Measurement
 from tests.bench.sessions import ALL, EXPIRED, Sessions
@@ -51,6 +55,8 @@ class Extras:
     start: Start
     step_up: StepUp
     slack_while_hung: Acknowledged
+    hostile: Hostile
+    flooded: Flooded
     teams: TeamsCosts
     sessions: Sessions
     use_bot: UseBot
@@ -112,6 +118,8 @@ def _extras(extras: Extras) -> list[str]:
         admitted,
         *_sessions(extras.sessions),
         line("Slack", extras.slack_while_hung),
+        hostile_line(extras.hostile),
+        flood_line(extras.flooded),
         "",
         *teams_lines(extras.teams),
     ]

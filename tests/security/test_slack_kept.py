@@ -193,7 +193,24 @@ async def test_one_persons_flood_is_told_so_and_nobody_else_notices(door: Doorwa
     assert limited
     assert len(await finished(door.here)) + len(limited) == 70
     assert {record.event.channel for record in limited} == {f"slack:{TEAM}:U1JOHN"}
+    assert len(door.seen("john")) == len(await finished(door.here)) + 1, "a flood makes no flood of answers"
+    door.here.clock.advance(timedelta(minutes=1))
+    assert "14 days" in await door.type("john", ASKED)
     assert "18 days" in await door.type("mia", ASKED)
+
+
+@pytest.mark.requirement("15")
+async def test_what_is_too_much_costs_neither_a_decision_nor_a_call(door: Doorward) -> None:
+    for _ in range(60):
+        await door.slack.send(door.client, typed(door))
+    await door.settled()
+    before, posted = await door.here.audit(type_prefix="access"), len(door.slack.calls)
+    for _ in range(20):
+        await door.slack.send(door.client, typed(door))
+    await door.settled()
+    assert len(await door.here.audit(type_prefix="message.throttled")) == 20
+    assert await door.here.audit(type_prefix="access") == before
+    assert len(door.slack.calls) == posted + 1
 
 
 @pytest.mark.requirement("16")

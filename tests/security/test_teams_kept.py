@@ -108,6 +108,7 @@ async def test_one_persons_flood_is_told_so_and_nobody_else_notices(door: Doorwa
     assert limited
     assert len(await finished(door.here)) + len(limited) == 70
     assert {record.event.channel for record in limited} == {f"teams:{JOHN.tenant}:{JOHN.oid}"}
+    assert len(door.posted(JOHN)) == len(await finished(door.here)) + 1, "a flood makes no flood of answers"
     assert "18 days" in await door.type(MIA, ASKED)
 
 

@@ -117,7 +117,8 @@ def line(found: Flooded) -> str:
     return (
         f"- While one person sends {MESSAGES:,} messages in {SECONDS:.0f} s, others' {found.messages} replies come in "
         f"{found.p50 * 1000:.1f} ms (p50) and {found.p99 * 1000:.1f} ms (p99), otherwise in "
-        f"{found.idle_p50 * 1000:.1f} and {found.idle_p99 * 1000:.1f} ms: {found.p99 / found.idle_p99:.1f} times at p99 (goal: {GOAL:.0f})."
+        f"{found.idle_p50 * 1000:.1f} and {found.idle_p99 * 1000:.1f} ms: "
+        f"{found.p99 / found.idle_p99:.1f} times at p99 (goal: {GOAL:.0f})."
     )
 
 

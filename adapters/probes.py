@@ -18,6 +18,7 @@ SKEW_SECONDS = 20
 """Less than a time step of a code (RFC 6238 §5.2), and what providers bear."""
 ANSWER_BYTES = 512 * 1024
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+V2 = "/v2.0"
 BOT_SCOPE = "https://api.botframework.com/.default"
 
 
@@ -52,9 +53,32 @@ def slack(
     granted = {scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",")}
     lacking = sorted(set(scopes) - granted)
     fix = reader.say("setup.fix.slack_scopes", scopes=", ".join(lacking))
-    return [*probes, Probe(what=reader.say("setup.test.scopes"), good=not lacking, fix=fix)]
+    more = sorted(granted - set(scopes) - {""})
+    found = reader.say("setup.found.slack_more_scopes", scopes=", ".join(more)) if more else ""
+    return [*probes, Probe(what=reader.say("setup.test.scopes"), good=not lacking, fix=fix, found=found)]
 
 
+def slack_socket(app_token: str, *, api_base_url: str, reader: Voice) -> Probe:
+    """The app-level token, its scope, and Socket Mode itself; the address that Slack gives is not opened.
+
+    See: https://docs.slack.dev/reference/methods/apps.connections.open
+    """
+    what = "apps.connections.open"
+    status, _, said = _call(
+        "POST", f"{api_base_url.rstrip('/')}/{what}", headers={"authorization": f"Bearer {app_token}"}
+    )
+    if status == 200 and said.get("ok") and said.get("url"):
+        return Probe(what=what, good=True)
+    why = str(said.get("error", "")) or _nothing(status, reader)
+    return Probe(
+        what=what,
+        good=False,
+        fix=reader.say(f"setup.slack_socket.{why}") if why in SOCKET else reader.say("setup.fix.slack_says", why=why),
+    )
+
+
+SOCKET = frozenset({"invalid_auth", "not_authed", "not_allowed_token_type", "missing_scope", "token_revoked"})
+"""Errors of Socket Mode that have a fix of their own, `setup.slack_socket.<error>` of the texts."""
 SLACK = frozenset({"invalid_auth", "not_authed", "token_revoked", "account_inactive", "not_allowed_token_type"})
 """Errors that have a fix of their own, `setup.slack.<error>` of the texts."""
 
@@ -102,7 +126,9 @@ def provider(
         return [Probe(what=reader.say("setup.test.discovery"), good=False, fix=fix)]
     issuer = str(said.get("issuer", ""))
     known = issuer.rstrip("/") == authority.rstrip("/") or "{tenantid}" in issuer
-    fix = reader.say("setup.fix.issuer", issuer=issuer)
+    # Entra's authority is set without the version that its issuer ends in.
+    theirs = issuer.removesuffix(V2) if authority.endswith(V2) else issuer
+    fix = reader.say("setup.fix.issuer", issuer=theirs)
     found = [Probe(what=reader.say("setup.test.discovery"), good=known, fix="" if known else fix, found=issuer)]
     status, _, said = _call(
         "POST",

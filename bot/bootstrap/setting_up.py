@@ -17,12 +17,14 @@ from typing import Any
 import tomlkit
 
 from adapters.probes import Probe
-from bot.errors import Misconfigured
-from bot.settings.tree import CONFIG, Settings, load
+from bot.errors import Misconfigured, StorageUnavailable
+from bot.settings.tree import CONFIG, Settings, load, variable
 from bot.texts.sentences import Voice, voice
 
 LOCALES = ("LC_ALL", "LC_MESSAGES", "LANG")
 """Where a shell says its language, the strongest first (POSIX, Base Definitions §8.2)."""
+SLACK_TOKENS = ("xox", "xapp-")
+"""How Slack's tokens begin: easily pasted where something else was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +36,26 @@ class Asked:
     what: str
     secret: bool = False
     many: bool = False
+    optional: bool = False
+    """Whether Enter goes without it."""
     choices: tuple[str, ...] = ()
-    when: tuple[tuple[str, ...], str] | None = None
-    """Only asked where that setting has this value."""
+    usual: Callable[[Settings], str] | None = None
+    """The choice that is offered, for what is kept nowhere."""
+    when: tuple[str, str] | None = None
+    """Only asked where the earlier question of that name was answered so."""
+    begins: tuple[str, ...] = ()
+    """How every right answer begins, where something else is often pasted in its place."""
+    clears: tuple[str, tuple[str, ...]] | None = None
+    """With this answer, that setting is taken out of the file."""
 
     @property
     def variable(self) -> str:
         """The environment variable of the same name."""
-        return "DOORWARD_" + "__".join(self.setting).upper()
+        return variable(self.setting)
+
+
+Copies = Callable[[Settings, Voice, Mapping[str, str]], Iterator[str]]
+Tests = Callable[[Settings, Voice, Mapping[str, str]], list[Probe]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +64,16 @@ class Part:
 
     name: str
     asked: tuple[Asked, ...]
-    copy: Callable[[Settings, Voice], Iterator[str]]
+    copy: Copies
     """What has to be copied from here to there, and consented to: addresses, scopes, consents."""
-    test: Callable[[Settings, Voice, Mapping[str, str]], list[Probe]]
-    """Also gets what was asked for this test alone, by `Asked.what`."""
+    test: Tests
+    """Also gets the answers, by `Asked.what`; nothing where nothing was asked."""
+    first: tuple[Asked, ...] = ()
+    """Asked before it is said what to copy, since that depends on it."""
+    follows: Callable[[Settings], Mapping[tuple[str, ...], object]] = lambda _settings: {}
+    """What else is kept, since it follows from the answers."""
+    optional: bool = False
+    """Whether a company may go without it."""
 
 
 def reader(environ: Mapping[str, str]) -> Voice:
@@ -71,37 +91,66 @@ def configuration(environ: dict[str, str]) -> Path:
 
 
 def open_file(path: Path) -> None:
-    """Make sure that there is a file which only this account can read. Raises `Misconfigured`."""
+    """Make sure that there is a file which only this account can read.
+
+    Raises `Misconfigured`, and `StorageUnavailable` where it cannot be made.
+    """
     if not path.exists():
         _write(path, "")
     elif stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise Misconfigured(f"{path} can be read by others: run `chmod 600 {path}`")
 
 
-def keep(path: Path, answers: dict[tuple[str, ...], object]) -> None:
-    """Put the answers into the file, comments and everything else in it kept; replaced whole, never half-written."""
+def keep(path: Path, answers: Mapping[tuple[str, ...], object]) -> None:
+    """Put the answers into the file, comments and everything else in it kept; None takes a setting out.
+
+    The file is replaced whole, never half-written, and only by one that can be read as settings again. Raises
+    `Misconfigured` where the answers make none, and `StorageUnavailable`; the file then is as it was.
+    """
+    if not answers:
+        return
     document = tomlkit.parse(path.read_text(encoding="utf-8"))
     for setting, value in answers.items():
-        table: Any = document
-        for name in setting[:-1]:
-            if name not in table:
-                table[name] = tomlkit.table()
-            table = table[name]
+        _put(document, setting, value)
+    _write(path, tomlkit.dumps(document), proven=True)
+
+
+def _put(document: Any, setting: tuple[str, ...], value: object) -> None:  # noqa: ANN401 - tomlkit's containers
+    table = document
+    for name in setting[:-1]:
+        if name not in table:
+            table[name] = tomlkit.table()
+        table = table[name]
+    if value is None:
+        table.pop(setting[-1], None)  # a table that was made for this stays empty, which sets nothing
+    else:
         table[setting[-1]] = value
-    _write(path, tomlkit.dumps(document))
 
 
-def _write(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 600
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(temporary).replace(path)
+def _write(path: Path, text: str, *, proven: bool = False) -> None:
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 600
+    except OSError as error:
+        raise StorageUnavailable(f"{path} cannot be written ({error.strerror})") from None
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if proven:
+            load({**os.environ, CONFIG: name})
+        temporary.replace(path)
+    except OSError as error:
+        raise StorageUnavailable(f"{path} cannot be written ({error.strerror}); it is as it was") from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
-def present(settings: Settings, setting: tuple[str, ...]) -> object:
+def present(settings: Settings, setting: tuple[str, ...]) -> str | None:
     """What is set already; None where nothing is."""
+    if not setting:
+        return None
     value: Any = settings
     for name in setting:
         value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
@@ -120,3 +169,13 @@ def _revealed(value: object) -> str:
 def read() -> Settings:
     """The settings as they are now. Raises `Misconfigured`."""
     return load()
+
+
+def public_address(settings: Settings) -> str:
+    """The address that everything is made from, or a place for it."""
+    return settings.public_url.rstrip("/") or "https://YOUR-ADDRESS"
+
+
+def nothing_set(reader: Voice) -> Probe:
+    """What is said of a part that nothing is set of."""
+    return Probe(what=reader.say("setup.test.settings"), good=False, fix=reader.say("setup.fix.nothing_set"))

@@ -28,6 +28,7 @@ from storage.database import parse_url
 from storage.migration import is_current
 
 MANIFEST = Path(__file__).resolve().parents[2] / "manifest.json"
+EMAIL_SCOPE = "users:read.email"
 PLACE_IN_MANIFEST = "https://doorward.example.com"
 SINGLE_MODE = "single-administrator mode: what takes two waits a day and can be cancelled; a second one ends it"
 NO_CHANNEL = (
@@ -198,11 +199,14 @@ def _keys(settings: Settings, now: datetime) -> tuple[Keyring | None, list[str]]
         return None, [refused.detail]
 
 
-def slack_manifest(public_url: str, *, socket_mode: bool = False, several_workspaces: bool = False) -> object:
+def slack_manifest(
+    public_url: str, *, socket_mode: bool = False, several_workspaces: bool = False, directory_emails: bool = False
+) -> object:
     """The manifest of a Slack app that lives at this address. Raises `Misconfigured`: Slack calls https only.
 
     With Socket Mode Slack is told no address to call; in several workspaces tokens rotate, and an organisation may
-    install it as a whole.
+    install it as a whole. Addresses of accounts are only asked for where they have to be the provider's
+    (`DOORWARD_SLACK__DIRECTORY_EMAILS`).
     """
     parts = urlsplit(public_url)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
@@ -219,6 +223,9 @@ def slack_manifest(public_url: str, *, socket_mode: bool = False, several_worksp
             part.pop("url", None)
     if several_workspaces:
         settings |= {"org_deploy_enabled": True, "token_rotation_enabled": True}
+    if directory_emails:
+        bot = document["oauth_config"]["scopes"]["bot"]
+        document["oauth_config"]["scopes"]["bot"] = sorted({*bot, EMAIL_SCOPE})
     return document
 
 

@@ -10,12 +10,10 @@ import typer
 from bot.bootstrap.shell import Json, fail, now, telling
 
 if TYPE_CHECKING:
-    from adapters.probes import Probe
-    from bot.bootstrap.setting_up import Asked, Part
+    from bot.bootstrap.setting_up import Part
     from bot.settings.tree import Settings
-    from bot.texts.sentences import Voice
 
-PARTS = ("address", "provider", "slack", "teams", "hr")
+PARTS = ("address", "provider", "slack", "teams", "hr", "crm")
 
 
 def setup(
@@ -25,13 +23,26 @@ def setup(
     check: Annotated[bool, typer.Option("--check", help="Ask nothing: test what is set, exit 1 if any fails.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Set up Slack, Teams, provider and HR, each with a live test; then print the first administrator's link.
+    """Set up Slack, Teams, provider, HR and CRM, each with a live test; then print the first administrator's link.
 
-    `doorward setup all` asks for each thing to paste, tells which addresses, scopes and consents it takes, tests it at
-    once and keeps it in the TOML file that DOORWARD_CONFIG names (mode 600). Run it again to go on where you were.
-    `doorward setup --check` only tests. `doorward setup` alone prints a link that makes the first administrator: good
-    for 15 minutes and one claim, ending in a company sign-in and a code.
-    """
+    The first time, name the file that everything is kept in (only you will be able to read it), and be asked:
+
+    \b
+      export DOORWARD_CONFIG=doorward.toml
+      doorward setup all
+
+    For each part it tells which addresses, scopes and consents it takes and where to find them, asks for what to paste
+    (secrets are not shown), tests it at once against the real thing, and says `✓`, or `✗` and exactly what to put
+    right. Slack is reached over HTTP or Socket Mode, as you choose; answer no to what you do not use. Stop with Ctrl-C
+    whenever you like: what you pasted is kept, and the next run offers it.
+
+    \b
+      doorward setup slack      one part alone, for example after a secret was renewed
+      doorward setup --check    ask nothing, test again what is set
+      doorward setup            print a link, good for 15 minutes and one claim, that makes the first administrator
+
+    What is set in the environment is not asked for. It speaks the language of the shell (LANG).
+    """  # noqa: D301 - click's own mark for lines that are not to be wrapped
     if part and part not in (*PARTS, "all"):
         from bot.bootstrap.setting_up import reader
 
@@ -40,7 +51,9 @@ def setup(
         if check:
             _check(part, as_json=as_json)
         elif part:
-            _walk(part)
+            from bot.bootstrap.setting_up_dialogue import walk
+
+            walk(part)
         else:
             print_link("setup")
 
@@ -76,104 +89,6 @@ def _check(part: str, *, as_json: bool) -> None:
 
 def _is_meant(one: Part, part: str, settings: Settings) -> bool:
     """The part that is named; without a name every one that anything is set of, and those nobody goes without."""
-    if part not in ("", "all"):
-        return one.name == part
-    return one.name not in ("slack", "teams") or getattr(settings, one.name) is not None
+    from bot.bootstrap.setting_up_parts import is_used
 
-
-def _walk(part: str) -> None:
-    from bot.bootstrap import setting_up
-    from bot.bootstrap.setting_up_parts import parts
-
-    path, reader = setting_up.configuration(dict(os.environ)), setting_up.reader(os.environ)
-    setting_up.open_file(path)
-    meant = [one for one in parts(setting_up.read()) if part in ("all", one.name)]
-    failed = [one for one in meant if not _set_up(one, reader, asked_for=part == one.name)]
-    if failed:
-        titles = ", ".join(reader.say(f"setup.title.{one.name}") for one in failed)
-        fail(reader.say("setup.talk.not_green", parts=titles), code=1)
-    _say(reader.say("setup.talk.done", file=path))
-
-
-def _set_up(one: Part, reader: Voice, *, asked_for: bool) -> bool:
-    """One part, until it is green or the person goes on without it."""
-    from bot.bootstrap import setting_up
-
-    title = reader.say(f"setup.title.{one.name}")
-    _say("")
-    _say(title, bold=True)
-    used = one.name not in ("slack", "teams") or asked_for or _confirm(reader.say("setup.talk.use", part=title))
-    while used:
-        settings = setting_up.read()
-        for line in one.copy(settings, reader):
-            _say(f"  · {line}")
-        once = _answer(one, settings, reader)
-        probes = one.test(setting_up.read(), reader, once)
-        for probe in probes:
-            _tell(probe)
-        if all(probe.good for probe in probes):
-            return True
-        if not _confirm(reader.say("setup.talk.again")):
-            return False
-    return True
-
-
-def _answer(one: Part, settings: Settings, reader: Voice) -> dict[str, str]:
-    """Ask for everything of a part and keep it; gives what is for this test alone."""
-    from bot.bootstrap import setting_up
-
-    kept: dict[tuple[str, ...], object] = {}
-    once: dict[str, str] = {}
-    for asked in one.asked:
-        if asked.when is not None:
-            setting, value = asked.when
-            if kept.get(setting, setting_up.present(settings, setting)) != value:
-                continue
-        given = _ask(settings, asked, reader)
-        if given is not None and asked.setting:
-            kept[asked.setting] = given
-        elif given is not None:
-            once[asked.what] = str(given)
-    setting_up.keep(setting_up.configuration(dict(os.environ)), kept)
-    return once
-
-
-def _ask(settings: Settings, asked: Asked, reader: Voice) -> object:
-    """What was pasted; None where what is set already stays."""
-    from bot.bootstrap import setting_up
-
-    what, there = reader.say(f"setup.asked.{asked.what}"), setting_up.present(settings, asked.setting)
-    if asked.setting and asked.variable in os.environ:
-        _say(f"  {reader.say('setup.talk.from_environment', what=what, variable=asked.variable)}")
-        return None
-    if asked.secret:
-        label = reader.say("setup.talk.keeps", what=what) if there else what
-        given = _prompt(label, default="" if there else None, hidden=True)
-    elif asked.choices:
-        default = str(there) if there in asked.choices else asked.choices[0]
-        given = _prompt(f"{what} [{'/'.join(asked.choices)}]", default=default)
-    else:
-        given = _prompt(what, default=None if there is None else str(there)) if asked.setting else _prompt(what, "")
-    text = given.strip()
-    if not text:
-        return None
-    return [one.strip() for one in text.split(",") if one.strip()] if asked.many else text
-
-
-def _prompt(label: str, default: str | None, *, hidden: bool = False) -> str:
-    shown = not hidden and default != ""
-    return str(typer.prompt(f"  {label}", default=default, hide_input=hidden, show_default=shown, err=True))
-
-
-def _confirm(question: str) -> bool:
-    return typer.confirm(question, default=True, err=True)
-
-
-def _tell(probe: Probe) -> None:
-    mark = typer.style("✓", fg="green") if probe.good else typer.style("✗", fg="red")
-    said = probe.found if probe.good else probe.fix
-    _say(f"  {mark} {probe.what}{': ' if said else ''}{said}")
-
-
-def _say(line: str, *, bold: bool = False) -> None:
-    typer.echo(typer.style(line, bold=True) if bold else line, err=True)
+    return one.name == part if part not in ("", "all") else is_used(one, settings)

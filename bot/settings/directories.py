@@ -84,9 +84,10 @@ class Idp(Group):
     """One identity provider."""
 
     kind: IdpKind = IdpKind.OIDC
-    authority: str
+    authority: str = ""
+    """Empty only while it is set up, as `client_id`: nothing starts with it."""
     transport_url: str = ""
-    client_id: str
+    client_id: str = ""
     client_secret: SecretStr = SecretStr("")
     client_certificate: SecretStr = SecretStr("")
     tenant_ids: Listed = ()

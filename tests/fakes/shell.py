@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -58,6 +59,17 @@ class Shell:
             await database.write(work)
         finally:
             await database.close()
+
+
+def typed(shell: Shell, config: Path, *arguments: str, lines: tuple[str, ...] = (), **environ: Any) -> Result:
+    """`doorward setup` with these lines typed, and then a closed terminal."""
+    env = {**shell.environ, "DOORWARD_CONFIG": str(config), **environ}
+    return CliRunner().invoke(app, ["setup", *arguments], env=env, input="\n".join((*lines, "")))
+
+
+def written(config: Path) -> dict[str, Any]:
+    """What was kept."""
+    return tomllib.loads(config.read_text(encoding="utf-8"))
 
 
 def run_sqlite(path: Path) -> Callable[[str], object]:

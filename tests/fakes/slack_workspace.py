@@ -110,6 +110,8 @@ class Workspace:
     oauth: SlackOAuthSide = field(init=False)
     socket: SlackSocket = field(init=False)
     scopes: set[str] = field(default_factory=lambda: set(MANIFEST["oauth_config"]["scopes"]["bot"]))
+    app_scopes: set[str] = field(default_factory=lambda: {"connections:write"})
+    """Of the app-level token."""
     """What the app was granted when it was installed."""
 
     def __post_init__(self) -> None:
@@ -177,7 +179,7 @@ class Workspace:
             token = request.headers.get("authorization", "").removeprefix("Bearer ")
             self.spoken_with.append(token)
             if method not in _UNAUTHENTICATED and not self.accepts(method, token):
-                raise Refused("invalid_auth" if token not in self.oauth.tokens else "token_expired")
+                raise Refused(self._refusal(method, token))
             if handler is None:
                 raise Refused("unknown_method")
             return JSONResponse({"ok": True} | handler(arguments), headers={"x-oauth-scopes": ",".join(self.scopes)})
@@ -202,7 +204,16 @@ class Workspace:
             return token == APP_TOKEN
         return (self.by_hand and token == BOT_TOKEN) or self.oauth.team_of(token) is not None
 
+    def _refusal(self, method: str, token: str) -> str:
+        if not token:
+            return "not_authed"
+        if token.startswith("xapp-") is not (method == "apps.connections.open"):
+            return "not_allowed_token_type"
+        return "token_expired" if token in self.oauth.tokens else "invalid_auth"
+
     def _apps_connections_open(self, arguments: Json) -> Json:
+        if "connections:write" not in self.app_scopes:
+            raise Refused("missing_scope")
         return {"url": self.socket.ticket()}
 
     def _views_publish(self, arguments: Json) -> Json:

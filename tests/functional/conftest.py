@@ -33,6 +33,12 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     return Shell(environ={"DOORWARD_DATABASE_URL": f"sqlite:///{path}"}, folder=tmp_path, sql=run_sqlite(path))
 
 
+@pytest.fixture
+def config(bare: Shell) -> Path:
+    """The file that a set-up is kept in; not there yet."""
+    return bare.folder / "doorward.toml"
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def shell(request: pytest.FixtureRequest, bare: Shell) -> Iterator[Shell]:
     """An installation with keys and an empty database."""

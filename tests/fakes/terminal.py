@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ def run_in_terminal(
 
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it, and so would we
         ours = {"PYTHONPATH": str(ROOT), "TERM": "dumb"}
         os.execve(sys.executable, [sys.executable, *arguments], {**os.environ, **environ, **ours})  # noqa: S606
     shown, fresh = "", ""

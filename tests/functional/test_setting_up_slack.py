@@ -192,7 +192,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(bare: Shell, config: Path) -> Non
         "resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8)); from bot.cli import main; main()"
     )
     environ = {**bare.environ, "DOORWARD_CONFIG": str(config), "PYTHONDONTWRITEBYTECODE": "1"}
-    status, shown = run_in_terminal(["-c", full, "setup", "slack"], environ, ("http", "A2"))
+    status, shown = run_in_terminal(["-c", full, "setup", "slack"], environ, ("http",))
     assert (status, "cannot be written" in shown, "Traceback" in shown) == (2, True, False), shown
     assert config.read_bytes() == before
     assert [path.name for path in bare.folder.iterdir()] == [config.name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -14,12 +15,14 @@ from bot.domain.proposal import Proposal, ProposalState
 from bot.errors import IntegrityAlarm
 from storage.authority import AuthorityRows
 from storage.codec import Packed, identity_key, to_micros
+from storage.crypto import Keyring
 from storage.sealing import Sealer
 from storage.statement import Connection, Row, Statement, finding, inserting, locking, replacing
 from storage.tables.consent import proposals
 
 _log = structlog.get_logger(__name__)
 _proposals = Packed(Proposal)
+KEPT_OPEN = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +65,37 @@ _WAITING_OF = Statement(
 )
 
 
+class Opening:
+    """Opens what is sealed of proposals, and keeps the last ones by all that is sealed: one is read several times while
+    its consent is given. Of an older generation of keys nothing is kept (see `AuthorityRows`).
+    """
+
+    def __init__(self, keys: Keyring, sealer: Sealer) -> None:
+        self._keys = keys
+        self._sealer = sealer
+        self._kept = lru_cache(maxsize=KEPT_OPEN)(self._open)
+
+    def __call__(self, stored: StoredProposal) -> Proposal:
+        """What was proposed. Raises `IntegrityAlarm`, also where the digest is not that of the sealed action."""
+        proposal = self._kept(self._keys.generation, stored.id, stored.payload)
+        if not stored.digest == proposal.digest == proposal.action.digest:
+            raise IntegrityAlarm("a proposal's digest is not that of its action")
+        return replace(proposal, confirmed=stored.confirmed, state=stored.state)
+
+    def _open(self, generation: int, row: str, payload: bytes) -> Proposal:
+        return _proposals.unpack(self._sealer.open(payload, table="proposals", row=row, purpose="payload"))
+
+
 class Proposals:
     """See `bot.ports.stores.ProposalStore`."""
 
-    def __init__(self, connection: Connection, sealer: Sealer, rows: AuthorityRows[StoredProposal]) -> None:
+    def __init__(
+        self, connection: Connection, sealer: Sealer, rows: AuthorityRows[StoredProposal], opening: Opening
+    ) -> None:
         self._connection = connection
         self._sealer = sealer
         self._rows = rows
+        self._opening = opening
 
     def insert(self, proposal: Proposal) -> None:
         payload = self._sealer.seal(_proposals.pack(proposal), table="proposals", row=proposal.id, purpose="payload")
@@ -87,14 +114,7 @@ class Proposals:
     def find(self, proposal_id: str) -> Proposal | None:
         """By id. Raises `IntegrityAlarm`, also where the digest is not that of the sealed action."""
         row = self._connection.row(_FIND, row=proposal_id)
-        if row is None:
-            return None
-        stored = self._rows.load(row)
-        packed = self._sealer.open(stored.payload, table="proposals", row=stored.id, purpose="payload")
-        proposal = _proposals.unpack(packed)
-        if not stored.digest == proposal.digest == proposal.action.digest:
-            raise IntegrityAlarm("a proposal's digest is not that of its action")
-        return replace(proposal, confirmed=stored.confirmed, state=stored.state)
+        return None if row is None else self._opening(self._rows.load(row))
 
     def confirm(self, proposal_id: str) -> None:
         """Note the confirmation; nothing happens to a proposal that no longer waits."""

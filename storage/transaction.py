@@ -130,6 +130,7 @@ class Vault:
         self.proposals: AuthorityRows[proposals.StoredProposal] = AuthorityRows(
             consent.proposals, keys, proposals.parse, remember=RECENT
         )
+        self.opening = proposals.Opening(keys, self.sealer)
         self.proofs: AuthorityRows[proofs.StoredProof] = AuthorityRows(
             consent.proofs, keys, proofs.parse, remember=RECENT
         )
@@ -186,7 +187,7 @@ class StoreTransaction:
         self.interactions: InteractionStore = Interactions(connection, keys, sealer)
         self.pending: PendingStore = Pending(connection, sealer)
         self.challenges: ChallengeStore = Challenges(connection, sealer)
-        self.proposals: ProposalStore = proposals.Proposals(connection, sealer, vault.proposals)
+        self.proposals: ProposalStore = proposals.Proposals(connection, sealer, vault.proposals, vault.opening)
         self.proofs: ProofStore = proofs.Proofs(connection, vault.proofs)
         self.authenticators: AuthenticatorStore = authenticators.Authenticators(
             connection, sealer, vault.authenticators

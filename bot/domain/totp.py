@@ -19,6 +19,17 @@ SEED_CHARACTERS = 32
 """160 bits in base32 (RFC 4226 §4 R6 recommends 160)."""
 
 
+class _DecodedOnce(pyotp.TOTP):
+    """pyotp decodes the base32 secret for every code it makes; a window has three."""
+
+    _decoded: bytes | None = None
+
+    def byte_secret(self) -> bytes:
+        if self._decoded is None:
+            self._decoded = super().byte_secret()
+        return self._decoded
+
+
 def new_seed() -> str:
     """A fresh shared secret of 160 bits, base32."""
     return pyotp.random_base32(SEED_CHARACTERS)
@@ -37,7 +48,7 @@ def accepted_step(seed: str, code: str, now: datetime, *, last_step: int) -> int
     digits = "".join(character for character in code if not character.isspace())
     if len(digits) != DIGITS or not (digits.isascii() and digits.isdigit()):
         return None
-    generator = pyotp.TOTP(seed, digits=DIGITS, interval=STEP_SECONDS)
+    generator = _DecodedOnce(seed, digits=DIGITS, interval=STEP_SECONDS)
     here = time_step(now)
     found = None
     for step in range(here - WINDOW_STEPS, here + WINDOW_STEPS + 1):

@@ -43,7 +43,11 @@ async def test_old_and_new_are_shown_and_it_is_asked_anew(here: World) -> None:
     assert again is first, "the card that is there is edited"
     assert "28 Dec" in again.text
     assert "21 Dec" in again.text, "with the days as they were"
-    called = here.last("mia", "changed the days")
+    lines = [posted for posted in here.chat.posts if "changed the days" in posted.card.headline]
+    [called] = [posted for posted in lines if posted.place.kind is PlaceKind.DIRECT]  # an edit makes no sound: this does
+    assert called.to == here.channel("mia")
+    assert len(lines) == 2, "and one in the thread of HR's card"
+    assert [action.label for action in called.card.actions] == ["Show what waits"]
     assert "Mon 21 Dec – Wed 23 Dec → Mon 28 Dec – Tue 29 Dec" in called.card.headline
     await here.press("mia", again, "Approve")
     assert await here.submit_code("mia", here.code("mia")) == DialogClosed()

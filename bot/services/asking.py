@@ -147,12 +147,12 @@ class _Asking:
         self.seen.add(str(place))
         within, there = self._within(str(place)), asked_again.copy_in(self.copies, place)
         draft = question(self.request, voice(None), detailed=False, talk=self.talk)
+        self.limited = self.limited or not within
         if there is not None:
             line = asked_again.thread_line(self.request, self.made, voice(None)) if within else None
             self._edit(asked_again.in_its_place(self.tx, there, draft, line=line, anew=within))
             return
         if not within:
-            self.limited = True
             return
         self.postings.append(Posting(draft=draft, to=self.asked_by, place=place, notice=Notice.APPROVAL_POSTED))
 
@@ -243,6 +243,9 @@ def ask(
     if not asking.postings and asking.told != "paused":
         asking.hr()
         asking.told = "hr" if asking.postings else "paused_place" if asking.limited else "nobody"
+    heard = any(posting.edits is None or posting.line is not None for posting in asking.postings)
+    if asking.limited and not heard and asking.told != "paused":
+        asking.told = "paused_place"  # the card there is edited, and nobody is called to it
     tx.approvals.ask(
         AskedRequest(
             about=request.about,

@@ -44,7 +44,7 @@ async def test_old_and_new_are_shown_and_it_is_asked_anew(here: World) -> None:
     assert "28 Dec" in again.text
     assert "21 Dec" in again.text, "with the days as they were"
     lines = [posted for posted in here.chat.posts if "changed the days" in posted.card.headline]
-    [called] = [posted for posted in lines if posted.place.kind is PlaceKind.DIRECT]  # an edit makes no sound: this does
+    [called] = [posted for posted in lines if posted.place.kind is PlaceKind.DIRECT]  # an edit alone calls nobody
     assert called.to == here.channel("mia")
     assert len(lines) == 2, "and one in the thread of HR's card"
     assert [action.label for action in called.card.actions] == ["Show what waits"]

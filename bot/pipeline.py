@@ -47,6 +47,8 @@ from bot.understanding.hearing import BUILT_IN, Hearing
 from policy.model import Decision, Deny, Permit, Reason
 
 log = structlog.get_logger("doorward.pipeline")
+TAKEN = frozenset({"proposal.spent", "inbox.answered"})
+"""Somebody else has done it: to decide again would only say so again."""
 MAX_ROUNDS = 4
 """A decision is made again once the provider was asked, or when T1 finds a change; then the person is told."""
 
@@ -138,7 +140,7 @@ class Pipeline:
                 return await self._act(turn)
             except Stale as stale:
                 log.info("decided_again", code=stale.code, detail=stale.detail)
-                if stale.code == "proposal.spent":
+                if stale.code in TAKEN:
                     break
         return self._refuse(turn, "changed_meanwhile")
 
@@ -152,7 +154,7 @@ class Pipeline:
             try:
                 return self._understand(turn) or await self._act(turn)
             except Stale as stale:
-                if stale.code == "proposal.spent":
+                if stale.code in TAKEN:
                     break
             if ending := await self.arrival.receive(turn):
                 return ending
@@ -281,7 +283,8 @@ class Pipeline:
         assert turn.effect is not None
         outcome = StepOutcome.OK if turn.effect.result is not None else StepOutcome.FAILED
         turn.trace(Step.EFFECT, outcome, grant=turn.effect.grant.id[:8], effect=turn.effect.code)
-        turn.traced(turn.effect.record)
+        if turn.effect.record is not None:
+            turn.traced(turn.effect.record)
         return answer
 
     def _refuse(self, turn: Turn, reason: str, *, code: str = "", capability: str = "") -> Ending:
@@ -307,3 +310,5 @@ class Pipeline:
             dialog = answer.dialog or refusals.as_dialog(answer, turn.message.handle)
             await self.delivery.show_dialog(turn.message.place.platform, turn.message.trigger, dialog)
         await self.delivery.send(turn.outbox)
+        if turn.left_open is not None:
+            await self.delivery.show_dialog(turn.message.place.platform, turn.left_open, refusals.elsewhere(turn.voice))

@@ -45,7 +45,9 @@ _HOLD = Statement(
     .values(lease_until=bindparam("until"))
 )
 _COMPLETE = Statement(
-    update(inbox).where(inbox.c.id == bindparam("row")).values(payload=None, completed_at=bindparam("now"))
+    update(inbox)
+    .where(inbox.c.id == bindparam("row"), inbox.c.completed_at.is_(None))
+    .values(payload=None, completed_at=bindparam("now"))
 )
 # The oldest stand first, so that no index on the time has to be kept with every event.
 _oldest = select(inbox.c.position).order_by(inbox.c.position).limit(SWEPT)
@@ -114,8 +116,8 @@ class Inbox:
     def hold(self, row: str, until: datetime) -> int:
         return self._connection.change(_HOLD, row=row, until=to_micros(until))
 
-    def complete(self, row: str, now: datetime) -> None:
-        self._connection.change(_COMPLETE, row=row, now=to_micros(now))
+    def complete(self, row: str, now: datetime) -> bool:
+        return self._connection.change(_COMPLETE, row=row, now=to_micros(now)) == 1
 
     def sweep(self, now: datetime) -> int:
         return self._connection.change(_SWEEP, before=to_micros(now - KEPT))

@@ -34,7 +34,7 @@ from adapters.slack.wording import escaped
 from adapters.slack.workspaces import text_of, workspace_of
 from bot.domain.cards import Audience, Card, Dialog, Reply
 from bot.domain.identity import ChannelIdentity, Platform
-from bot.domain.messages import IncomingMessage, PlaceKind
+from bot.domain.messages import EventKind, IncomingMessage, PlaceKind
 from bot.errors import Malformed, NotAllowed, PlatformRefused, Unavailable
 from bot.ports.clock import Clock
 from bot.ports.ingress import Accepted, DialogAnswer, DialogUpdate, FieldError, Ingress
@@ -165,16 +165,29 @@ class SlackApp:
     async def _said(self, body: Payload) -> None:
         skip = translate.origin(body)
         if skip is None:
-            await self._take(body, self._working_on)
+            await self._take(body, translate.from_event)
         elif skip.code:
             await self._reject(skip.code)
 
-    def _working_on(self, body: Payload, who: ChannelIdentity, now: datetime) -> IncomingMessage:
-        """The message; in a thread of the assistant's it shows that somebody is at it."""
-        message = translate.from_event(body, who, now)
-        if message.place.kind is PlaceKind.DIRECT and message.place.thread and not message.by_app:
-            self._platform.aside(self._platform.say_working(message.place, self._phrases.working))
-        return message
+    async def _accepted(self, message: IncomingMessage) -> Accepted:
+        """Durable; in a thread of the assistant's it shows that somebody is at it, until the answer stands there.
+
+        Not for what is delivered again: that may be answered already, and nothing would end it.
+        """
+        place, said = message.place, message.kind is EventKind.MESSAGE and not message.by_app
+        if not (said and place.kind is PlaceKind.DIRECT and place.thread):
+            return await self._ingress.accept(message)
+        shown = self._platform.about_to_say_working(place)
+        try:
+            accepted = await self._ingress.accept(message)
+        except BaseException:
+            shown.set()
+            raise
+        if accepted.duplicate:
+            shown.set()
+        else:
+            self._platform.aside(self._platform.say_working(place, self._phrases.working, shown))
+        return accepted
 
     def _not_for_them(self, body: Payload, why: NotAllowed) -> BoltResponse:
         """Acknowledge, and tell a person once an hour that nothing was done; a bot would only answer."""
@@ -269,7 +282,7 @@ class SlackApp:
         async with asyncio.timeout(self._replies.answered):
             who = await self._people.identify(body)
             message = replace(read(body, who, self._clock.now()), timezone=self._people.zone_of(who))
-            return await asyncio.shield(self._platform.held(self._ingress.accept(message)))
+            return await asyncio.shield(self._platform.held(self._accepted(message)))
 
     async def _answered(
         self,

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from adapters.slack.render import Block, card_blocks, card_text, dialog_view, home_view
 from adapters.slack.translate import dialog_of
@@ -81,6 +82,7 @@ class SlackPlatform:
         self._pause = pause
         self._direct: OrderedDict[str, str] = OrderedDict()
         self._aside: set[asyncio.Task[Any]] = set()
+        self._status: WeakValueDictionary[tuple[str, str], asyncio.Event] = WeakValueDictionary()
 
     def aside(self, work: Coroutine[Any, Any, object]) -> None:
         """Run beside the answer to Slack; `close` waits for it."""
@@ -207,12 +209,22 @@ class SlackPlatform:
         payload |= {"thread_ts": place.thread} if place.thread else {}
         await self._call("assistant.threads.setSuggestedPrompts", payload, tenant=place.tenant, tries=TRIES)
 
-    async def say_working(self, place: Place, text: str) -> None:
+    def about_to_say_working(self, place: Place) -> asyncio.Event:
+        """What `say_working` sets when it is through: until then nothing is posted into this thread."""
+        shown = self._status[place.conversation, place.thread or ""] = asyncio.Event()
+        return shown
+
+    async def say_working(self, place: Place, text: str, shown: asyncio.Event) -> None:
         """`assistant.threads.setStatus`: shown in the thread until something is posted there. Raises as `post`."""
         payload = {"channel_id": place.conversation, "thread_ts": place.thread, "status": text}
-        await self._call("assistant.threads.setStatus", payload, tenant=place.tenant)
+        try:
+            await self._call("assistant.threads.setStatus", payload, tenant=place.tenant)
+        finally:
+            shown.set()
 
     async def _post_message(self, tenant: str, channel: str, content: Block, *, thread: str | None) -> str:
+        if thread and (shown := self._status.pop((channel, thread), None)) is not None:
+            await shown.wait()  # the other way round the status would stay under the answer
         payload = content | {"channel": channel} | ({"thread_ts": thread} if thread else {})
         answer = await self._call("chat.postMessage", payload, tenant=tenant)
         return f"{answer['channel']}:{answer['ts']}"

@@ -168,10 +168,11 @@ class TeamsApp(ActivityHandler):
         async def taken() -> Payload:
             who = await self._people.identify(admitted)
             message = translate.from_press(admitted, who, self._clock.now())
-            view = (await self._accept(message)).view
-            if view is not None:
-                return _own_card(view, message.handle, admitted)
-            return _card_message(self._phrases.gone if message.automatic else self._phrases.working)
+            accepted = await self._accept(message)
+            if accepted.view is not None:
+                return _own_card(accepted.view, message.handle, admitted)
+            waits = self._phrases.answered if accepted.answered else self._phrases.working
+            return _card_message(self._phrases.gone if message.automatic else waits)
 
         return await self._answered(
             taken(), busy=lambda: _card_message(self._phrases.busy), gone=lambda: _card_message(self._phrases.gone)
@@ -197,7 +198,9 @@ class TeamsApp(ActivityHandler):
             message = translate.from_submission(admitted, who, self._clock.now())
             code = translate.code_in(admitted)
             if code is None:
-                return self._answer((await self._accept(message)).answer, message)
+                accepted = await self._accept(message)
+                done = accepted.answered and accepted.answer is None
+                return self._answer(DialogClosed() if done else accepted.answer, message)
             return self._answer(await self._ingress.submit_code(message, code), message)
 
         def busy() -> Payload:

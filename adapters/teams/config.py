@@ -25,6 +25,7 @@ class Phrases:
     """The few sentences the adapter says itself, when the core has not answered in time or is not reached."""
 
     working: str
+    answered: str
     busy: str
     gone: str
 

@@ -217,7 +217,7 @@ def teams_chat(settings: Teams, clock: Clock, *, database: Database | None = Non
         app_id=settings.app_id,
         app_password=Secret(settings.app_password.get_secret_value()),
         tenants=frozenset(settings.tenant_ids),
-        phrases=Phrases(working=say("teams.working"), busy=say("teams.busy"), gone=say("teams.gone")),
+        phrases=Phrases(**{name: say(f"teams.{name}") for name in ("working", "answered", "busy", "gone")}),
         openid_metadata_url=settings.openid_metadata_url,
         token_url=settings.token_url or TOKEN_URL,
         service_hosts=frozenset(settings.allowed_service_hosts),

@@ -127,7 +127,7 @@ class Performing:
         def write(tx: Transaction, result: Result | None, code: str) -> None:
             turn.outbox.clear()  # a transaction may run again: what its first run queued was never stored
             told = result and with_ours(tx, turn, capability, result, self._authorizer)
-            answers.append(self.tell(tx, turn, told, code))
+            answers.append(self.tell(tx, turn, told, code, ended=plan.writes))
 
         if capability.local is not None:
             local = capability.local
@@ -141,11 +141,13 @@ class Performing:
             perform = capability.perform
 
             async def call_system(grant: Grant, call: Call) -> Result:
+                if plan.writes:
+                    turn.row = None  # it ended with the intent, which is written
                 return await self._with_line(turn, await perform(self._systems, _acting(turn, grant, call)))
 
             ran = await self._effects.run(plan, call_system, write)
         turn.effect = ran
-        return answers[-1]
+        return answers[-1] if answers else Answer(code=ran.code)
 
     def _local(self, tx: Transaction) -> Local:
         return Local(tx=tx, engine=self._authorizer.engine, ours=self._ours)
@@ -160,13 +162,13 @@ class Performing:
         )
         return replace(result, asks=replace(result.asks, line=line))
 
-    def tell(self, tx: Transaction, turn: Turn, result: Result | None, code: str) -> Answer:
-        """Write the answer and what follows from it, in the transaction that records the outcome."""
+    def tell(self, tx: Transaction, turn: Turn, result: Result | None, code: str, *, ended: bool = False) -> Answer:
+        """Write the answer and what follows from it, in the transaction that records the outcome; see `conclude`."""
         answer = self._answer(tx, turn, result, code)
         followed = _Followed() if result is None else self._follow(tx, turn, result)
         if followed.told and answer.draft is not None:
             answer = replace(answer, draft=told_draft(answer.draft, followed.told))
-        conclude(tx, turn, answer, self._delivery, lambda: followed.postings)
+        conclude(tx, turn, answer, self._delivery, lambda: followed.postings, ended=ended)
         return answer
 
     async def again(self, turn: Turn, capability: Capability, grant: Grant, call: Call) -> Result:
@@ -277,7 +279,7 @@ class Performing:
             proposal=turn.proposal,
             channel=turn.message.who,
             place=turn.message.place,
-            source=turn.message.source,
+            source=turn.own_card,
             scribe=turn.scribe,
             writes=capability.effect is Effect.WRITE,
             attended=not turn.message.automatic,

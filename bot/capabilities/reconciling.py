@@ -30,7 +30,7 @@ from bot.services.audit_trail import Scribe
 from bot.services.authorization import GrantMint
 from bot.services.delivery import Delivery
 from bot.services.effects import call_of
-from bot.services.turns import Turn
+from bot.services.turns import ABSENT, RECONCILED, Turn
 
 log = structlog.get_logger("doorward.reconciling")
 PATIENCE_SECONDS = 30
@@ -79,10 +79,10 @@ class Reconciling:
         if found is Reconciliation.UNKNOWN:
             return False
         if found is Reconciliation.ABSENT:
-            return await self._finish(effect, None, EffectState.REFUSED, "reconciled.absent")
+            return await self._finish(effect, None, EffectState.REFUSED, ABSENT)
         turn = await self._turn(effect)
         result = None if turn is None else await self._result(turn, capability, effect)
-        return await self._finish(effect, turn, EffectState.DONE, "reconciled.done", result)
+        return await self._finish(effect, turn, EffectState.DONE, RECONCILED, result)
 
     async def _result(self, turn: Turn, capability: Capability, effect: effects.Effect) -> Result | None:
         """The first answer again: the same key does nothing twice. None where the system no longer tells."""
@@ -115,6 +115,7 @@ class Reconciling:
             facts=ResourceFacts(ref=effect.grant.action.resource),
             action=effect.grant.action,
             proposal=proposal,
+            was_on=effect.source,
         )
 
     def _scribe(self, effect: effects.Effect) -> Scribe:

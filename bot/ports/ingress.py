@@ -43,6 +43,8 @@ class Accepted:
     """For the window `in_response`: what a submission is answered with when that is known in time."""
     view: Card | None = None
     """The same for a press: what its own person alone is shown on the card."""
+    answered: bool = False
+    """For the same window: the answer is there already, wherever it stands; nobody is told to wait for it."""
 
 
 class Ingress(Protocol):

@@ -36,8 +36,8 @@ class InboxStore(Protocol):
         """Renew the lease of an event that is still worked on; 0 where it is dealt with."""
         ...
 
-    def complete(self, row: str, now: datetime) -> None:
-        """Forget the payload, keep the dedupe hash."""
+    def complete(self, row: str, now: datetime) -> bool:
+        """Forget the payload, keep the dedupe hash; False where somebody else has completed it."""
         ...
 
     def sweep(self, now: datetime) -> int:

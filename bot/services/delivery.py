@@ -25,7 +25,9 @@ from bot.ports.database import Database, Transaction
 from bot.services import views
 from bot.services.buttons import with_handles
 
-LEASE_SECONDS = 60
+LEASE_SECONDS = 20
+HELD_AGAIN_SECONDS = 5
+"""A posting that waits for longer than this for a slow platform has its lease renewed."""
 MAX_ATTEMPTS = 8
 PERSON_ADDRESS = "@"
 """A conversation that starts so is the direct one with the person it is for."""
@@ -53,6 +55,8 @@ class Delivery:
         self._sift = sift
         self._editing: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         """One edit of a message at a time, so that a slow one does not land on what was sent after it."""
+        self._held: dict[str, datetime] = {}
+        """What is posted here, and since when."""
 
     def put_all(self, tx: Transaction, postings: Sequence[Posting], correlation: str) -> list[OutboxItem]:
         """Queue what may go out now of these, as `put` does each; a notice may have to wait for its time."""
@@ -80,8 +84,30 @@ class Delivery:
 
     async def send(self, items: Sequence[OutboxItem]) -> None:
         """Post in order. What fails for now stays queued; nothing is raised."""
-        for item in items:
-            await self._send_one(item)
+        self._hold(items)
+        try:
+            for item in items:
+                await self._send_one(item)
+        finally:
+            for item in items:
+                self._held.pop(item.id, None)
+
+    def _hold(self, items: Sequence[OutboxItem]) -> None:
+        now = self._clock.now()
+        self._held |= {item.id: now for item in items}
+
+    async def hold(self) -> int:
+        """Renew the leases of what takes its time here, so that nobody else posts it too; how many."""
+        now = self._clock.now()
+        rows = [row for row, at in self._held.items() if at <= now - timedelta(seconds=HELD_AGAIN_SECONDS)]
+        until = now + timedelta(seconds=LEASE_SECONDS)
+
+        def work(tx: Transaction) -> int:
+            for row in rows:
+                tx.outbox.retry(row, at=until)
+            return len(rows)
+
+        return await self._database.write(work) if rows else 0
 
     async def take_over(self, limit: int = 50) -> int:
         """Post what another process left behind, or what is due again; how many.
@@ -104,6 +130,7 @@ class Delivery:
         for item in items:
             if self._clock.now() >= until:
                 return
+            self._hold([item])
             await self._send_one(item)
 
     async def show_dialog(self, platform: Platform, view: str, dialog: Dialog) -> None:
@@ -128,6 +155,12 @@ class Delivery:
             log.info("not_taken_away", code=error.code)
 
     async def _send_one(self, item: OutboxItem) -> None:
+        try:
+            await self._try(item)
+        finally:
+            self._held.pop(item.id, None)
+
+    async def _try(self, item: OutboxItem) -> None:
         try:
             item = await self._addressed(item)
             message = await self._post(item)

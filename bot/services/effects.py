@@ -76,7 +76,8 @@ class Ran:
     grant: Grant
     result: Result | None
     code: str
-    record: AuditRecord
+    record: AuditRecord | None = None
+    """None where somebody else had found out what became of it, and has told it."""
 
 
 Conclude = Callable[[Transaction, Result | None, str], None]
@@ -158,8 +159,8 @@ class Effects:
                 intended_at=now,
             )
         )
-        if plan.writes and plan.row is not None:
-            tx.inbox.complete(plan.row, now)
+        if plan.writes and plan.row is not None and not tx.inbox.complete(plan.row, now):
+            raise Stale("somebody else has this message", code="inbox.answered")
         tx.audit.append(
             plan.scribe.event(
                 EventType.EFFECT_INTENDED,
@@ -224,7 +225,8 @@ class Effects:
         self, tx: Transaction, plan: Plan, grant: Grant, result: Result | None, code: str, conclude: Conclude
     ) -> Ran:
         now = self._clock.now()
-        tx.effects.finish(grant.id, _state(result, code), now=now, code=code)
+        if not tx.effects.finish(grant.id, _state(result, code), now=now, code=code):
+            return Ran(grant=grant, result=result, code=code)  # it was looked up meanwhile, and told
         record = tx.audit.append(
             plan.scribe.event(
                 EventType.EFFECT_FINISHED,

@@ -42,8 +42,9 @@ from bot.services.silent_sign_in import SilentSignIn
 from bot.services.turns import Arrived
 from bot.texts.sentences import voice
 
-LEASE_SECONDS = 60
-HELD_AGAIN_SECONDS = 15
+LEASE_SECONDS = 20
+"""With the look-up of a write, and a posting, what a dead process had is answered within two minutes."""
+HELD_AGAIN_SECONDS = 5
 """Work that takes longer than this has its lease renewed, so that a slow system gives nothing to two workers."""
 HELD_AT_MOST_SECONDS = 600
 """After this it counts as stuck, and is given to whoever takes it over."""
@@ -172,7 +173,8 @@ class InboxIngress:
         answer = task.result() if done else None
         if answer is None:
             return Accepted()
-        return Accepted(answer=None if answer.dialog is None else DialogUpdate(dialog=answer.dialog), view=answer.view)
+        dialog = None if answer.dialog is None else DialogUpdate(dialog=answer.dialog)
+        return Accepted(answer=dialog, view=answer.view, answered=True)
 
     def _start(self, message: IncomingMessage, row: str, arrived: Arrived | None) -> asyncio.Task[Answer | None]:
         self._held[row] = self.clock.now()
@@ -234,7 +236,8 @@ class InboxIngress:
                 log.critical("message_given_up", correlation=message.event_id)
                 await self._set_aside(row)
                 continue
-            await self._work(replace(message, window=ReplyWindow.NONE, trigger=None), row)
+            opened = message.trigger if message.window is ReplyWindow.OPENS_DIALOG else None
+            await self._work(replace(message, window=ReplyWindow.NONE, trigger=opened), row)
 
     async def hold(self) -> int:
         """Renew the leases of what takes its time here; how many."""
@@ -262,10 +265,7 @@ class InboxIngress:
         accepted = await self.accept(replace(message, window=ReplyWindow.IN_RESPONSE, trigger=IN_ANSWER))
         if isinstance(accepted.answer, DialogUpdate):
             return accepted.answer.dialog
-        reader = voice(message.locale)
-        return Dialog(
-            handle="", title=reader.say("dialog.elsewhere.title"), submit="", body=reader.say("dialog.elsewhere.body")
-        )
+        return refusals.elsewhere(voice(message.locale))
 
     async def look(self, message: IncomingMessage) -> Card | None:
         """See the port. Raises `StorageUnavailable`, `TimeoutError`."""

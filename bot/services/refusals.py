@@ -94,6 +94,12 @@ def failed(voice: Voice, code: str, reference: str) -> Answer:
     return Answer(draft=Draft(card=card), code=code)
 
 
+def elsewhere(voice: Voice) -> Dialog:
+    """What a dialog says whose answer stands in the chat."""
+    title, body = voice.say("dialog.elsewhere.title"), voice.say("dialog.elsewhere.body")
+    return Dialog(handle="", title=title, submit="", body=body)
+
+
 def ask_back(voice: Voice, question: Question) -> Answer:
     """A helpful question, with the likely meanings as buttons."""
     buttons = [Button(label=voice.say(key), intent=intent) for key, intent in question.choices]

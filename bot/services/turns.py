@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Unpack
@@ -17,12 +17,13 @@ from bot.domain.cards import Action, Audience, Card, Status
 from bot.domain.identity import Principal
 from bot.domain.intent import ArgumentValue, Intent, Origin
 from bot.domain.interaction import Interaction
-from bot.domain.messages import IN_ANSWER, EventKind, IncomingMessage, PlaceKind, ReplyWindow
+from bot.domain.messages import IN_ANSWER, EventKind, IncomingMessage, Place, PlaceKind, ReplyWindow
 from bot.domain.outbound import OutboxItem
 from bot.domain.proof import Proof, ProofMethod
 from bot.domain.proposal import Proposal
 from bot.domain.session import Standing
 from bot.ports.clock import Clock
+from bot.ports.connectors import OutcomeUnknown
 from bot.ports.database import Transaction
 from bot.ports.trace import NullTracer, Step, StepOutcome, TraceDetails, TraceEntry, Tracer
 from bot.services import views
@@ -41,6 +42,12 @@ DID_NOT_HELP = "did_not_help"
 GUESSED = frozenset({Origin.CLASSIFIER, Origin.MODEL})
 MOST_BUTTONS = 5
 """More are drawn badly on Slack and Teams."""
+ABSENT, RECONCILED = "reconciled.absent", "reconciled.done"
+"""How an effect ended that was looked up: not done, or done."""
+REPLACES_CARD = frozenset({"done", "dismissed", OutcomeUnknown.code, ABSENT, RECONCILED})
+"""What stands on the card it was asked for with, whose buttons are no longer good; anything else stands beside it."""
+OWN_BUTTONS = frozenset({"confirm", "dismiss"})
+"""The buttons of a proposal's own card."""
 IN_PLACE_SECONDS = 1.8
 """Later than this the platform has been answered "working on it" already."""
 PENDING_SECONDS = 600
@@ -129,6 +136,8 @@ class Turn:
     """Facts shared by what is weighed together, only to be shown; None where something may come of a decision."""
     unhelped: str = ""
     """What they typed, or which action they pressed for: it may be sent to whoever answers for Doorward."""
+    was_on: str | None = None
+    """What is looked up was pressed on this card."""
     quiet: bool = False
     """One of a list: what becomes of it stands in the answer for the whole list."""
     outbox: list[OutboxItem] = field(default_factory=list)
@@ -170,9 +179,20 @@ class Turn:
         self.trace(Step.OUT, StepOutcome.OK, audit_seq=record.seq, audit_hash=record.hash)
 
     @property
+    def own_card(self) -> str | None:
+        """The card of a proposal that is being consented to or dropped, by the press on it."""
+        pressed = self.pressed is not None and self.pressed.kind in OWN_BUTTONS
+        return self.message.source if pressed else self.was_on
+
+    @property
     def dialog_open(self) -> bool:
         """Whether a loading dialog waits for this turn's answer."""
         return self.message.window is ReplyWindow.OPENS_DIALOG and self.message.trigger is not None
+
+    @property
+    def left_open(self) -> str | None:
+        """The loading dialog of a process that is gone: whoever may still look at it is told where the answer is."""
+        return self.message.trigger if self.message.window is ReplyWindow.NONE else None
 
     @property
     def dialog_wanted(self) -> bool:
@@ -182,21 +202,50 @@ class Turn:
 
 
 def conclude(
-    tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery, follow: Callable[[], tuple[Posting, ...]]
+    tx: Transaction,
+    turn: Turn,
+    answer: Answer,
+    delivery: Delivery,
+    follow: Callable[[], tuple[Posting, ...]],
+    *,
+    ended: bool = False,
 ) -> None:
-    """Queue the answer and what follows from it, and end the inbox row: part of the transaction of what they tell."""
+    """Queue the answer and what follows from it, and end the inbox row: part of the transaction of what they tell.
+
+    Where another process took the row over and has answered, nothing is queued. `ended`: it was ended with the intent.
+    """
+    if turn.row is not None and not ended and not tx.inbox.complete(turn.row, turn.now):
+        return
     postings = [*_own(tx, turn, answer, delivery), *follow()]
     if turn.message.comes_back and not _asks_to_sign_in(answer):
         again = views.bring_back(tx, turn.message, turn.pressed, turn.now)
         postings += [] if again is None else [again]
     turn.outbox += delivery.put_all(tx, postings, turn.scribe.correlation)
-    if turn.row is not None:
-        tx.inbox.complete(turn.row, turn.now)
 
 
 def proposal_card(proposal_id: str) -> str:
     """Under what a proposal's own card is found, to be replaced by what became of it."""
     return f"Proposal::{proposal_id}"
+
+
+def _outcome_of(turn: Turn) -> str:
+    """Under what is found, to be replaced by the outcome, that it is not known yet."""
+    return f"Outcome::{turn.scribe.correlation}"
+
+
+def _its_own(tx: Transaction, turn: Turn, answer: Answer) -> Sequence[tuple[Place, str]]:
+    """Where the answer takes the place of what it is the answer to: the card that was consented to, or "I'm checking".
+
+    A process that died after the card was posted may not have written down where: then it is the card that was pressed.
+    """
+    if answer.code not in REPLACES_CARD:
+        return ()
+    copies = [] if turn.proposal is None else [*tx.posted.about(proposal_card(turn.proposal.id))]
+    copies += tx.posted.about(_outcome_of(turn)) if answer.code != OutcomeUnknown.code else ()
+    known = [(posted.place, posted.message) for posted in copies]
+    if known or turn.proposal is None or turn.own_card is None:
+        return known
+    return [(turn.message.place, turn.own_card)]
 
 
 def _own(tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery) -> tuple[Posting, ...]:
@@ -213,12 +262,10 @@ def _own(tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery) -> tup
     if turn.message.automatic:
         return ()
     draft, place, who = _or_tell_the_owner(turn, answer.draft, answer.code), turn.message.place, turn.message.who
-    if turn.proposal is not None and answer.code in {"done", "dismissed"}:
-        copies = tx.posted.about(proposal_card(turn.proposal.id))
-        if copies:
-            return tuple(
-                Posting(draft=answer.draft, to=who, place=posted.place, edits=posted.message) for posted in copies
-            )
+    if own := _its_own(tx, turn, answer):
+        return tuple(Posting(draft=answer.draft, to=who, place=where, edits=message) for where, message in own)
+    if answer.code == OutcomeUnknown.code:
+        draft = replace(draft, about=_outcome_of(turn))
     if turn.in_browser and answer.continue_path is not None:
         return ()
     return (Posting(draft=_leading_back(turn, draft), to=who, place=place),)

@@ -122,7 +122,7 @@ async def _doorward(given: Surroundings, *, hung: bool) -> AsyncIterator[Starlet
         app_id=APP_ID,
         app_password=Secret(APP_PASSWORD),
         tenants=frozenset({TENANT}),
-        phrases=Phrases(working="Working on it.", busy="Busy.", gone="Gone."),
+        phrases=Phrases(working="Working on it.", answered="Answered.", busy="Busy.", gone="Gone."),
         openid_metadata_url=f"{given.api}/v1/.well-known/openidconfiguration",
         token_url=f"{given.api}/token",
         service_hosts=frozenset({given.api.removeprefix("http://")}),

@@ -99,6 +99,8 @@ class Workspace:
     homes: dict[str, Json] = field(default_factory=dict)
     """What stands on the app's home page, by person."""
     prompts: dict[str, Json] = field(default_factory=dict)
+    statuses: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What threads show below their last message, until the app posts there."""
     """What is suggested, by conversation."""
     agent: bool = True
     """Whether the app has `agent_view`; else the older `assistant_view`, whose calls name a thread."""
@@ -236,6 +238,7 @@ class Workspace:
         self._reachable(str(arguments.get("channel_id")))
         if not arguments.get("thread_ts") or "status" not in arguments:
             raise Refused("invalid_arguments")
+        self.statuses[arguments["channel_id"], arguments["thread_ts"]] = arguments["status"]
         return {}
 
     def _auth_test(self, arguments: Json) -> Json:
@@ -344,6 +347,7 @@ class Workspace:
         if len(content.get("text", "")) > 40_000:
             raise Refused("msg_too_long")
         check_blocks(content.get("blocks", []), 50)
+        self.statuses.pop((channel, content.get("thread_ts") or ""), None)
         message = Message(
             channel=channel,
             ts=f"{int(self.now().timestamp())}.{next(self.numbers):06}",

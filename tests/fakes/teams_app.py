@@ -23,7 +23,9 @@ from tests.fakes.patience import PATIENT
 from tests.fakes.recording_ingress import RecordingIngress
 from tests.fakes.teams_server import APP_ID, APP_PASSWORD, JOHN, MIA, TENANT, Activity, Conversation, FakeTeams, Person
 
-PHRASES = Phrases(working="Working on it.", busy="Busy, press again.", gone="That has been dealt with.")
+PHRASES = Phrases(
+    working="Working on it.", answered="It is answered.", busy="Busy, press again.", gone="That has been dealt with."
+)
 
 APPROVE = Action(label="Approve", handle="opaque-approve", style=ActionStyle.PRIMARY, opens_dialog=True)
 DISMISS = Action(label="Dismiss", handle="opaque-dismiss", style=ActionStyle.DANGER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from bot.domain.cards import Audience, Card, Reply
+from bot.domain.identity import Platform
+from bot.domain.messages import Place, PlaceKind
 from bot.services.throttling import STARTS
 from tests.fakes.clock import FixedClock
-from tests.fakes.slack_app import PHRASES, WAYS, SlackSide, slack_side
+from tests.fakes.slack_app import PHRASES, WAYS, SlackSide, identity, slack_side
 from tests.fakes.slack_server import FakeSlack
 from tests.fakes.slack_workspace import TEAM
 from tests.functional.test_slack_end_to_end import PEOPLE, Doorward, doorward
@@ -36,6 +40,10 @@ async def door(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Doorward]:
 
 def opened(slack: FakeSlack, tab: str, account: str = "U1JOHN") -> dict[str, Any]:
     return slack.event({"type": "app_home_opened", "user": account, "channel": slack.direct(account), "tab": tab})
+
+
+def in_thread() -> Place:
+    return Place(platform=Platform.SLACK, tenant=TEAM, conversation="D1JOHN", kind=PlaceKind.DIRECT, thread="1.1")
 
 
 def home(slack: FakeSlack, account: str = "U1JOHN") -> str:
@@ -70,6 +78,26 @@ async def test_a_thread_of_the_assistant_shows_that_it_is_at_work(side: SlackSid
     await side.send(side.slack.typed("U1JOHN", "an app's", thread_ts="1.1", bot_id="B7OTHER"))
     await side.send(side.slack.typed("U1JOHN", "in no thread"))
     assert len(side.slack.called("assistant.threads.setStatus")) == 1
+
+
+async def test_that_it_is_at_work_ends_with_the_answer_and_does_not_come_back(door: Doorward) -> None:
+    slack, asked = door.slack, door.slack.typed(PEOPLE["john"], "hello", thread_ts="1.1")
+    for _ in range(3):  # Slack delivers again what it thinks was not acknowledged
+        await door.send(asked)
+    assert len(slack.called("assistant.threads.setStatus")) == 1
+    assert [message.thread_ts for message in slack.seen_by(PEOPLE["john"])] == ["1.1"]
+    assert slack.statuses == {}, "nothing stands under the answer"
+
+
+async def test_a_status_that_takes_its_time_does_not_end_up_under_the_answer(side: SlackSide) -> None:
+    place = in_thread()
+    shown = side.platform.about_to_say_working(place)
+    reply = Reply(audience=Audience.PERSON, card=Card(headline="The answer."))
+    posting = asyncio.create_task(side.platform.post(place, identity("U1JOHN"), reply, dedupe_key="1"))
+    await asyncio.sleep(0)
+    await side.platform.say_working(place, PHRASES.working, shown)
+    await posting
+    assert side.slack.statuses == {}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes.clock import FixedClock
 from tests.fakes.patience import PATIENT
+from tests.fakes.teams_app import PHRASES
 from tests.fakes.teams_server import JOHN, FakeTeams
 from tests.functional.test_teams_end_to_end import ASKED, Doorward, doorward, said
 
@@ -88,6 +89,14 @@ async def test_an_answer_that_comes_after_the_wait_is_posted(
         answer = await door.press(JOHN, "Leave balance")
         assert (answer["statusCode"], answer["value"]) == (200, "Working on it.")
         assert "14 days" in said(door.posted(JOHN)[-1])
+
+
+async def test_who_is_answered_in_time_is_not_told_to_wait(door: Doorward) -> None:
+    """What a press is answered with stays on the card until it is drawn anew: it is to be true then, too."""
+    await door.type(JOHN, "I'd like to take 21 to 23 December off")
+    answer = await door.press(JOHN, "Don't")
+    assert (answer["statusCode"], answer["value"]) == (200, PHRASES.answered)
+    assert "Nothing was done" in said(door.posted(JOHN)[-1])
 
 
 async def test_one_token_is_fetched_however_much_is_said(door: Doorward) -> None:

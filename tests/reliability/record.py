@@ -17,6 +17,11 @@ FULL = os.environ.get("DOORWARD_TEST_PROFILE") == "chaos"
 """Whether this is `make chaos`."""
 
 
+def show(lines: Sequence[tuple[str, object]]) -> None:
+    """The same for whoever runs it, with `-s`."""
+    print(*(f"{what}: {value}" for what, value in lines), sep="\n")  # noqa: T201 - what is asked for
+
+
 def write(name: str, lines: Sequence[tuple[str, object]]) -> None:
     """Replace what stands between the marks of this campaign, where it ran at full counts."""
     if not FULL:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from pydantic import TypeAdapter
 
 from bot.capabilities.approving import Approving
+from bot.capabilities.following import Followed, follow
 from bot.capabilities.model import Acting, Capability, Effect, Local, Ours, Preview, Systems
 from bot.capabilities.our_part import with_ours
 from bot.capabilities.showing import plain_shown
-from bot.capabilities.telling import for_the_office, office_not_told, write_to_mailbox
 from bot.capabilities.ticking import tick_dialog
 from bot.capabilities.writing import page_path, write_dialog
 from bot.domain.action import CanonicalAction
-from bot.domain.answer import Answer, ApprovalRequest, Draft, Posting, Result, Sheet
-from bot.domain.approval import RequestState
-from bot.domain.audit import EventType
+from bot.domain.answer import Answer, ApprovalRequest, Draft, Result, Sheet
 from bot.domain.cards import Action, ActionStyle, Card
 from bot.domain.grant import Grant
 from bot.domain.interaction import Interaction
@@ -28,8 +26,8 @@ from bot.domain.proposal import Shown
 from bot.errors import NotAllowed
 from bot.ports.connectors import Call
 from bot.ports.database import Transaction
-from bot.services import approvals, break_glass, refusals
-from bot.services.asking import ask, ask_further, told_draft
+from bot.services import break_glass, refusals
+from bot.services.asking import told_draft
 from bot.services.authorization import Authorizer
 from bot.services.delivery import Delivery
 from bot.services.effects import Effects, Plan
@@ -37,7 +35,6 @@ from bot.services.facts_desk import own_record
 from bot.services.standing_in import StandingIn
 from bot.services.tallying import Tally
 from bot.services.turns import Turn, conclude
-from bot.texts.formats import clock_time
 from policy.model import Permit
 
 VIEW_SECONDS = 300
@@ -165,7 +162,7 @@ class Performing:
     def tell(self, tx: Transaction, turn: Turn, result: Result | None, code: str, *, ended: bool = False) -> Answer:
         """Write the answer and what follows from it, in the transaction that records the outcome; see `conclude`."""
         answer = self._answer(tx, turn, result, code)
-        followed = _Followed() if result is None else self._follow(tx, turn, result)
+        followed = Followed() if result is None else follow(tx, turn, result, self._approving.routes)
         if followed.told and answer.draft is not None:
             answer = replace(answer, draft=told_draft(answer.draft, followed.told))
         conclude(tx, turn, answer, self._delivery, lambda: followed.postings, ended=ended)
@@ -300,64 +297,6 @@ class Performing:
         elif turn.dialog_wanted and result.form is not None:
             dialog = write_dialog(tx, turn, result.form, result.draft.card)
         return Answer(draft=draft, dialog=dialog, continue_path=path, code="done")
-
-    def _follow(self, tx: Transaction, turn: Turn, result: Result) -> _Followed:
-        """Cards for others: who is asked next, and every copy of what was decided."""
-        postings, told = result.postings, ""
-        if result.decided is not None:
-            made = result.decided
-            tx.notices.close(made.about, turn.now)
-            at = clock_time(turn.now, turn.person.timezone, turn.voice.language)
-            state = RequestState.WITHDRAWN if made.withdrawn else RequestState.DECIDED
-            refused_by = "" if made.approved or made.withdrawn else made.by_employee
-            approvals.close(tx, made.about, state, turn.now, refused_by=refused_by)
-            postings += approvals.show_decision(tx, made, at)
-        if result.progress is not None:
-            tx.notices.close(result.progress.about, turn.now)
-            asked = tx.approvals.hold(result.progress.about)
-            if asked is not None:
-                asked = replace(asked, progress=result.progress)
-                postings += approvals.show_progress(tx, asked, result.progress)
-                routes, missing = self._approving.routes, result.progress.missing
-                postings += ask_further(tx, asked, missing, routes=routes, now=turn.now).postings
-        if result.office is not None:
-            office = for_the_office(tx, turn, self._approving.routes, result.office)
-            postings += office
-            told = "" if office else office_not_told(tx, turn)
-        if result.mailbox is not None:
-            write_to_mailbox(tx, turn, *result.mailbox)
-        if result.asks is not None:
-            return self._ask(tx, turn, result, result.asks, postings)
-        return _Followed(postings=postings, told=told)
-
-    def _ask(
-        self, tx: Transaction, turn: Turn, result: Result, request: ApprovalRequest, postings: tuple[Posting, ...]
-    ) -> _Followed:
-        """Put a request to others; where it went another way than expected, whoever asks is told, and it is audited."""
-        asked = ask(
-            tx,
-            request,
-            routes=self._approving.routes,
-            asked_by=turn.message.who,
-            identity=turn.person.identity,
-            now=turn.now,
-            made=result.decided,
-        )
-        if asked.told in ("hr", "nobody"):
-            event = turn.scribe.event(
-                EventType.APPROVAL_UNREACHABLE, resource=request.about, code=f"approval.{asked.told}", time=turn.now
-            )
-            tx.audit.append(event)
-        said = turn.voice.say(f"approvals.asked.{asked.told}", name=asked.name) if asked.told else ""
-        return _Followed(postings=(*postings, *asked.postings), told=said)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Followed:
-    """Cards for others, and what the person is told of the way they took."""
-
-    postings: tuple[Posting, ...] = ()
-    told: str = ""
 
 
 PREVIEWED = Result(draft=Draft(card=Card(headline="")), code="previewed")

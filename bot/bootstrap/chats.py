@@ -217,7 +217,12 @@ def teams_chat(settings: Teams, clock: Clock, *, database: Database | None = Non
         app_id=settings.app_id,
         app_password=Secret(settings.app_password.get_secret_value()),
         tenants=frozenset(settings.tenant_ids),
-        phrases=Phrases(**{name: say(f"teams.{name}") for name in ("working", "answered", "busy", "gone")}),
+        phrases=Phrases(
+            working=say("teams.working"),
+            answered=say("teams.answered"),
+            busy=say("teams.busy"),
+            gone=say("teams.gone"),
+        ),
         openid_metadata_url=settings.openid_metadata_url,
         token_url=settings.token_url or TOKEN_URL,
         service_hosts=frozenset(settings.allowed_service_hosts),

@@ -30,6 +30,7 @@ from bot.domain.proof import ProofMethod
 from bot.domain.start import StartState
 from bot.ports.connectors import Conflict, ConflictReason, ConnectorError
 from bot.ports.crm import OpportunityStatus, Priority, TicketStatus
+from bot.services import turns
 from bot.services.enrolment_codes import EnrolmentRefusal
 from bot.services.factors import Told
 from bot.services.own_records import LOOKS
@@ -89,6 +90,7 @@ FAILURES = (
     | {getattr(errors, name).code for name in ENDS_IN_CHAT}
     | SOURCE.codes(*ENDS_IN_CHAT, under=("bot/", "adapters/idp/", "adapters/connectors/"))
     | SOURCE.codes("NotAllowed", under=("bot/capabilities/",))
+    | {turns.ABSENT, turns.RECONCILED}
 ) - {OPEN}
 KNOWN_CODES = (SOURCE.class_codes() | SOURCE.codes()) - {OPEN}
 STATUSES = {str(error.status) for error in _family([errors.Refusal, errors.Unavailable]) if hasattr(error, "status")}

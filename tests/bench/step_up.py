@@ -238,7 +238,7 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.2f}"
 
 
-def _main(rounds: Annotated[int, typer.Option(help="Rounds that count.")] = ROUNDS) -> None:
+def _main(rounds: Annotated[int, typer.Option(min=2, max=60, help="Rounds that count: a week each.")] = ROUNDS) -> None:
     """Measure a step-up alone."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),

@@ -77,6 +77,9 @@ class BreakGlass:
         uses = [self._rows.load(row) for row in self._connection.rows(_ALL)]
         return [use for use in uses if not use.reviewed]
 
+    def known(self) -> frozenset[str]:
+        return frozenset(self._rows.load(row).id for row in self._connection.rows(_ALL))
+
     def save(self, use: Use) -> None:
         self._connection.change(_REPLACE, row=use.id, **self._signed(use, version=use.version + 1))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ from storage.statement import Connection, Row, Statement, inserting, inserting_o
 from storage.tables.effects import effects, grants
 
 _log = structlog.get_logger(__name__)
+PIECE = 100
 _actions = Packed(CanonicalAction)
 _places = Packed(Place)
 
@@ -51,10 +52,18 @@ _FINISH = Statement(
     .where(effects.c.id == bindparam("effect"), _open_state)
     .values(state=bindparam("outcome"), finished_at=bindparam("now"), outcome_code=bindparam("code"))
 )
+_late = (_open_state, effects.c.intended_at <= bindparam("before"))
 _UNFINISHED = Statement(
-    _both.where(_open_state, effects.c.intended_at <= bindparam("before"))
-    .order_by(effects.c.intended_at)
+    _both.where(*_late)
+    .order_by(effects.c.intended_at, effects.c.id)
     .limit(bindparam("limit", type_=Integer))
+    .offset(bindparam("skip", type_=Integer))
+)
+_WITHOUT_GRANT = Statement(
+    select(effects.c.id)
+    .select_from(effects.outerjoin(grants, grants.c.id == effects.c.grant_id))
+    .where(*_late, grants.c.id.is_(None))
+    .order_by(effects.c.id)
 )
 
 
@@ -95,15 +104,35 @@ class Effects:
         return self._connection.change(_FINISH, effect=effect_id, outcome=state, now=to_micros(now), code=code) == 1
 
     def unfinished(self, *, now: datetime, older_than_seconds: int, limit: int) -> Sequence[Effect]:
-        before = to_micros(now) - older_than_seconds * 1_000_000
-        found = []
-        for row in self._connection.rows(_UNFINISHED, before=before, limit=limit):
+        found: list[Effect] = []
+        for row in self._late(now, older_than_seconds, limit):
             try:
                 found.append(self._to_effect(row))
             except IntegrityAlarm as alarm:
                 # Nothing is done on it, and it must not hold up the others.
                 _log.error("integrity.alarm", table="grants", row=row[1], detail=alarm.detail)
+            if len(found) == limit:
+                break
         return found
+
+    def altered(self, *, now: datetime, older_than_seconds: int) -> Sequence[str]:
+        before = _before(now, older_than_seconds)
+        gone = [row[0] for row in self._connection.rows(_WITHOUT_GRANT, before=before)]
+        return [*gone, *(row[0] for row in self._late(now, older_than_seconds, PIECE) if not self._holds(row))]
+
+    def _late(self, now: datetime, older_than_seconds: int, piece: int) -> Iterator[Row]:
+        """Every one, piece by piece: those that do not hold take nobody's place."""
+        before, skip = _before(now, older_than_seconds), 0
+        while rows := self._connection.rows(_UNFINISHED, before=before, limit=piece, skip=skip):
+            yield from rows
+            skip += len(rows)
+
+    def _holds(self, row: Row) -> bool:
+        try:
+            self._to_effect(row)
+        except IntegrityAlarm:
+            return False
+        return True
 
     def _insert_grant(self, grant: Grant) -> None:
         row = self._rows.signed(
@@ -160,3 +189,7 @@ class Effects:
             correlation=values["correlation"],
             mac=values["grant_mac"],
         )
+
+
+def _before(now: datetime, older_than_seconds: int) -> int:
+    return to_micros(now) - older_than_seconds * 1_000_000

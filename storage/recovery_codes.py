@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select
 
 from bot.domain.identity import LinkedIdentity
+from bot.errors import IntegrityAlarm
 from storage.authority import AuthorityRows, Values
 from storage.codec import identity_key, optional_micros, optional_moment, to_identity, to_json, to_micros, to_moment
 from storage.crypto import Keyring, Purpose
@@ -77,11 +78,14 @@ class RecoveryCodes:
         rows = self._connection.rows(_OF_IDENTITY, identity=identity.key)
         return sum(self._rows.load(row).used_at is None for row in rows)
 
-    def spend(self, identity: LinkedIdentity, code: str, *, now: datetime) -> bool:
+    def spend(self, identity: LinkedIdentity, code: str, *, now: datetime, since: datetime | None = None) -> bool:
         for stored_id in self._keys.hashes(Purpose.PEPPER, _bound(identity, code)):
             row = self._connection.row(_LOCK, row=stored_id)
             if row is not None:
-                return self._use(self._rows.load(row), identity, now)
+                stored = self._rows.load(row)
+                if since is not None and stored.created_at < since:
+                    raise IntegrityAlarm("a recovery code that was taken back is there again")
+                return self._use(stored, identity, now)
         return False
 
     def forget(self, identity: LinkedIdentity) -> int:

@@ -2,6 +2,10 @@
 
 A crash between T1 and T2, or a reply that did not come, leaves an effect `intended` or `unknown`. The system is asked
 by the idempotency key: done is told with its result, absent as not done, and what stays unknown is asked again.
+
+What is not as we wrote it is alarmed and named in the log, once. Where it is the person's row or the proposal's, the
+effect is settled all the same, since the grant says what was to be done: it is only told less. Where it is the grant's,
+nothing is done on it, and it stays open.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from bot.domain.effect import EffectState
 from bot.domain.identity import Principal, principal_of
 from bot.domain.messages import EventKind, IncomingMessage
 from bot.domain.proposal import Proposal
-from bot.errors import DoorwardError, StorageUnavailable
+from bot.errors import DoorwardError, IntegrityAlarm, StorageUnavailable
 from bot.ports.clock import Clock
 from bot.ports.connectors import ConnectorError, Reconciliation
 from bot.ports.database import Database, Transaction
@@ -53,9 +57,14 @@ class Reconciling:
     async def run(self) -> int:
         """Look at a batch; how many were settled."""
         now = self.clock.now()
-        waiting = await self.database.read(
-            lambda tx: tx.effects.unfinished(now=now, older_than_seconds=PATIENCE_SECONDS, limit=BATCH)
+        waiting, altered = await self.database.read(
+            lambda tx: (
+                tx.effects.unfinished(now=now, older_than_seconds=PATIENCE_SECONDS, limit=BATCH),
+                tx.effects.altered(now=now, older_than_seconds=PATIENCE_SECONDS),
+            )
         )
+        for effect_id in altered:
+            await self._name(effect_id, self._nobodys(effect_id))
         return sum([await self._try(effect) for effect in waiting])
 
     async def _try(self, effect: effects.Effect) -> bool:
@@ -94,7 +103,9 @@ class Reconciling:
             return None
 
     async def _turn(self, effect: effects.Effect) -> Turn | None:
-        principal, proposal = await self.database.read(lambda tx: _asked(tx, effect, self.clock))
+        principal, proposal, altered = await self.database.read(lambda tx: _asked(tx, effect, self.clock))
+        if altered:
+            await self._name(effect.id, self._scribe(effect))
         if principal is None:
             return None
         message = IncomingMessage(
@@ -117,6 +128,25 @@ class Reconciling:
             proposal=proposal,
             was_on=effect.source,
         )
+
+    async def _name(self, effect_id: str, scribe: Scribe) -> None:
+        """Alarm, once for each effect."""
+        named = f"Effect::{effect_id}"
+        alarm = scribe.event(EventType.INTEGRITY_ALARM, resource=named, decision="alarm", code=IntegrityAlarm.code)
+
+        def work(tx: Transaction) -> bool:
+            kind = EventType.INTEGRITY_ALARM.value
+            if tx.audit.search(resource=named, type_prefix=kind, limit=1):
+                return False
+            tx.audit.append(alarm)
+            return True
+
+        if await self.database.write(work):
+            log.critical("integrity.alarm", effect=effect_id, correlation=scribe.correlation)
+
+    def _nobodys(self, effect_id: str) -> Scribe:
+        """For what has no grant that could be believed."""
+        return Scribe(time=self.clock.now(), channel="scheduler", correlation=f"effect:{effect_id}")
 
     def _scribe(self, effect: effects.Effect) -> Scribe:
         return Scribe(
@@ -153,10 +183,17 @@ class Reconciling:
         return settled
 
 
-def _asked(tx: Transaction, effect: effects.Effect, clock: Clock) -> tuple[Principal | None, Proposal | None]:
-    """Who it was done for, and what they agreed to, whose card is to say what became of it."""
-    person = tx.persons.find(effect.grant.identity)
-    proposal = None if effect.proposal_id is None else tx.proposals.find(effect.proposal_id)
-    if person is None:
-        return None, proposal
-    return principal_of(person, tuple(tx.roles.of_identity(person.identity)), clock.now()), proposal
+def _asked(tx: Transaction, effect: effects.Effect, clock: Clock) -> tuple[Principal | None, Proposal | None, bool]:
+    """Who it was done for, and what they agreed to, whose card is to tell of it; and whether a row is altered."""
+    principal, proposal, altered = None, None, False
+    try:
+        person = tx.persons.find(effect.grant.identity)
+        if person is not None:
+            principal = principal_of(person, tuple(tx.roles.of_identity(person.identity)), clock.now())
+    except IntegrityAlarm:
+        altered = True
+    try:
+        proposal = None if effect.proposal_id is None else tx.proposals.find(effect.proposal_id)
+    except IntegrityAlarm:
+        altered = True
+    return principal, proposal, altered

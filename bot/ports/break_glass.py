@@ -26,6 +26,10 @@ class BreakGlassStore(Protocol):
         """
         ...
 
+    def known(self) -> frozenset[str]:
+        """The ids of all there were, reviewed or not."""
+        ...
+
     def save(self, use: Use) -> None:
         """Replace the row of this one, which the transaction holds."""
         ...

@@ -195,8 +195,11 @@ class RecoveryCodeStore(Protocol):
         """How many are unused."""
         ...
 
-    def spend(self, identity: LinkedIdentity, code: str, *, now: datetime) -> bool:
-        """Use up, exactly once in parallel too; whether it was this person's and unused. Raises `IntegrityAlarm`."""
+    def spend(self, identity: LinkedIdentity, code: str, *, now: datetime, since: datetime | None = None) -> bool:
+        """Use up, exactly once in parallel too; whether it was this person's and unused.
+
+        Raises `IntegrityAlarm`, also for one of theirs that was made before `since`, when all of those were taken back.
+        """
         ...
 
     def forget(self, identity: LinkedIdentity) -> int:

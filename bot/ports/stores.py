@@ -246,7 +246,11 @@ class EffectStore(Protocol):
         ...
 
     def unfinished(self, *, now: datetime, older_than_seconds: int, limit: int) -> Sequence[Effect]:
-        """Effects intended earlier and not finished: to be reconciled."""
+        """Effects intended earlier and not finished: to be reconciled. Altered ones take nobody's place among them."""
+        ...
+
+    def altered(self, *, now: datetime, older_than_seconds: int) -> Sequence[str]:
+        """The ids of effects intended earlier and not finished whose grant is gone, or not as we wrote it."""
         ...
 
 

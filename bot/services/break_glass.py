@@ -5,7 +5,8 @@ that refuses, leaves a use to review all the same. It is kept only when
 
 (1) whoever acts is somebody's employee, has given a reason and a proof that resists phishing (policy says so first);
 (2) fewer than three uses of theirs, under any account, wait for a review;
-(3) none of anybody's has waited for more than a week.
+(3) none of anybody's has waited for more than a week;
+(4) none is missing that the log says of: deleting a row neither lifts a limit nor takes a use out of its review.
 
 A review counts when whoever gives it is another employee than whoever acted, than whoever it was done for, and than
 whoever reviewed before.
@@ -24,22 +25,31 @@ from bot.domain.break_glass import MOST_UNREVIEWED, Finding, Review, Use
 from bot.domain.grant import Grant
 from bot.domain.identity import Principal
 from bot.domain.proof import Proof
-from bot.errors import DoorwardError, NotAllowed
+from bot.errors import DoorwardError, IntegrityAlarm, NotAllowed
 from bot.ports.connectors import NotFound
 from bot.ports.database import Transaction
 from bot.services.audit_trail import Scribe
 
+RECORDS = 10_000
 TURN = "break-glass"
 """The mark that uses write first, so that they wait for one another."""
 log = structlog.get_logger("doorward.break_glass")
 
 
 def check(tx: Transaction, principal: Principal, now: datetime) -> None:
-    """Return if this person may break the glass now: conditions 2 and 3. Raises `DoorwardError`, `IntegrityAlarm`."""
+    """Return if this person may break the glass now: conditions 2 to 4. Raises `DoorwardError`, `IntegrityAlarm`."""
+    if missing(tx):
+        raise IntegrityAlarm("a use of break-glass is missing")  # (4)
     waiting = tx.break_glass.unreviewed()
     own = [use for use in waiting if principal.key == use.identity or principal.employee == use.employee]
     if len(own) >= MOST_UNREVIEWED or any(use.overdue(now) for use in waiting):
         raise DoorwardError("uses wait for their review", code="break_glass.unreviewed")
+
+
+def missing(tx: Transaction) -> frozenset[str]:
+    """The ids of uses that the log says of and that have no row. Raises `IntegrityAlarm`."""
+    records = tx.audit.search(type_prefix=EventType.BREAK_GLASS_USED.value, limit=RECORDS)
+    return frozenset(record.event.code for record in records) - tx.break_glass.known()
 
 
 def use(

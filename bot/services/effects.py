@@ -6,7 +6,8 @@ decides again:
 (1) link, session and lock: the chat account still speaks for this person, in a session that is alive;
 (2) roles and attributes: the same person row and the same local grants;
 (3) policy: the same hash;
-(4) the proposal is still waiting, with this digest, and the proof is unspent and in its time;
+(4) the proposal is still waiting, with this digest, and nothing was done on it before; the proof is unspent and in its
+    time;
 (5) whatever else the plan was made on (other people's approvals, each counted anew);
 (6) then, in the same transaction: proposal and proof are spent, grant and intent are written, and it is audited;
     for a write the message's inbox row ends here: what is left behind is found out by the effect's key and told from
@@ -33,7 +34,7 @@ from bot.domain.messages import Place
 from bot.domain.proof import ConsentKind, Proof
 from bot.domain.proposal import Proposal, ProposalState
 from bot.domain.session import SessionLimits, SessionState, Standing
-from bot.errors import DoorwardError, Stale, StorageUnavailable
+from bot.errors import DoorwardError, IntegrityAlarm, Stale, StorageUnavailable
 from bot.ports.clock import Clock
 from bot.ports.connectors import Call, ConnectorError, ConnectorUnavailable, OutcomeUnknown
 from bot.ports.database import Database, Transaction
@@ -196,6 +197,8 @@ class Effects:
                 raise Stale("proposal")
             if not tx.proposals.finish(plan.proposal.id, ProposalState.SPENT):
                 raise Stale("proposal", code="proposal.spent")
+            if tx.effects.of_proposal(plan.proposal.id) is not None:
+                raise IntegrityAlarm("a proposal that was spent waits again: an older row was put back")
         if plan.proof is None:
             return
         if plan.proof.kind is ConsentKind.PER_ACTION and plan.proof.binding != plan.action.digest:

@@ -31,6 +31,8 @@ class RecordingIngress:
     """Never answers: the database is locked."""
     hang_seconds: float = 0.8
     """When the core's own limit ends it."""
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set, what hangs goes on."""
     answer: DialogAnswer | None = None
     dialog: Dialog = field(default_factory=lambda: Dialog(handle="h", title="Dialog", submit="Send"))
     _seen: set[str] = field(default_factory=set)
@@ -76,4 +78,4 @@ class RecordingIngress:
             raise self.failure
         if self.hangs:
             async with asyncio.timeout(self.hang_seconds):
-                await asyncio.Event().wait()
+                await self.released.wait()

@@ -30,6 +30,8 @@ MESSAGE_BYTES = 28 * 1024
 VIEWERS_AT_MOST = 60
 PAGE_AT_LEAST, PAGE_AT_MOST = 50, 500
 TOKEN_SECONDS = 3600
+MOVED = "/v1/.well-known/moved"
+"""Sends whoever asks on to the keys."""
 
 Activity = dict[str, Any]
 Answer = tuple[int, dict[str, Any], dict[str, str]]
@@ -110,6 +112,7 @@ class FakeTeams:
     keys_hang: bool = False
     keys_at: str = ""
     """Where the metadata says the keys are, when not here."""
+    keys_status: int = 200
     _released: Event = field(default_factory=Event)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1_700_000_000_000))
 
@@ -282,7 +285,9 @@ class FakeTeams:
         if path == "/v1/.well-known/keys":
             if self.keys_hang:
                 self._released.wait(20)
-            return 200, {"keys": [self._published(*key) for key in self.keys.items()]}, {}
+            return self.keys_status, {"keys": [self._published(*key) for key in self.keys.items()]}, {}
+        if path == MOVED:
+            return 302, {}, {"location": f"{self.url}/v1/.well-known/keys"}
         if urlsplit(self.token_url).path == path and method == "POST":
             return self._token(parse_qs(body.decode()))
         if not path.startswith("/teams/v3/conversations"):

@@ -166,14 +166,34 @@ def manifest_slack(
             "--several-workspaces", help="Installed at /slack/install in several, or in a whole organisation."
         ),
     ] = False,
+    directory_emails: Annotated[
+        bool,
+        typer.Option(
+            "--directory-emails",
+            help="Also the scope users:read.email; so are the settings with DOORWARD_SLACK__DIRECTORY_EMAILS.",
+        ),
+    ] = False,
 ) -> None:
-    """Print the manifest to paste at https://api.slack.com/apps under “From a manifest”."""
+    """Print the manifest to paste at https://api.slack.com/apps under “From a manifest”.
+
+    For example: doorward manifest slack --url https://doorward.example.com > slack.json
+
+    It asks for the least scopes that the code needs. Changed later: paste it at the app's App Manifest page, and
+    install the app again where that says so.
+    """
     from bot.bootstrap.shell_output import show_json
     from bot.bootstrap.shell_settings import slack_manifest
 
     with telling():
-        address = load().public_url if url is None else url
-        show_json(slack_manifest(address, socket_mode=socket_mode, several_workspaces=several_workspaces))
+        settings = load()
+        show_json(
+            slack_manifest(
+                settings.public_url if url is None else url,
+                socket_mode=socket_mode,
+                several_workspaces=several_workspaces,
+                directory_emails=directory_emails or (settings.slack is not None and settings.slack.directory_emails),
+            )
+        )
 
 
 @manifest.command("teams")

@@ -25,6 +25,13 @@ SCOPES = (
     "users:read",
 )
 """What an installation asks for; `manifest.json` names the same (a test compares)."""
+EMAIL_SCOPE = "users:read.email"
+"""See: https://docs.slack.dev/reference/scopes/users.read.email"""
+
+
+def scopes(*, directory_emails: bool) -> tuple[str, ...]:
+    """What an installation asks for; addresses only where they have to be the provider's."""
+    return (*SCOPES, EMAIL_SCOPE) if directory_emails else SCOPES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +72,17 @@ class SlackOAuth:
     """Codes and refresh tokens into tokens."""
 
     def __init__(
-        self, api: WebApi, clock: Clock, *, client_id: str, client_secret: Secret, origin: str = ORIGIN
+        self,
+        api: WebApi,
+        clock: Clock,
+        *,
+        client_id: str,
+        client_secret: Secret,
+        directory_emails: bool = False,
+        origin: str = ORIGIN,
     ) -> None:
         """`origin` is another in tests."""
+        self._scopes = scopes(directory_emails=directory_emails)
         self._api = api
         self._clock = clock
         self._client_id = client_id
@@ -78,7 +93,7 @@ class SlackOAuth:
         """Where the browser goes."""
         query = {
             "client_id": self._client_id,
-            "scope": ",".join(SCOPES),
+            "scope": ",".join(self._scopes),
             "state": state,
             "redirect_uri": redirect_uri,
         }

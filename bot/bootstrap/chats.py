@@ -138,6 +138,7 @@ def _slack_platform(
         clock,
         client_id=settings.client_id,
         client_secret=Secret(settings.client_secret.get_secret_value()),
+        directory_emails=settings.directory_emails,
         origin=_loopback_origin(settings.api_base_url) or ORIGIN,
     )
     installations = Installations(

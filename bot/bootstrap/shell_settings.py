@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from adapters.slack.oauth import EMAIL_SCOPE
 from bot.bootstrap.installation import database_file, keyring, looked_up
 from bot.bootstrap.refusals import DEMO_MARK, problems, refuse_demo_database
 from bot.bootstrap.routing import has_hr_channel
@@ -28,7 +29,6 @@ from storage.database import parse_url
 from storage.migration import is_current
 
 MANIFEST = Path(__file__).resolve().parents[2] / "manifest.json"
-EMAIL_SCOPE = "users:read.email"
 PLACE_IN_MANIFEST = "https://doorward.example.com"
 SINGLE_MODE = "single-administrator mode: what takes two waits a day and can be cancelled; a second one ends it"
 NO_CHANNEL = (

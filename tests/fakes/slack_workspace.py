@@ -20,6 +20,7 @@ from starlette.routing import Route
 from tests.fakes.slack_limits import Json, Refused, check_blocks, checked_home, checked_view
 from tests.fakes.slack_oauth import SlackOAuthSide
 from tests.fakes.slack_openid import SlackOpenId
+from tests.fakes.slack_scopes import EMAIL, SCOPE_OF_METHOD
 from tests.fakes.slack_socket import SlackSocket
 
 _SNAKE = re.compile(r"([A-Z])")
@@ -112,9 +113,9 @@ class Workspace:
     oauth: SlackOAuthSide = field(init=False)
     socket: SlackSocket = field(init=False)
     scopes: set[str] = field(default_factory=lambda: set(MANIFEST["oauth_config"]["scopes"]["bot"]))
+    """What the app was granted when it was installed; calls that take more are refused."""
     app_scopes: set[str] = field(default_factory=lambda: {"connections:write"})
     """Of the app-level token."""
-    """What the app was granted when it was installed."""
 
     def __post_init__(self) -> None:
         self.openid = SlackOpenId(now=self.now, people=self.people)
@@ -184,6 +185,8 @@ class Workspace:
                 raise Refused(self._refusal(method, token))
             if handler is None:
                 raise Refused("unknown_method")
+            if SCOPE_OF_METHOD[method] not in {None, *self.scopes}:
+                raise Refused("missing_scope")
             return JSONResponse({"ok": True} | handler(arguments), headers={"x-oauth-scopes": ",".join(self.scopes)})
         except Refused as refusal:
             return JSONResponse({"ok": False, "error": str(refusal)})
@@ -247,7 +250,11 @@ class Workspace:
     def _users_info(self, arguments: Json) -> Json:
         if arguments.get("user") not in self.people:
             raise Refused("user_not_found")
-        return {"user": self.people[arguments["user"]]}
+        person = self.people[arguments["user"]]
+        if EMAIL not in self.scopes and "profile" in person:
+            told = {name: value for name, value in person["profile"].items() if name != "email"}
+            person = person | {"profile": told}
+        return {"user": person}
 
     def _conversations_open(self, arguments: Json) -> Json:
         if arguments.get("users") not in self.people:

@@ -16,7 +16,7 @@ import pytest
 from adapters.slack.endpoint import PATH
 from adapters.slack.install import BACK
 from adapters.slack.leaving import LEFT_ON
-from adapters.slack.oauth import SCOPES
+from adapters.slack.oauth import SCOPES, scopes
 from adapters.slack.sign_in import SlackSignIn
 from adapters.slack.surfaces import SHOWN_ON
 from bot.bootstrap.shell_settings import slack_manifest
@@ -25,6 +25,7 @@ from bot.domain.intent import Intent
 from bot.domain.secret import Secret
 from bot.texts.sentences import voice
 from tests.fakes.clock import FixedClock
+from tests.fakes.slack_scopes import EMAIL, SCOPE_OF_METHOD
 
 ROOT = Path(__file__).parents[2]
 URL = "https://doorward.example.com"
@@ -36,25 +37,7 @@ SCOPE_OF_EVENT = {
     "app_uninstalled": None,
     "tokens_revoked": None,
 }
-SCOPE_OF_METHOD = {
-    "apps.connections.open": None,  # by the app-level token
-    "assistant.threads.setStatus": "chat:write",
-    "assistant.threads.setSuggestedPrompts": "assistant:write",
-    "auth.revoke": None,
-    "auth.test": None,
-    "chat.postEphemeral": "chat:write",
-    "chat.postMessage": "chat:write",
-    "chat.update": "chat:write",
-    "conversations.history": "im:history",
-    "conversations.open": "im:write",
-    "conversations.replies": "im:history",
-    "oauth.v2.access": None,
-    "users.info": "users:read",
-    "views.open": None,
-    "views.publish": None,
-    "views.update": None,
-}
-"""See: https://docs.slack.dev/reference/methods and https://docs.slack.dev/reference/events"""
+"""See: https://docs.slack.dev/reference/events"""
 
 
 def text(least: int, most: int) -> dict[str, Any]:
@@ -133,8 +116,9 @@ SCHEMAS = {
 @pytest.mark.parametrize("schema", SCHEMAS)
 @pytest.mark.parametrize("socket_mode", [False, True])
 @pytest.mark.parametrize("several", [False, True])
-def test_it_has_the_form_that_slack_takes(schema: str, socket_mode: bool, several: bool) -> None:
-    made = slack_manifest(URL, socket_mode=socket_mode, several_workspaces=several)
+@pytest.mark.parametrize("emails", [False, True])
+def test_it_has_the_form_that_slack_takes(schema: str, socket_mode: bool, several: bool, emails: bool) -> None:
+    made = slack_manifest(URL, socket_mode=socket_mode, several_workspaces=several, directory_emails=emails)
     jsonschema_rs.validator_for(SCHEMAS[schema]).validate(made)
 
 
@@ -160,6 +144,21 @@ def test_the_scopes_are_those_of_what_is_called_and_heard() -> None:
     asked = MANIFEST["oauth_config"]["scopes"]["bot"]
     assert set(asked) == {scope for scope in needed if scope} | {"commands"}
     assert sorted(asked) == sorted(SCOPES), "what /slack/install asks for"
+
+
+def test_addresses_are_asked_for_only_where_they_are_compared() -> None:
+    """One module reads one, for one setting; a manifest and an installation without that setting do not ask."""
+    source = ROOT / "adapters" / "slack"
+    assert [path.name for path in sorted(source.glob("*.py")) if '"email"' in path.read_text()] == ["people.py"]
+    assert EMAIL not in json.dumps(MANIFEST)
+    plain: Any = slack_manifest(URL)
+    wide: Any = slack_manifest(URL, directory_emails=True)
+    assert plain == MANIFEST
+    bot = set(wide["oauth_config"]["scopes"].pop("bot"))
+    assert bot == {*plain["oauth_config"]["scopes"].pop("bot"), EMAIL}
+    assert wide == plain, "nothing else differs"
+    assert set(scopes(directory_emails=True)) == bot, "what /slack/install asks for"
+    assert scopes(directory_emails=False) == SCOPES
 
 
 def test_what_is_subscribed_is_handled() -> None:

@@ -97,6 +97,7 @@ def _other_principals(request: DecisionRequest) -> Iterator[DecisionRequest]:
     everywhere = {role: frozenset({EVERY_DEPARTMENT}) for role in me.scopes}
     for other in (
         replace(me, locked=True),
+        replace(me, has_passkey=True),
         replace(me, employee=None),
         replace(me, roles=frozenset()),
         replace(me, scopes={}),

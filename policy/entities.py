@@ -61,6 +61,7 @@ def _principal(principal: PrincipalEntity) -> Json:
         "department": principal.department,
         "region": principal.region,
         "locked": principal.locked,
+        "has_passkey": principal.has_passkey,
         "scopes": {role: sorted(principal.scopes.get(role, ())) for role in SCOPED_ROLES},
     }
     if principal.employee:

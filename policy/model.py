@@ -70,6 +70,8 @@ class PrincipalEntity:
     employee: str | None = None
     """The reference in the HR system; without it nothing counts as one's own."""
     locked: bool
+    has_passkey: bool = False
+    """Whether a passkey of theirs counts now; the core says so of everybody it decides about."""
     scopes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Departments a role reaches (`*` for every one). A role that is not named reaches none."""
 

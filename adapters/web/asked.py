@@ -13,6 +13,7 @@ from bot.errors import HandleSpent, NotAllowed
 from bot.ports.database import Transaction
 from bot.services import factors, step_up
 from bot.services.bindings import proposal_under
+from bot.services.no_longer_waiting import NoLongerWaiting, gone
 
 
 class OtherPerson(NotAllowed):
@@ -64,7 +65,8 @@ def is_there(tx: Transaction, handle: str, kind: str, now: datetime) -> bool:
 def asked(tx: Transaction, handle: str, identity: LinkedIdentity, *, limits: SessionLimits, now: datetime) -> Asked:
     """What the page at `handle` asks of this person.
 
-    Raises `HandleSpent` for what is unknown, late, done or withdrawn; `OtherPerson` for somebody else's.
+    Raises `NoLongerWaiting` for what is late, done or withdrawn; `HandleSpent` for what is unknown; `OtherPerson` for
+    somebody else's.
     """
     found = tx.interactions.find(handle, now=now)
     if found is None or found.kind != "consent":
@@ -72,9 +74,10 @@ def asked(tx: Transaction, handle: str, identity: LinkedIdentity, *, limits: Ses
     if found.audience != identity.key:
         raise OtherPerson
     proposal = proposal_under(tx, found)
-    waits = proposal is not None and proposal.state is ProposalState.WAITING and now < proposal.until
-    if proposal is None or not waits or proposal.identity != identity:
+    if proposal is None or proposal.identity != identity:
         raise HandleSpent(code="consent.spent")
+    if proposal.state is not ProposalState.WAITING or now >= proposal.until:
+        raise NoLongerWaiting(gone(tx, proposal))
     session = step_up.session_of(tx, proposal, limits, now)
     needs_code = proposal.method is not None or _reading_closed(tx, proposal, session, now)
     own = tuple(factor for factor in factors.of_person(tx, identity) if factor.method in accepted(proposal))

@@ -25,7 +25,8 @@ from bot.errors import HandleSpent, Malformed, NotAllowed
 from bot.ports.database import Transaction
 from bot.services import factors, recovery, step_up
 from bot.services.factors import Change, Factor, Told
-from bot.services.step_up import Enrolment
+from bot.services.own_changes import CHANGE_FACTORS, NOT_ENOUGH, Taken
+from bot.services.step_up import CodeRefusal, Enrolment
 from bot.texts.formats import moment
 
 VERBS = ("remove", "passkey", "app", "recovery")
@@ -109,16 +110,44 @@ class OwnFactors:
             return go(visit.page_before)
         if not visit.is_fresh:
             return go(await self._signing_in.again(visit, visit.page_before, afresh=True))
-        own = await self._web.database.read(lambda tx: factors.of_person(tx, visit.identity))
+        own, taken = await self._web.database.read(lambda tx: self._taken(tx, visit))
         if own:
-            return self._ask(visit, change, own)
+            return self._ask(visit, change, own, taken)
         if not visit.may_bind_first(self._web.factor_rules):
             return self._vouching.page(visit)
-        return self._binding.page(visit) if change.verb == "passkey" else go(OWN_PAGE)
+        return await self._binding.page(visit) if change.verb == "passkey" else go(OWN_PAGE)
 
-    def _ask(self, visit: Visit, change: Change, own: tuple[Factor, ...], wrong: Wrong | None = None) -> Response:
+    def _taken(self, tx: Transaction, visit: Visit) -> tuple[tuple[Factor, ...], Taken | None]:
+        """One's factors, and which of them policy takes for a change; None where none of them would do.
+
+        Raises `NotAllowed` where nothing would do.
+        """
+        own = factors.of_person(tx, visit.identity)
+        able = factors.that_change(own, visit.now)
+        if not able:
+            return own, None
+        session, checked_at = visit.session, visit.owner.idp_checked_at
+        if session is not None and session.auth_time is not None:
+            checked_at = max(checked_at, session.auth_time)
+        ask = self._web.own_changes.asked
+        try:
+            return own, ask(tx, visit.owner, CHANGE_FACTORS, able, checked_at=checked_at, now=visit.now)
+        except NotAllowed as error:
+            if error.code != NOT_ENOUGH:
+                raise
+            return own, None
+
+    def _ask(
+        self,
+        visit: Visit,
+        change: Change,
+        own: tuple[Factor, ...],
+        taken: Taken | None,
+        wrong: Wrong | None = None,
+    ) -> Response:
         say = visit.voice.say
-        methods = _methods(own, visit.now)
+        methods = frozenset() if taken is None else taken.methods
+        has_code = any(factor.method is ProofMethod.TOTP for factor in factors.that_change(own, visit.now))
         target = next((self._name(visit, factor) for factor in own if factor.id == change.target), "")
         with_passkey = ProofMethod.PASSKEY in methods and self._web.webauthn is not None
         return self._pages.form(
@@ -135,6 +164,8 @@ class OwnFactors:
             hidden_fields={"change": f"{change.verb}:{change.target}"},
             error="" if wrong is None else wrong.sentence(visit.voice),
             back_url=visit.page_before,
+            recover_url=RECOVER,
+            code_is_weak=has_code and ProofMethod.TOTP not in methods,
         )
 
     async def options(self, visit: Visit, form: dict[str, str]) -> Response:
@@ -150,36 +181,38 @@ class OwnFactors:
         if not visit.is_fresh:
             return go(await self._signing_in.again(visit, visit.page_before, afresh=True))
         change = _change_of(form)
-        own, result = await self._web.database.write(lambda tx: self._confirm(tx, visit, change, form))
+        own, taken, result = await self._web.database.write(lambda tx: self._confirm(tx, visit, change, form))
         if isinstance(result, Wrong):
-            return self._ask(visit, change, own, result)
+            return self._ask(visit, change, own, taken, result)
         if isinstance(result, Enrolment):
             return self._enrolling.new_key(visit, None, result)
         if isinstance(result, tuple):
             return await shown_once(self._pages, visit, "recovery_made", result)
         if change.verb == "passkey":
-            return self._binding.page(visit, result)
+            return await self._binding.page(visit, result)
         return await self._pages.ends(visit, "factor_removed", status=Status.ALLOWED)
 
     def _confirm(
         self, tx: Transaction, visit: Visit, change: Change, form: dict[str, str]
-    ) -> tuple[tuple[Factor, ...], Wrong | Enrolment | tuple[str, ...] | str]:
+    ) -> tuple[tuple[Factor, ...], Taken | None, Wrong | Enrolment | tuple[str, ...] | str]:
         tx.authenticators.hold(visit.identity)
-        own = factors.of_person(tx, visit.identity)
+        own, taken = self._taken(tx, visit)
         signing = Signing(
             digest=change.digest(visit.identity),
-            methods=_methods(own, visit.now),
+            methods=frozenset() if taken is None else taken.methods,
             action=f"factor.{change.verb}",
             too_new_as_well=not step_up.counting(own, visit.now),
         )
         given = take_factor(tx, visit, form, signing=signing, webauthn=self._web.webauthn)
-        if isinstance(given, Wrong):
-            return own, given
-        event = scribe_of(visit.owner, visit.now).event(
+        if taken is None or isinstance(given, Wrong):
+            return own, taken, given if isinstance(given, Wrong) else Wrong(refusal=CodeRefusal.NO_AUTHENTICATOR)
+        scribe = scribe_of(visit.owner, visit.now)
+        tx.audit.append(taken.event(scribe, CHANGE_FACTORS, digest=signing.digest))
+        event = scribe.event(
             EventType.PROOF_GIVEN, action=signing.action, decision="allow", code=given.value, digest=signing.digest
         )
         tx.audit.append(event)
-        return own, self._make(tx, visit, change, own)
+        return own, taken, self._make(tx, visit, change, own)
 
     def _make(
         self, tx: Transaction, visit: Visit, change: Change, own: tuple[Factor, ...]
@@ -202,10 +235,6 @@ class OwnFactors:
         factors.end_others(tx, visit.identity, visit.session, scribe)
         factors.tell(tx, visit.owner, Told.REMOVED, target.method, visit.now)
         return ""
-
-
-def _methods(own: tuple[Factor, ...], now: datetime) -> frozenset[ProofMethod]:
-    return frozenset(factor.method for factor in factors.that_change(own, now))
 
 
 def _at(when: datetime | None, timezone: str, language: str) -> str:

@@ -27,6 +27,8 @@ from bot.domain.cards import Status
 from bot.errors import DoorwardError, IntegrityAlarm, NotAllowed, Refusal, Unavailable
 from bot.services import first_administrator
 from bot.services.deciding import USE_BOT
+from bot.services.no_longer_waiting import NoLongerWaiting, Why
+from bot.texts.formats import clock_time
 from bot.texts.sentences import Voice
 
 OWN_RECORDS = "/me"
@@ -184,6 +186,8 @@ class Pages:
                 await self.note_denied(visit, error)
             else:
                 await self.web.rejected(error.code)
+            if isinstance(error, NoLongerWaiting) and visit is not None:
+                return self._gone(visit, error)
             return self.error(request, error.status, error.code, visit=visit, back_url=await self.way_back(visit))
         reference = secrets.token_hex(8)
         if isinstance(error, IntegrityAlarm):
@@ -194,6 +198,25 @@ class Pages:
             back_url = await self.way_back(visit)
             return self.error(request, error.status, error.code, reference, visit=visit, back_url=back_url)
         return self.error(request, HTTPStatus.FORBIDDEN, error.code, reference, visit=visit)
+
+    def _gone(self, visit: Visit, error: NoLongerWaiting) -> Response:
+        """The page of one's own request that no longer waits: which it was, what became of it, and what to do next."""
+        gone, say = error.gone, visit.voice.say
+        key = f"web.gone.{gone.why.value}"
+        at = clock_time(gone.until, visit.owner.timezone, visit.voice.language)
+        if "text/html" not in visit.request.headers.get("accept", "text/html"):
+            return PlainTextResponse(f"{say(f'{key}.title', at=at)}\n", error.status)
+        return self.render(
+            visit.voice,
+            "message.html",
+            status_code=error.status,
+            title=say(f"{key}.title", at=at),
+            about=gone.headline,
+            sentence=say(f"{key}.sentence"),
+            next_step=say(f"{key}.next"),
+            back_url=chat_link(self.web.teams_bot, gone.channel),
+            status=(Status.ALLOWED if gone.why is Why.DONE else Status.WAITING).value,
+        )
 
     async def _alarm(self, error: IntegrityAlarm, reference: str) -> None:
         log.critical("integrity_alarm", code=error.code, correlation=reference)

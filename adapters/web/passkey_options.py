@@ -30,10 +30,10 @@ def options_for(
     return json.dumps({"ceremony": ceremony.handle, "options": json.loads(options)})
 
 
-def creation_options(tx: Transaction, visit: Visit, webauthn: WebAuthn) -> str:
-    """JSON to make a new passkey for this person."""
+def creation_options(tx: Transaction, visit: Visit, webauthn: WebAuthn, *, waiting: str = "") -> str:
+    """JSON to make a new passkey for this person; `waiting` is the digest of what the page shows."""
     identity = visit.identity
-    signs = passkeys.binding_digest(identity)
+    signs = passkeys.binding_digest(identity, waiting)
     ceremony = passkeys.begin(tx, identity, signs=signs, now=visit.now)
     options = webauthn.creation_options(
         challenge=ceremony.challenge,

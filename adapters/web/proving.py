@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.web.asked import Asked
+from adapters.web.asked import Asked, accepted
 from adapters.web.scribes import scribe_of
 from adapters.web.visitors import Visit
 from bot.domain.assurance import counts
@@ -23,11 +23,14 @@ from bot.texts.sentences import Voice
 STATUS = {
     CodeRefusal.WRONG: 422,
     CodeRefusal.CHAT_CLOSED: 403,
+    CodeRefusal.NOT_ENOUGH: 403,
     CodeRefusal.TOO_NEW: 403,
     CodeRefusal.THROTTLED: 429,
     CodeRefusal.DISABLED: 403,
     CodeRefusal.NO_AUTHENTICATOR: 403,
 }
+JUST_MADE = "passkey.made"
+"""The audit trail's code of a proof that is the making of a passkey, which its key did not sign."""
 CREDENTIAL, CEREMONY = "credential", "ceremony"
 """The fields that the page's script fills in: the authenticator's response, and the handle of its challenge."""
 
@@ -94,7 +97,9 @@ def take_factor(
         wrong = _passkey(tx, visit, form, signing, webauthn)
         return wrong or _proven(tx, visit, ProofMethod.PASSKEY)
     if ProofMethod.TOTP not in signing.methods:
-        return _refused(tx, visit, signing, CodeRefusal.NO_AUTHENTICATOR)
+        # It is compared with nothing, so that nobody learns here whether a code was right.
+        lacking = CodeRefusal.NOT_ENOUGH if signing.methods else CodeRefusal.NO_AUTHENTICATOR
+        return _refused(tx, visit, signing, lacking)
     wrong = _code(tx, visit, form.get("code", ""), signing)
     return wrong or _proven(tx, visit, ProofMethod.TOTP)
 
@@ -123,6 +128,21 @@ def give_first(tx: Transaction, visit: Visit, asked: Asked, counts_from: datetim
     """The proof that the first code of a new app is, where the app counts at once."""
     if counts(counts_from, visit.now):
         _give(tx, visit, asked, ProofMethod.TOTP)
+
+
+def signs_by_making(visit: Visit, asked: Asked, counts_from: datetime) -> bool:
+    """Whether the making of a passkey is the proof of what waits: where a new app's first code would be one.
+
+    Neither is signed by a key that was there before. Where policy takes no code, because one can be relayed, it takes
+    no registration either; and what does not count yet proves nothing.
+    """
+    coded = ProofMethod.TOTP in accepted(asked.proposal)
+    return asked.needs_code and coded and not asked.session_ended and counts(counts_from, visit.now)
+
+
+def give_made(tx: Transaction, visit: Visit, asked: Asked) -> None:
+    """The proof that the making of a passkey is, where `signs_by_making`."""
+    _give(tx, visit, asked, ProofMethod.PASSKEY, just_made=True)
 
 
 def _code(
@@ -176,7 +196,7 @@ def _refused(
     return Wrong(refusal=refusal, tries_left=tries_left)
 
 
-def _give(tx: Transaction, visit: Visit, asked: Asked, method: ProofMethod) -> None:
+def _give(tx: Transaction, visit: Visit, asked: Asked, method: ProofMethod, *, just_made: bool = False) -> None:
     step_up.prove(
         tx,
         visit.identity,
@@ -186,6 +206,7 @@ def _give(tx: Transaction, visit: Visit, asked: Asked, method: ProofMethod) -> N
         now=visit.now,
         session=asked.session,
         src_ip=visit.src_ip,
+        just_made=just_made,
     )
     action = asked.proposal.action
     tx.audit.append(
@@ -194,7 +215,7 @@ def _give(tx: Transaction, visit: Visit, asked: Asked, method: ProofMethod) -> N
             action=action.action,
             resource=str(action.resource),
             decision="allow",
-            code=method.value,
+            code=JUST_MADE if just_made else method.value,
             digest=asked.proposal.digest,
         )
     )

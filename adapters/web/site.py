@@ -15,6 +15,7 @@ from bot.ports.database import Database
 from bot.ports.mail import Mail, NullMail
 from bot.ports.webauthn import WebAuthn
 from bot.services.linking import Linking
+from bot.services.own_changes import OwnChanges
 from bot.services.provider_step_up import StepUps
 
 Resume = Callable[[IncomingMessage, str | None], Awaitable[Answer]]
@@ -62,6 +63,8 @@ class Web:
     resume: Resume
     rejected: Callable[[str], Awaitable[None]]
     """Notes a refusal by its code (`Ingress.rejected`): cheap, limited, never raises."""
+    own_changes: OwnChanges
+    """What policy takes for a change of one's own factors."""
     may: May = _nothing
     mail: Mail = field(default_factory=NullMail)
     """Where notices go that must not depend on the chat."""

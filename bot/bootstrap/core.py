@@ -26,6 +26,7 @@ from bot.services.link_making import LinkMaking
 from bot.services.linking import Linking
 from bot.services.notices import Notices
 from bot.services.operations import verifier
+from bot.services.own_changes import OwnChanges
 from bot.services.reminding import Reminding
 from bot.services.silent_sign_in import SilentSignIn
 from bot.services.token_revocation import TokenRevocation
@@ -47,6 +48,7 @@ class Core:
     carrying_out: CarryingOut
     reminding: Reminding
     jobs: Jobs
+    own_changes: OwnChanges
 
     @property
     def start_page(self) -> StartPage:
@@ -69,6 +71,7 @@ def compose(outside: Outside) -> Core:
     ingress = _ingress(outside, pipeline, codes, _silent(outside, delivery, letterbox))
     reconciling = _reconciling(outside, pipeline, delivery)
     watching = _watching(outside, delivery)
+    own_changes = OwnChanges(pipeline.learning.authorizer)
     carrying_out = CarryingOut(
         database=database, clock=clock, delivery=delivery, letterbox=letterbox, authorizer=Authorizer(outside.engine)
     )
@@ -93,17 +96,18 @@ def compose(outside: Outside) -> Core:
         pipeline=pipeline,
         ingress=ingress,
         delivery=delivery,
-        linking=_linking(outside, making, codes),
+        linking=_linking(outside, making, codes, own_changes),
         letterbox=letterbox,
         reconciling=reconciling,
         watching=watching,
         carrying_out=carrying_out,
         reminding=reminding,
         jobs=jobs,
+        own_changes=own_changes,
     )
 
 
-def _linking(outside: Outside, making: LinkMaking, codes: LinkCodes) -> Linking:
+def _linking(outside: Outside, making: LinkMaking, codes: LinkCodes, own_changes: OwnChanges) -> Linking:
     return Linking(
         database=outside.database,
         providers=outside.providers,
@@ -112,6 +116,7 @@ def _linking(outside: Outside, making: LinkMaking, codes: LinkCodes) -> Linking:
         public_url=outside.public_url,
         making=making,
         codes=codes,
+        own_changes=own_changes,
         webauthn=outside.webauthn,
     )
 

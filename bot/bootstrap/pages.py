@@ -45,6 +45,7 @@ def pages(
             providers=providers,
             resume=core.ingress.resume,
             rejected=rejected,
+            own_changes=core.own_changes,
             may=own_pages(core),
             mail=core.letterbox,
             sign_in_origins=sign_in_origins,

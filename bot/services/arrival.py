@@ -284,7 +284,7 @@ def _check_handle(turn: Turn) -> Ending | None:
     if turn.pressed is not None and turn.pressed.kind == "confirm":
         turn.proposal = replace(proposal, confirmed=True)
     if turn.pressed is not None and turn.pressed.kind == "dismiss":
-        return _dismiss(turn, proposal.id)
+        return _dismiss(turn, proposal)
     return None
 
 
@@ -330,10 +330,18 @@ def _expired(turn: Turn, proposal: Proposal) -> Ending:
     return end(turn, EventType.ACCESS_DECIDED, "deny", answer, code="handle.spent")
 
 
-def _dismiss(turn: Turn, proposal_id: str) -> Ending:
+def _dismiss(turn: Turn, proposal: Proposal) -> Ending:
     def answer(tx: Transaction) -> Answer:
-        tx.proposals.finish(proposal_id, ProposalState.VOID)
+        tx.proposals.finish(proposal.id, ProposalState.VOID)
         return refusals.dismissed(turn.voice)
 
-    event = turn.scribe.event(EventType.ACCESS_DECIDED, decision="dismissed", code="proposal.dismissed", time=turn.now)
+    event = turn.scribe.event(
+        EventType.ACCESS_DECIDED,
+        action=proposal.action.action,
+        resource=str(proposal.action.resource),
+        decision="dismissed",
+        code="proposal.dismissed",
+        digest=proposal.digest,
+        time=turn.now,
+    )
     return Ending(event=event, answer=answer)

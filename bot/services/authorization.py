@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.action import CanonicalAction, ResourceFacts, ResourceRef
 from bot.domain.approval import Behalf
+from bot.domain.assurance import counts
 from bot.domain.canonical import canonical_json
 from bot.domain.grant import GRANT_SECONDS, FactsGrant, Grant
 from bot.domain.identity import Principal, Role
@@ -159,6 +160,11 @@ class Circumstances:
     break_glass: int | None = None
     """The length of the reason given, where this person goes past whoever is entitled."""
 
+    def has_passkey(self, now: datetime) -> bool:
+        """Whether a passkey of theirs counts now; one that is too new takes nothing from whoever has no other yet."""
+        keys = [factor for factor in self.authenticators if factor.method is ProofMethod.PASSKEY]
+        return any(counts(factor.counts_from, now) for factor in keys)
+
 
 class Authorizer:
     """Turns our values into policy's, and asks."""
@@ -196,7 +202,7 @@ class Authorizer:
         """
         engine = ResistantOnly(self.engine) if resistant else self.engine
         request = model.DecisionRequest(
-            principal=principal_entity(principal),
+            principal=replace(principal_entity(principal), has_passkey=circumstances.has_passkey(now)),
             action=action,
             resource=resource_entity(facts),
             session=_session_context(circumstances, now),

@@ -23,7 +23,7 @@ from bot.texts.sentences import Voice
 from policy.model import Consent, Decision, Deny, EnrolRequired, Permit
 
 TELLS_WHEN = timedelta(hours=1)
-"""How long a dialog that is too late still says when it expired; a code counts until then only."""
+"""How long a dialog or page that is too late still says when it expired; a proof counts until then only."""
 
 
 def propose(turn: Turn, shown: Shown, wanted: Wanted) -> Proposal:
@@ -181,13 +181,13 @@ def wanted(decision: Decision, turn: Turn) -> Wanted | None:
 
 
 def page_handle(tx: Transaction, proposal: Proposal) -> str:
-    """A handle for our page; it lives as long as the proposal and is opened by its own person only."""
+    """A handle for our page, opened by its own person only; past the proposal's end it says when that was."""
     return tx.interactions.create(
         Interaction(
             kind="consent",
             payload=bound_to(proposal),
             audience=proposal.identity.key,
-            until=proposal.until,
+            until=proposal.until + TELLS_WHEN,
         )
     )
 

@@ -48,6 +48,7 @@ class Told(StrEnum):
     RECOVERED = "recovered"
     RECOVERY_FAILED = "recovery_failed"
     REMOVED = "removed"
+    RESET = "reset"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from bot.ports.database import Transaction
 from bot.ports.webauthn import WebAuthn
 from bot.services import passkeys, step_up, throttling
 from bot.services.audit_trail import Scribe
+from bot.services.own_changes import ADD_LINK, OwnChanges
 from bot.services.passkeys import PasskeyRefusal
 from bot.services.step_up import CodePath, CodeRefusal
 
@@ -44,16 +45,25 @@ def is_further(tx: Transaction, identity: LinkedIdentity, channel: ChannelIdenti
 
 
 def methods(
-    tx: Transaction, identity: LinkedIdentity, channel: ChannelIdentity, now: datetime, webauthn: WebAuthn | None
+    tx: Transaction,
+    identity: LinkedIdentity,
+    channel: ChannelIdentity,
+    now: datetime,
+    webauthn: WebAuthn | None,
+    own_changes: OwnChanges,
 ) -> frozenset[ProofMethod]:
-    """The kinds of factor that may sign the linking of this chat account; none where it takes none.
+    """The kinds of factor that policy takes for the linking of this chat account; none where it takes none.
 
     Raises `NotAllowed` where it takes one and there is none: a company password alone links no second account.
     """
     if not is_further(tx, identity, channel):
         return frozenset()
-    usable = frozenset(item.method for item in step_up.usable(tx, identity, now))
-    able = usable if webauthn is not None else usable - {ProofMethod.PASSKEY}
+    usable, person = step_up.usable(tx, identity, now), tx.persons.find(identity)
+    if not usable or person is None:
+        raise NotAllowed("no factor for a further chat account", code="link.factor_missing")
+    # Whoever comes here has just signed in, which is the newest word of their provider's.
+    asked = own_changes.asked(tx, person, ADD_LINK, usable, checked_at=now, now=now)
+    able = asked.methods if webauthn is not None else asked.methods - {ProofMethod.PASSKEY}
     if not able:
         raise NotAllowed("no factor for a further chat account", code="link.factor_missing")
     return able
@@ -82,6 +92,8 @@ def check(
     result: object
     if given.credential and webauthn is not None and ProofMethod.PASSKEY in able:
         result, method = _passkey(tx, webauthn, identity, given, signs, scribe.time), ProofMethod.PASSKEY
+    elif ProofMethod.TOTP not in able:
+        result, method = CodeRefusal.NOT_ENOUGH, ProofMethod.TOTP
     else:
         result = step_up.check_code(tx, identity, given.code, path=CodePath.PAGE, now=scribe.time)
         method = ProofMethod.TOTP

@@ -39,6 +39,7 @@ from bot.services.further_accounts import Given
 from bot.services.legs import LEG, LEG_SECONDS, TICKET, TYPING, Leg, Named, SignedIn, Ticket, browser_hash
 from bot.services.link_codes import LinkCodes
 from bot.services.link_making import LinkMaking, scribe_of
+from bot.services.own_changes import OwnChanges
 from bot.services.provider_step_up import Waiting
 from bot.services.sessions import identity_of
 
@@ -58,6 +59,7 @@ class Linking:
         public_url: str,
         making: LinkMaking,
         codes: LinkCodes,
+        own_changes: OwnChanges,
         webauthn: WebAuthn | None = None,
     ) -> None:
         self._database = database
@@ -67,6 +69,7 @@ class Linking:
         self._public_url = public_url.rstrip("/")
         self._making = making
         self._codes = codes
+        self._own_changes = own_changes
         self._webauthn = webauthn
 
     async def look(self, ticket: str) -> Ticket:
@@ -264,7 +267,9 @@ class Linking:
         return Named(leg=state, channel=channel, provider=leg.provider, sign_in=sign_in, methods=able)
 
     def _able(self, identity: LinkedIdentity, channel: ChannelIdentity) -> Callable[[Transaction], Able]:
-        return lambda tx: further_accounts.methods(tx, identity, channel, self._clock.now(), self._webauthn)
+        return lambda tx: further_accounts.methods(
+            tx, identity, channel, self._clock.now(), self._webauthn, self._own_changes
+        )
 
     async def signed_by(self, state: str, browser_id: str) -> tuple[LinkedIdentity, str]:
         """Whose passkey may sign the link of the naming page, and what it signs. Raises `HandleSpent`."""

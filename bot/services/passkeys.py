@@ -7,6 +7,10 @@ An assertion counts when all of this holds:
 (3) the challenge it signs is SHA-256 over that ceremony's nonce and the digest of what is consented to now;
 (4) origin, relying party, presence, user verification and signature are right (WebAuthn §7.2);
 (5) the credential's counter went on, or never counted; storing it succeeds once among all replicas.
+
+A registration for a request that waits is for that one alone: its challenge is over the request's digest too. With
+attestation "none" nothing is signed over it (WebAuthn Level 3 §8.7), so it proves what the first code of a new app
+proves, possession of what was just made, and never counts as resistant to phishing.
 """
 
 from __future__ import annotations
@@ -113,12 +117,13 @@ def bind(
     name: str,
     now: datetime,
     counts_from: datetime | None = None,
+    waiting: str = "",
 ) -> Passkey | PasskeyRefusal:
     """Bind a new credential to this person; why not, where it cannot be (WebAuthn §7.1).
 
-    The caller has checked that this person may bind a factor now.
+    The caller has checked that this person may bind a factor now; `waiting` is the digest of what that page shows.
     """
-    challenge = _take(tx, identity, handle, binding_digest(identity), now)
+    challenge = _take(tx, identity, handle, binding_digest(identity, waiting), now)
     if challenge is None:
         return PasskeyRefusal.SPENT
     try:
@@ -140,9 +145,9 @@ def bind(
     return passkey
 
 
-def binding_digest(identity: LinkedIdentity) -> str:
-    """What the creation of a credential signs."""
-    return hashlib.sha256(f"bind|{identity.key}".encode()).hexdigest()
+def binding_digest(identity: LinkedIdentity, waiting: str = "") -> str:
+    """What the challenge for a new credential is over: whose it will be, and the digest of what waits, if anything."""
+    return hashlib.sha256(f"bind|{waiting}|{identity.key}".encode()).hexdigest()
 
 
 def user_handle(identity: LinkedIdentity) -> bytes:

@@ -48,6 +48,7 @@ class CodeRefusal(StrEnum):
     THROTTLED = "totp.throttled"
     NO_AUTHENTICATOR = "totp.none"
     DISABLED = "totp.disabled"
+    NOT_ENOUGH = "totp.not_enough"
     TOO_NEW = "totp.too_new"
     WRONG = "totp.wrong"
 
@@ -169,18 +170,20 @@ def prove(
     session: Session | None = None,
     src_ip: str | None = None,
     phishing_resistant: bool = False,
+    just_made: bool = False,
 ) -> Proof:
     """Write the proof that a checked second factor gives, bound to one digest or one named set.
 
-    A passkey always is phishing-resistant; of a provider's sign-in the caller knows. The chat `session` it was asked
-    in, where there is one, gets a new id (ASVS 7.2.4), and what a proof has opened for it stays open under that one.
+    A passkey's signature resists phishing, its making (`just_made`) does not; of a provider's sign-in the caller knows.
+    The chat `session` it was asked in, where there is one, gets a new id (ASVS 7.2.4), and what a proof has opened for
+    it stays open under that one.
     """
     seconds = PROOF_SECONDS if kind is ConsentKind.PER_ACTION else OWN_READING_SECONDS
     proof = Proof(
         id=secrets.token_hex(16),
         identity=identity,
         method=method,
-        phishing_resistant=method is ProofMethod.PASSKEY or phishing_resistant,
+        phishing_resistant=(method is ProofMethod.PASSKEY and not just_made) or phishing_resistant,
         kind=kind,
         binding=binding,
         at=now,

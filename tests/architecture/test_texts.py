@@ -33,6 +33,7 @@ from bot.ports.crm import OpportunityStatus, Priority, TicketStatus
 from bot.services import turns
 from bot.services.enrolment_codes import EnrolmentRefusal
 from bot.services.factors import Told
+from bot.services.no_longer_waiting import Why
 from bot.services.own_records import LOOKS
 from bot.services.passkeys import PasskeyRefusal
 from bot.services.recovery import RecoveryRefusal
@@ -203,6 +204,9 @@ REQUIRED: dict[str, set[str]] = {
     "web.enrolment.{}": _each("web.enrolment.{}", EnrolmentRefusal),
     "web.passkey.{}": _each("web.passkey.{}", PasskeyRefusal),
     "web.recovery.{}": _each("web.recovery.{}", RecoveryRefusal),
+    "web.gone.{}.title": _each("web.gone.{}.title", Why),
+    "web.gone.{}.sentence": _each("web.gone.{}.sentence", Why),
+    "web.gone.{}.next": _each("web.gone.{}.next", Why),
     "web.own.kept.{}": _each("web.own.kept.{}", KEPT),
     "web.own.until.{}": _each("web.own.until.{}", KEPT),
     "web.own_reading.{}": _each("web.own_reading.{}", READING_SETS),

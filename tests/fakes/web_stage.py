@@ -366,6 +366,7 @@ async def web_stage(
             providers={PROVIDER: "Corp"},
             resume=core.ingress.resume,
             rejected=rejected,
+            own_changes=core.own_changes,
             may=own_pages(core),
             sign_in_origins=(provider.transport_url,),
             checks=checks or {},

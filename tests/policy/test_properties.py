@@ -48,6 +48,7 @@ principals = st.builds(
     region=regions,
     employee=employees,
     locked=st.booleans(),
+    has_passkey=st.booleans(),
     scopes=st.dictionaries(st.sampled_from(ROLES), st.frozensets(departments)),
 )
 FRESH = SessionContext(age_seconds=60, idp_checked_age_seconds=60, platform="slack", place=Place.DIRECT)
@@ -166,6 +167,21 @@ def test_administration_is_never_permitted_without_a_proof_that_resists_phishing
     if isinstance(ENGINE.evaluate(request), Permit):
         assert request.proof is not None
         assert request.proof.phishing_resistant
+
+
+@given(requests(("ChangeOwnFactors", "AddLink", "RemoveLink")))
+def test_whoever_has_a_passkey_changes_nothing_of_their_own_with_less(request: DecisionRequest) -> None:
+    if isinstance(ENGINE.evaluate(request), Permit):
+        assert request.proof is not None
+        assert request.proof.phishing_resistant or not request.principal.has_passkey
+
+
+@given(requests(("NameSubstitute", "EndSubstitute")))
+def test_nobody_stands_in_or_stops_standing_in_without_a_proof(request: DecisionRequest) -> None:
+    answer = ENGINE.evaluate(request)
+    if isinstance(answer, Permit):
+        assert request.proof is not None
+        assert answer.obligations.consent is Consent.PER_ACTION
 
 
 @given(requests())

@@ -12,8 +12,8 @@ from policy.cedar import CedarEngine
 from policy.model import Consent, Manner, Method, Place
 from policy.sources import SCHEMA
 
-POLICY_ONLY = {"UseBot", "Resolve", "Help"}
-"""Asked before any capability is known; help is answered to everybody, signed in or not."""
+POLICY_ONLY = {"UseBot", "Resolve", "Help", "ChangeOwnFactors", "AddLink"}
+"""Asked before any capability is known, or on our own pages; help is answered to everybody, signed in or not."""
 
 
 # Signing in has no action: it happens before there is anybody to decide about.

@@ -79,7 +79,7 @@ async def _open_from_the_first_screen(story: Story, accessible: Accessible) -> s
     assert len(amounts) > 3
     await page.reload()
     await expect(page.get_by_test_id("values")).to_have_count(0)
-    await expect(page.locator("main")).to_contain_text("no longer waits")
+    await expect(page.locator("main")).to_contain_text("You agreed to this already")
     await page.close()
     return amounts
 

@@ -161,10 +161,40 @@ async def test_an_ended_substitution_takes_its_approval_along(here: World) -> No
     await _stands_in(here, "sue")
     await decide(here, "sue")
     await here.command("mia", "substitutes end")
-    await here.press("mia", here.last("mia", "End who stands in"), "End them")
+    await here.press("mia", here.last("mia", "End who stands in"), "Enter a code")
+    assert await here.submit_code("mia", here.code("mia")) == DialogClosed()
+    here.clock.advance(timedelta(seconds=30))
     await decide(here, "sarah")
     assert await finished(here) == [("ApproveLeave", "approval.kept")] * 2
     assert await state(here) == LeaveState.PENDING
+
+
+@pytest.mark.requirement("57", "61")
+async def test_a_chat_session_alone_ends_no_substitution(here: World) -> None:
+    """A wrong code, one used before, one for something else, and none: Sue decides in Mia's place after all of them."""
+    await ask(here, "mia", "sue", "sarah", text=LONG)
+    await _stands_in(here, "sue")
+    await here.command("mia", "substitutes end")
+    asked = here.last("mia", "End who stands in")
+    assert [action.label for action in asked.card.actions] == ["Enter a code…", "Use the browser instead"]
+    await here.press("mia", asked, "Enter a code")
+    for code in (here.code("sue"), "000000", ""):
+        assert await here.submit_code("mia", code) != DialogClosed()
+    assert [event for event in await _audited(here) if event == ("EndSubstitute", "done")] == []
+    today = f"{here.clock.now().date():%Y-%m-%d}"
+    await here.command("mia", f"substitute sarah {today} {today}")
+    other = here.last("mia", "Somebody decides")
+    await here.press("mia", other, "Enter a code")
+    code = here.code("mia")
+    assert await here.submit_code("mia", code) == DialogClosed()
+    await here.press("mia", asked, "Enter a code")
+    assert await here.submit_code("mia", code) != DialogClosed(), "a code that was used for something else"
+    await decide(here, "sue")
+    assert await finished(here) == [("ApproveLeave", "approval.kept")]
+
+
+async def _audited(here: World) -> list[tuple[str, str]]:
+    return [(record.event.action, record.event.decision) for record in await here.audit()]
 
 
 @pytest.mark.requirement("57", "79")

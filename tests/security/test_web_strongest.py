@@ -66,7 +66,8 @@ async def factors(stage: Stage) -> set[str]:
 
     def work(tx: Transaction) -> set[str]:
         who = stage.identity("john")
-        return {item.id for item in tx.authenticators.of_identity(who)} | {one.id for one in tx.passkeys.of_identity(who)}
+        apps, keys = tx.authenticators.of_identity(who), tx.passkeys.of_identity(who)
+        return {app.id for app in apps} | {key.id for key in keys}
 
     return await stage.database.read(work)
 

@@ -9,7 +9,8 @@ that refuses, leaves a use to review all the same. It is kept only when
 (4) none is missing that the log says of: deleting a row neither lifts a limit nor takes a use out of its review.
 
 A review counts when whoever gives it is another employee than whoever acted, than whoever it was done for, and than
-whoever reviewed before.
+whoever reviewed before. What somebody said who was locked since, is gone, or has lost the role that reviews, counts no
+longer when the next one reviews: it stays in the log, and one more person has to.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ import structlog
 from bot.domain.audit import EventType
 from bot.domain.break_glass import MOST_UNREVIEWED, Finding, Review, Use
 from bot.domain.grant import Grant
-from bot.domain.identity import Principal
+from bot.domain.identity import Principal, Role, principal_of
 from bot.domain.proof import Proof
 from bot.errors import DoorwardError, IntegrityAlarm, NotAllowed
 from bot.ports.connectors import NotFound
 from bot.ports.database import Transaction
 from bot.services.audit_trail import Scribe
+from bot.services.people import identity_from_key
 
 RECORDS = 10_000
+REVIEW = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
+"""Who reviews, as policy has it (`admin.break-glass.review`)."""
 TURN = "break-glass"
 """The mark that uses write first, so that they wait for one another."""
 log = structlog.get_logger("doorward.break_glass")
@@ -93,13 +97,23 @@ def review(
         raise DoorwardError("nobody reviews their own use", code="break_glass.own")
     if principal.employee == found.owner:
         raise DoorwardError("nobody reviews what was done for them", code="break_glass.for_you")
-    if any(principal.employee == said.employee or principal.key == said.identity for said in found.reviews):
+    standing = tuple(said for said in found.reviews if _stands(tx, said, scribe.time))
+    if any(principal.employee == said.employee or principal.key == said.identity for said in standing):
         raise DoorwardError("reviewed by this person before", code="break_glass.twice")
     said = Review(identity=principal.key, employee=principal.employee, finding=finding, reason=reason, at=scribe.time)
-    reviewed = replace(found, reviews=(*found.reviews, said))
+    reviewed = replace(found, reviews=(*standing, said))
     tx.break_glass.save(reviewed)
     _record(tx, reviewed, EventType.BREAK_GLASS_REVIEWED, scribe, alarm=finding is Finding.WRONG)
     return reviewed, reviewed.reviewed
+
+
+def _stands(tx: Transaction, said: Review, now: datetime) -> bool:
+    """Whether whoever said this could still say it."""
+    person = tx.persons.find(identity_from_key(said.identity))
+    if person is None or person.locked or person.employee != said.employee:
+        return False
+    held = principal_of(person, tuple(tx.roles.of_identity(person.identity)), now).roles
+    return not held.isdisjoint(REVIEW)
 
 
 def _record(tx: Transaction, kept: Use, kind: EventType, scribe: Scribe, *, alarm: bool) -> None:

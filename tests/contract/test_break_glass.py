@@ -10,13 +10,13 @@ import pytest
 from bot.domain.action import CanonicalAction, ResourceRef
 from bot.domain.break_glass import Finding, Use
 from bot.domain.grant import Grant
-from bot.domain.identity import Employee, Issuer, LinkedIdentity, Principal, Subject
+from bot.domain.identity import Employee, Issuer, LinkedIdentity, Principal, Role, Subject
 from bot.domain.proof import ConsentKind, Proof, ProofMethod
 from bot.errors import DoorwardError, IntegrityAlarm, NotAllowed
 from bot.ports.connectors import NotFound
 from bot.services import break_glass
 from bot.services.audit_trail import Scribe
-from tests.contract.stores import OpenDatabase, a_use, an_effect, by_hand
+from tests.contract.stores import OpenDatabase, a_person, a_use, an_effect, by_hand
 
 WEEK = timedelta(days=7)
 
@@ -85,7 +85,15 @@ async def used(
     return await database.write(lambda tx: break_glass.use(tx, who, proof, a_grant(now), scribe(now), owner=owner))
 
 
+async def known(database: OpenDatabase, who: Principal, now: datetime, **changes: object) -> None:
+    """Their row, as an auditor's."""
+    person = a_person(now, who.identity, employee=who.employee, roles=frozenset({Role.AUDITOR}))
+    await database.write(lambda tx: tx.persons.save(replace(person, **changes)))  # type: ignore[arg-type]  # named by the test
+
+
 async def reviewed(database: OpenDatabase, use: Use, who: Principal, now: datetime) -> bool:
+    if await database.read(lambda tx: tx.persons.find(who.identity)) is None:
+        await known(database, who, now)
     _, done = await database.write(
         lambda tx: break_glass.review(tx, use.id, who, Finding.FINE, "seen with the manager", scribe(now))
     )
@@ -125,6 +133,23 @@ async def test_who_it_was_done_for_is_none_of_the_two(database: OpenDatabase, no
     for who in (ADA, ADAS_OTHER):
         assert await refused(database, use, who, now) == "break_glass.for_you"
     assert not await reviewed(database, use, SUE, now)
+    assert await reviewed(database, use, somebody("mia", "E-mia"), now)
+
+
+@pytest.mark.parametrize(
+    "since",
+    [{"locked": True}, {"roles": frozenset({Role.EMPLOYEE})}, {"employee": Employee("E-other")}, {"employee": None}],
+)
+async def test_what_a_reviewer_said_who_was_locked_or_left_the_role_since_counts_no_longer(
+    database: OpenDatabase, now: datetime, since: dict[str, object]
+) -> None:
+    use = await used(database, RAJ, now)
+    assert not await reviewed(database, use, ADA, now)
+    await database.write(
+        lambda tx: tx.persons.save(replace(tx.persons.find(ADA.identity), **since))  # type: ignore[type-var, arg-type]  # saved above
+    )
+    assert not await reviewed(database, use, SUE, now), "one alone"
+    assert [one.id for one in await database.read(lambda tx: tx.break_glass.unreviewed())] == [use.id]
     assert await reviewed(database, use, somebody("mia", "E-mia"), now)
 
 

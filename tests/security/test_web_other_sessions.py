@@ -141,8 +141,19 @@ async def test_adding_an_app_after_a_proof(john: Person) -> None:
 
 
 @pytest.mark.requirement("38")
-async def test_removing_one(john: Person) -> None:
+async def test_removing_a_passkey(john: Person) -> None:
     await john.proven(f"remove:{john.device.id}")
+    await all_others_ended(john)
+
+
+@pytest.mark.requirement("38")
+async def test_removing_an_app(john: Person) -> None:
+    await john.add_app()
+    await john.stage.sign_in(john.elsewhere, "john")
+    assert not await john.is_out(john.elsewhere)
+    (app,) = await john.stage.database.read(lambda tx: tx.authenticators.of_identity(john.stage.identity("john")))
+    await john.proven(f"remove:{app.id}")
+    assert await john.stage.database.read(lambda tx: tx.authenticators.of_identity(john.stage.identity("john"))) == []
     await all_others_ended(john)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +13,7 @@ import pytest
 
 from adapters.idp.demo.people import BY_USERNAME
 from bot.domain.audit import AuditRecord
+from bot.ports.database import Transaction
 from bot.services.provider_step_up import ProviderStepUp
 from tests.fakes.clock import FixedClock
 from tests.fakes.soft_authenticator import SoftAuthenticator
@@ -156,6 +158,28 @@ async def test_a_proof_for_one_consent_is_none_for_another(stage: Stage) -> None
     assert "Approved" not in refused.text
     done = await mia.press(await mia.get(back.headers["location"]), decision="yes")
     assert "Approved" in done.text
+
+
+@pytest.mark.requirement("47", "61")
+async def test_a_handle_that_leads_elsewhere_by_now_is_not_proven(stage: Stage, john: Browser) -> None:
+    """The browser is at the provider for one digest; meanwhile the same handle leads to another request of John's."""
+    gives(stage, acr=MFA)
+    one = await stage.payslip_page("john")
+    begun = await begin(stage, john, await john.get(one))
+    await stage.say("john", "my benefits")
+    other = stage.link_on_card("john")
+    assert other != one
+
+    def exchange(tx: Transaction) -> bool:
+        mine, theirs = (tx.interactions.find(path.rpartition("/")[2], now=stage.clock.now()) for path in (one, other))
+        assert mine is not None
+        assert theirs is not None
+        return tx.interactions.replace(one.rpartition("/")[2], replace(mine, payload=theirs.payload))
+
+    assert await stage.database.write(exchange)
+    assert (await come_back(stage, john, begun)).status_code == 401
+    assert await proofs(stage) == []
+    assert (await stage.audit("link.refused"))[-1].event.code == "step_up.gone"
 
 
 async def test_a_sign_in_weaker_than_policy_takes_does_nothing_and_leaves_the_passkey(stage: Stage) -> None:

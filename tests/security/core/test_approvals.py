@@ -169,6 +169,30 @@ async def test_an_ended_substitution_takes_its_approval_along(here: World) -> No
     assert await state(here) == LeaveState.PENDING
 
 
+@pytest.mark.requirement("57")
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_substitute_who_was_locked_decides_and_counts_no_longer(here: World, when: str) -> None:
+    """Locked before they press, or after they approved and before the request is settled."""
+    await ask(here, "mia", "sue", "sarah", text=LONG)
+    await _stands_in(here, "sue")
+
+    def lock(tx: Transaction) -> None:
+        sue = tx.persons.find(here.identity("sue"))
+        assert sue is not None
+        tx.persons.save(replace(sue, locked=True))
+
+    if when == "after":
+        await decide(here, "sue")
+    await here.database.write(lock)
+    if when == "before":
+        shown = here.last("sue", "Leave for John")
+        await here.press("sue", shown, "Approve")
+        assert await here.audit(type_prefix="proof.given", principal=here.identity("sue").key) == []
+    await decide(here, "sarah")
+    assert await finished(here) == [("ApproveLeave", "approval.kept")] * (2 if when == "after" else 1)
+    assert await state(here) == LeaveState.PENDING
+
+
 @pytest.mark.requirement("57", "61")
 async def test_a_chat_session_alone_ends_no_substitution(here: World) -> None:
     """A wrong code, one used before, one for something else, and none: Sue decides in Mia's place after all of them."""

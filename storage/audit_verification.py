@@ -22,6 +22,8 @@ class FaultKind(StrEnum):
     """The number comes again, or too late."""
     MISPLACED = "misplaced"
     """The record is intact but does not follow the one before: reordered, or one beside it was put in or taken out."""
+    DISAGREES = "disagrees"
+    """The record is of another action than those of the same consent (`storage.audit_agreement`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from bot.domain.audit import AuditRecord
 from bot.ports.database import Database, Transaction
 from bot.services.people import only_person
 from bot.settings.tree import Settings
+from storage.audit_agreement import Agreement
 from storage.audit_export import CONTRACT, FIELDS, to_csv, to_export, to_json_lines
 from storage.audit_log import CHUNK
 from storage.audit_verification import Fault, FaultKind, verify
@@ -30,6 +31,7 @@ SAID = {
     FaultKind.MISSING: "is missing",
     FaultKind.REPEATED: "has a number that was there before, or that no record has",
     FaultKind.MISPLACED: "does not follow the record before it",
+    FaultKind.DISAGREES: "is of another action than the records of the same request, consent or effect",
 }
 STATE_SAID = {
     StateFaultKind.INSERTED: "was put in: the log knows of no such row",
@@ -116,13 +118,15 @@ def export(
 
 
 def verify_log(settings: Settings, advance: Advance) -> Verification:
-    """Whether the log is as it was written (`storage.audit_verification.verify`), read piece by piece."""
+    """Whether the log is as it was written (`storage.audit_verification.verify`) and of one mind about what was shown,
+    proven and done (`storage.audit_agreement`), read piece by piece.
+    """
 
     async def work(database: Database) -> Verification:
-        count, head = 0, None
+        count, head, agreement = 0, None, Agreement()
         async with aclosing(pieces(database, LOWEST)) as read:
             async for piece in read:
-                fault = verify(piece.records, after=head)
+                fault = verify(piece.records, after=head) or agreement.follow(piece.records)
                 if fault is None and piece.records:
                     head = piece.records[-1]
                     count = head.seq

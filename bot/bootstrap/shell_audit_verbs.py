@@ -92,7 +92,8 @@ def audit_verify(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Prove that no record was edited, dropped, put in or moved, or name the first bad one and exit with 1.
+    """Prove that no record was edited, dropped, put in or moved, and that what was done is what was shown and proven;
+    or name the first bad one and exit with 1.
 
     With --state, also rebuild from the log which rows carry authority, and name each that was put in, is missing, or
     is an older one put back: what somebody with access to the database alone can still do.

@@ -141,6 +141,7 @@ class Approving:
                 rules=turn.rules,
                 policy_hash=turn.policy_hash,
                 code=code if behalf is None else f"{code}.{behalf.manner}.{behalf.employee}",
+                digest=turn.action.digest,
                 time=turn.now,
             )
         )

@@ -35,7 +35,9 @@ A database administrator can do what deleting does, and no more: rows they make 
 locked stays out whatever is deleted of them, and no code gets more tries ([how](sessions.md#what-deleting-rows-gives)).
 Without a witness elsewhere two things remain. Emptying the whole installation, audit log and all, makes it a new one; a
 checkpoint kept elsewhere contradicts that. Putting older rows back that we wrote ourselves is believed until
-`doorward audit verify --state` names them, and, if the log is put back too, until a checkpoint is compared.
+`doorward audit verify --state` names them, and, if the log is put back too, until a checkpoint is compared. Whoever
+writes the log anew makes its chain fit; `doorward audit verify` therefore also compares what was shown, proven, begun
+and done.
 """
 
 

@@ -109,6 +109,19 @@ class TestAudit:
             shell.sql(f"UPDATE audit SET seq = {new} WHERE seq = {old}")  # noqa: S608 - numbers of this test
         assert json.loads(shell("audit", "verify", "--json").stdout)["fault"] == {"seq": 2, "kind": "misplaced"}
 
+    @pytest.mark.requirement("57", "73")
+    def test_a_log_that_tells_of_two_actions_under_one_consent_is_named_though_its_chain_fits(
+        self, shell: Shell
+    ) -> None:
+        """Whoever writes the log anew makes its chain fit; what was shown and what was done are compared as well."""
+        shown = event(1, digest="a" * 64, decision="step_up")
+        begun = event(2, digest="b" * 64, type=EventType.EFFECT_INTENDED, resource=shown.resource, code="origin.press")
+        shell.write(lambda tx: [tx.audit.append(each) for each in (shown, begun)])
+        told = shell("audit", "verify", "--json")
+        assert told.exit_code == 1
+        assert json.loads(told.stdout)["fault"] == {"seq": 2, "kind": "disagrees"}
+        assert "record 2 is of another action than" in shell("audit", "verify").stdout
+
     def test_an_export_that_meets_what_it_cannot_read_says_so(self, shell: Shell) -> None:
         record(shell, 4)
         shell.sql("UPDATE audit SET type = 'never.heard_of' WHERE seq = 3")

@@ -35,8 +35,26 @@ async def with_code(here: World) -> str:
     return here.last("mia").text
 
 
+CHANGED_RECORD = {
+    "en": (
+        "was changed in its own system",
+        "Wednesday, 23 December 2026 → Tuesday, 22 December 2026",
+        "3 days → 2 days",
+    ),
+    "de": (
+        "wurde in seinem System geändert",
+        "Mittwoch, 23. Dezember 2026 → Dienstag, 22. Dezember 2026",
+        "3 Tage → 2 Tage",
+    ),
+}
+AS_IT_WAS = {"en": "Monday, 21 December", "de": "Montag, 21. Dezember"}
+
+
 @pytest.mark.requirement("57", "61")
-async def test_of_a_changed_record_each_value_is_told_old_and_new(here: World) -> None:
+@pytest.mark.parametrize("language", ["en", "de"])
+async def test_of_a_changed_record_each_value_is_told_old_and_new(here: World, language: str) -> None:
+    if language == "de":
+        here.directory.locales["mia"] = "de"
     await code_dialog(here)
     await here.backend._database.write(
         lambda connection: connection.execute(
@@ -44,10 +62,8 @@ async def test_of_a_changed_record_each_value_is_told_old_and_new(here: World) -
         )
     )
     told = await with_code(here)
-    assert "was changed in its own system" in told
-    assert "Wednesday, 23 December 2026 → Tuesday, 22 December 2026" in told
-    assert "3 days → 2 days" in told
-    assert "Monday, 21 December" not in told, "what is as it was is not told"
+    assert [words for words in CHANGED_RECORD[language] if words not in told] == [], told
+    assert AS_IT_WAS[language] not in told, "what is as it was is not told"
     # It is void: putting the record back makes no later code count.
     await here.backend._database.write(
         lambda connection: connection.execute(
@@ -85,13 +101,17 @@ def another_version(directory: Path) -> Path:
 
 
 @pytest.mark.requirement("57", "61")
-async def test_of_changed_rules_it_is_said_that_they_are_others(here: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", ["en", "de"])
+async def test_of_changed_rules_it_is_said_that_they_are_others(here: World, tmp_path: Path, language: str) -> None:
     await code_dialog(here)
+    if language == "de":
+        await in_german(here)
     copied = another_version(tmp_path)
     engine = CedarEngine(read_sources(copied))
     other = replace(here, core=compose(replace(here.core.outside, engine=engine)))
     assert engine.policy_hash != here.core.outside.engine.policy_hash
-    assert "Your company's rules changed" in await with_code(other)
+    said = "Your company's rules changed" if language == "en" else "Die Regeln deiner Firma haben sich geändert"
+    assert said in await with_code(other)
     assert await states(here) == [LeaveState.PENDING]
 
 

@@ -218,3 +218,41 @@ async def test_a_browser_that_cannot_is_offered_the_code_alone(desk: Desk) -> No
     await desk.open("/enrol")
     await expect(desk.page.get_by_test_id("go-on")).to_be_visible()
     await expect(desk.page.get_by_test_id("set-up-passkey")).to_be_hidden()
+
+
+async def test_whoever_has_a_passkey_is_told_why_no_code_does_and_where_to_go_without_it(
+    desk: Desk, accessible: Accessible
+) -> None:
+    john = await desk.sign_in("john")
+    await desk.stage.enrol(john, "john")
+    await desk.keep(john)
+    await desk.open("/enrol")
+    await desk.press("add-passkey")
+    await desk.page.get_by_test_id("code").fill(desk.stage.code("john"))
+    await desk.press("confirm")
+    await desk.press("make-passkey")
+    await expect(desk.page.get_by_role("main")).to_contain_text("The passkey is set up")
+    await desk.open("/enrol")
+    await desk.page.get_by_test_id("remove").first.click()
+    await expect(desk.page.get_by_test_id("code-is-weak")).to_contain_text("a code changes nothing here")
+    await expect(desk.page.get_by_test_id("code")).to_have_count(0)
+    await accessible(desk.page)
+    await desk.picture("change")
+    await desk.press("recover")
+    await expect(desk.page.get_by_test_id("recover-halves")).to_be_visible()
+    await accessible(desk.page)
+    await desk.picture("recover")
+
+
+async def test_a_page_that_came_too_late_says_which_it_was_and_leads_back(
+    desk: Desk, accessible: Accessible, clock: FixedClock
+) -> None:
+    await desk.sign_in("mia")
+    path = await leave_for_mia(desk)
+    clock.advance(minutes=6)
+    await desk.open(path)
+    await expect(desk.page.get_by_role("heading")).to_contain_text("This expired at")
+    await expect(desk.page.get_by_test_id("about")).to_contain_text("Approve leave for John Carver")
+    await expect(desk.page.get_by_test_id("back")).to_be_visible()
+    await accessible(desk.page)
+    await desk.picture("gone")

@@ -137,9 +137,10 @@ class AuditLog:
         correlation: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        before: int | None = None,
         limit: int = 50,
     ) -> Sequence[AuditRecord]:
-        """The latest records that match: from `since`, before `until`."""
+        """The latest records that match: from `since`, before `until`, numbered lower than `before`."""
         columns = audit.c
         exact = {"principal": principal, "resource": resource, "decision": decision, "correlation": correlation}
         wanted: list[ColumnElement[bool]] = [
@@ -151,6 +152,8 @@ class AuditLog:
             wanted.append(columns.time >= to_micros(since))
         if until is not None:
             wanted.append(columns.time < to_micros(until))
+        if before is not None:
+            wanted.append(columns.seq < before)
         found = Statement(select(audit).where(*wanted).order_by(columns.seq.desc()).limit(literal(limit, Integer)))
         return [to_record(row) for row in self._connection.rows(found)]
 

@@ -57,6 +57,7 @@ class Filters(TypedDict):
     correlation: str | None
     since: datetime | None
     until: datetime | None
+    before: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

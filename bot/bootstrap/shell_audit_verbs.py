@@ -43,15 +43,20 @@ def audit_search(
         typer.Option(parser=_moment, metavar="DATE", help="From this moment on (UTC unless it says otherwise)."),
     ] = None,
     until: Annotated[datetime | None, typer.Option(parser=_moment, metavar="DATE", help="Before this moment.")] = None,
+    before: Annotated[
+        int | None, typer.Option(metavar="SEQ", min=1, help="Older than the record of this number: the next page.")
+    ] = None,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
     """Print the latest records that match, newest first.
 
     For example: doorward audit search --decision deny --since 2026-11-01
+
+    Where there are more than --limit, it says how to print the older ones (--before).
     """
     from bot.bootstrap.shell_audit import Filters, search
-    from bot.bootstrap.shell_output import show
+    from bot.bootstrap.shell_output import show, talk
 
     filters = Filters(
         principal=principal,
@@ -61,11 +66,15 @@ def audit_search(
         correlation=correlation,
         since=since,
         until=until,
+        before=before,
     )
     with telling():
-        rows = search(load(), filters, limit, now())
+        found = search(load(), filters, limit + 1, now())
+    rows = found[:limit]
     columns = ("seq", "time", "type", "decision", "principal", "action", "resource", "rules", "code")
     show(rows, columns, as_json=as_json)
+    if len(found) > limit:
+        talk(f"There are older ones: the same with --before {rows[-1]['seq']}")
 
 
 @audit.command("export")

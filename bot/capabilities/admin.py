@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.capabilities.agreeing import agree, agree_alone
+from bot.capabilities.audit_search import SearchAudit, search_audit
 from bot.capabilities.model import Acting, Arguments, Capability, Effect, Group, Local, PerformLocal
 from bot.domain.action import ResourceRef
 from bot.domain.answer import Draft, Result, Sheet
@@ -17,8 +18,6 @@ from bot.services.people import NEWCOMER, exact_name, find_person, identity_from
 from bot.services.sessions import end_everything
 from bot.texts.formats import moment
 from policy.model import EVERY_DEPARTMENT
-
-AUDIT_FILTERS = ("principal", "type", "resource", "decision", "correlation")
 
 
 class OnePerson(Arguments):
@@ -50,12 +49,6 @@ class LockPerson(OnePerson):
     """Somebody to lock out, and why."""
 
     reason: str = ""
-
-
-class SearchAudit(Arguments):
-    """Words such as `principal:john type:access decision:deny`."""
-
-    query: str = ""
 
 
 class ExplainPolicy(Arguments):
@@ -235,43 +228,6 @@ def give_enrolment_code(local: Local, acting: Acting) -> Result:
     )
     card = Card(headline=say("admin.give_enrolment_code.done", name=person.username), status=Status.ALLOWED)
     return Result(draft=Draft(card=card), sheet=sheet)
-
-
-def _filters(local: Local, query: str) -> dict[str, str]:
-    filters: dict[str, str] = {}
-    for word in query.split():
-        name, _, value = word.partition(":")
-        if name in AUDIT_FILTERS and value:
-            filters["type_prefix" if name == "type" else name] = value
-    if "principal" in filters and "#" not in filters["principal"]:
-        person = find_person(local.tx, filters["principal"])
-        filters["principal"] = "-" if person is None else person.identity.key
-    return filters
-
-
-def search_audit(local: Local, acting: Acting) -> Result:
-    """The latest audit records that match; codes and ids only, never content."""
-    filters = _filters(local, acting.argument("query"))
-    records = local.tx.audit.search(**filters, limit=10)  # type: ignore[arg-type]  # the names are AUDIT_FILTERS
-    facts = tuple(
-        Fact(
-            label=f"#{record.seq} {moment(record.event.time, acting.principal.timezone, acting.voice.language)}",
-            value=" · ".join(
-                part
-                for part in (
-                    record.event.type,
-                    _name(local, record.event.principal) if record.event.principal else "",
-                    record.event.action,
-                    record.event.decision,
-                    record.event.code,
-                )
-                if part
-            ),
-        )
-        for record in records
-    )
-    headline = acting.voice.say("admin.search_audit.headline", count=len(records))
-    return Result(draft=Draft(card=Card(headline=headline, facts=facts)))
 
 
 def explain_policy(local: Local, acting: Acting) -> Result:

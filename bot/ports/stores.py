@@ -271,9 +271,10 @@ class AuditStore(Protocol):
         correlation: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        before: int | None = None,
         limit: int = 50,
     ) -> Sequence[AuditRecord]:
-        """The latest records that match, newest first."""
+        """The latest records that match, newest first: from `since`, before `until`, numbered lower than `before`."""
         ...
 
     def records(self, *, from_seq: int = 1) -> Iterator[AuditRecord]:

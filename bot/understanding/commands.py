@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bot.domain import audit_query
 from bot.understanding import entities
 from bot.understanding.slots import Arguments, Filled, Sentence, fill
 
@@ -22,9 +23,6 @@ SENT_ON = 300
 _SOMEBODY = rf"(?:{_PERSON}|https?://[^\s#]+#\S+)"
 """By user name, or by issuer and subject: somebody who never signed in has no name here."""
 _ID = r"#?[\w-]*\d[\w-]*"
-
-AUDIT_FILTERS = ("principal", "type", "resource", "decision", "correlation")
-"""What an audit search can be narrowed by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +115,11 @@ def _payslip(rest: str, sentence: Sentence) -> Filled:
 
 
 def _audit(rest: str, _sentence: Sentence) -> Filled:
-    unknown = next((name for name in re.findall(r"(?<!\S)(\w+):", rest) if name not in AUDIT_FILTERS), "")
-    return Filled(
-        arguments={"query": " ".join(rest.split())}, ask="understanding.audit_filter" if unknown else "", missing=""
-    )
+    query = " ".join(rest.split())
+    if audit_query.unknown(query):
+        return Filled(arguments={"query": query}, ask="understanding.audit_filter", missing="")
+    wrong = audit_query.unreadable(query)
+    return Filled(arguments={"query": query}, ask="understanding.audit_moment" if wrong else "", missing="")
 
 
 def _as_sentence(capability: str) -> Callable[[str, Sentence], Filled]:

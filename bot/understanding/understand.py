@@ -7,6 +7,7 @@ from datetime import date
 
 from pydantic import BaseModel
 
+from bot.domain import audit_query
 from bot.domain.intent import Intent, Origin, Question
 from bot.domain.typed_code import is_code
 from bot.understanding import classifier, commands, dates, rules, standing_in
@@ -208,7 +209,7 @@ class Understanding:
         return (*NEEDED.get(partial.capability, ()), *self._tools.lacking(partial))
 
     def _ask(self, partial: Intent, missing: str, ask: str) -> Question:
-        values = {"known": ", ".join(commands.AUDIT_FILTERS)} if ask == "understanding.audit_filter" else {}
+        values = {"known": ", ".join(audit_query.FILTERS)} if ask == "understanding.audit_filter" else {}
         return Question(
             text_key=ask or ASKS.get(missing, "understanding.not_usable"),
             values=values,

@@ -96,6 +96,9 @@ async def test_the_log_is_searched_newest_first(database: OpenDatabase, now: dat
     assert await found(correlation="c-3") == [4]
     assert await found(since=now + SECOND, until=now + 3 * SECOND) == [3, 2]
     assert await found(principal="nobody") == []
+    assert await found(before=3) == [2, 1]
+    assert await found(before=1) == []
+    assert await found(before=10**18 - 1, principal=MIA.key) == [6, 5]
 
 
 @pytest.mark.requirement("73")

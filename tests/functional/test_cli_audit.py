@@ -32,6 +32,15 @@ class TestAudit:
         (row,) = shell.json("audit", "search", "--correlation", "c4")
         assert list(row) == CONTRACT
 
+    def test_a_search_says_how_to_go_on(self, shell: Shell) -> None:
+        record(shell, 5)
+        told = shell("audit", "search", "--limit", "2", "--json")
+        assert [row["seq"] for row in json.loads(told.stdout)] == [5, 4]
+        assert told.stderr == "There are older ones: the same with --before 4\n"
+        told = shell("audit", "search", "--limit", "3", "--before", "4", "--json")
+        assert [row["seq"] for row in json.loads(told.stdout)] == [3, 2, 1]
+        assert told.stderr == ""
+
     def test_a_search_that_finds_nothing_is_0(self, shell: Shell) -> None:
         result = shell("audit", "search", "--principal", "https://login.company.test#nobody")
         assert (result.exit_code, result.stdout) == (0, "")

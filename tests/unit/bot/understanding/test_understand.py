@@ -115,6 +115,31 @@ def test_an_unknown_audit_filter_is_named_with_those_there_are(understand: Under
     assert isinstance(question, Question)
     assert question.text_key == "understanding.audit_filter"
     assert "principal" in question.values["known"]
+    assert "since" in question.values["known"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ("audit search john", "understanding.audit_filter"),  # it would have searched everything
+        ("audit search principal:", "understanding.audit_filter"),
+        ("audit search since:yesterday", "understanding.audit_moment"),
+        ("audit search until:2026-02-30", "understanding.audit_moment"),
+        ("audit search since:0001-01-01T00:00+14:00", "understanding.audit_moment"),
+        ("audit search before:12a", "understanding.audit_moment"),
+        ("audit search before:" + "9" * 30, "understanding.audit_moment"),
+    ],
+)
+def test_a_search_that_cannot_be_read_is_asked_back(understand: Understand, typed: str, asked: str) -> None:
+    question = understand(typed, is_command=True)
+    assert isinstance(question, Question)
+    assert question.text_key == asked
+
+
+def test_a_search_of_a_span_is_read(understand: Understand) -> None:
+    intent = understand("audit search Since:2026-11-01 until:2026-11-02T08:00+01:00 before:#12", is_command=True)
+    assert isinstance(intent, Intent)
+    assert intent.arguments == {"query": "Since:2026-11-01 until:2026-11-02T08:00+01:00 before:#12"}
 
 
 @pytest.mark.parametrize(

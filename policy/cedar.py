@@ -19,10 +19,9 @@ from policy.rules import (
     PolicyRefused,
     Rule,
     annotation_problems,
-    batch_problems,
-    decision_problems,
     default_reason,
     obligations_of,
+    serving_problems,
     strictest,
 )
 from policy.sources import POLICIES, Sources, line_of, read_sources
@@ -30,8 +29,6 @@ from policy.syntax import children, nodes
 from policy.vocabulary import Vocabulary
 
 _CONTEXT = pst.Var("context")
-_DECISIONS = frozenset({"ApproveLeave", "RefuseLeave"})
-"""What Doorward keeps an approval of, with the proof that was given for it."""
 _OWN_TYPES = frozenset({"Person", "System"})
 _SINGLY_GROUPS = frozenset({"Standing", "BreakGlass"})
 _REMEMBERED = 512
@@ -42,8 +39,7 @@ _EACH_ACTION = re.compile(r' for Action::"[^"]*"$')
 def load(directory: Path = POLICIES) -> CedarEngine:
     """The engine for a directory of policies. Raises `PolicyRefused` with every problem found."""
     engine = CedarEngine(read_sources(directory))
-    problems = decision_problems(engine.rules, _DECISIONS) + batch_problems(engine.rules, engine.signed_singly)
-    if problems:
+    if problems := serving_problems(engine.rules, singly=engine.signed_singly, low=engine.low_tier):
         raise PolicyRefused(problems)
     return engine
 
@@ -113,6 +109,11 @@ class CedarEngine:
     def signed_singly(self) -> frozenset[str]:
         """Actions of which no proof signs several: on people and on Doorward itself, and past whoever is entitled."""
         return self._vocabulary.of(_OWN_TYPES, _SINGLY_GROUPS)
+
+    @property
+    def low_tier(self) -> frozenset[str]:
+        """Actions that an open session does by itself or with a press; anything else takes a proof."""
+        return self._vocabulary.of(frozenset(), frozenset({"Low"}))
 
     def rules_for(self, action: str) -> tuple[Rule, ...]:
         return self._by_action.get(action, ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from policy.model import APPROVES, WRITABLE_REASONS, Consent, Obligations, Reason
@@ -12,6 +12,8 @@ ANNOTATIONS = frozenset(
 )
 _FLAGS = ("confidential", "revalidate", "confirm")
 _OBLIGATIONS = ("consent", "set", "approves", "batch", *_FLAGS)
+DECISIONS = frozenset({"ApproveLeave", "RefuseLeave"})
+"""What Doorward keeps an approval of, with the proof that was given for it."""
 MAX_BATCH = 50
 """Nobody reads a longer list before signing it."""
 
@@ -113,7 +115,13 @@ def annotation_problems(annotations: Mapping[str, str], *, permits: bool, looks_
     return problems + _effect_problems(annotations, permits=permits, looks_at_proof=looks_at_proof)
 
 
-def decision_problems(rules: Iterable[Rule], decisions: frozenset[str]) -> list[str]:
+def serving_problems(rules: Sequence[Rule], *, singly: frozenset[str], low: frozenset[str]) -> list[str]:
+    """Why policies that are well formed are not served all the same, in words for their author; nothing if they are."""
+    found = [*_decision_problems(rules, DECISIONS), *_batch_problems(rules, singly)]
+    return found or _tier_problems(rules, low)
+
+
+def _decision_problems(rules: Iterable[Rule], decisions: frozenset[str]) -> list[str]:
     """Permits that would let somebody decide on a request without a proof for exactly that, in words for their author.
 
     An approval is kept with its proof, by which it is counted, told from others, and asked about again: a press alone
@@ -138,7 +146,17 @@ def _effect_problems(annotations: Mapping[str, str], *, permits: bool, looks_at_
     return []
 
 
-def batch_problems(rules: Iterable[Rule], singly: frozenset[str]) -> list[str]:
+def _tier_problems(rules: Iterable[Rule], low: frozenset[str]) -> list[str]:
+    """Permits that would give an open session more than the low tier, in words for their author."""
+    return [
+        f"{rule.source}: {rule.id}: permits {', '.join(sorted(rule.actions - low))} to an open session alone: ask for"
+        " context.proof, with @consent, or put the action into the schema's low tier"
+        for rule in rules
+        if rule.permits and not rule.looks_at_proof and rule.actions - low
+    ]
+
+
+def _batch_problems(rules: Iterable[Rule], singly: frozenset[str]) -> list[str]:
     """Permits that would let one proof sign several of what is signed one by one, in words for their author."""
     return [
         f"{rule.source}: {rule.id}: @batch with {', '.join(sorted(rule.actions & singly))}: what is done to people or"

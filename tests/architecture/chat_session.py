@@ -24,8 +24,12 @@ an open session of a person can do what stands under "alone" and "with a press",
 (`tests/security/test_stolen_session.py` does all of it with a stolen session). Nothing of it is confidential; what is,
 opens on a page of ours, in a browser session of the same company account, after a proof.
 
+Both together are the low tier of `policy/schema.cedarschema`, no more and no less; policies that permit anything else
+without looking at a proof are refused when they are loaded.
+
 A proof by TOTP shows possession and can be relayed by a look-alike page; what says "a passkey" takes a proof that
-cannot. A company raises a line by writing its own policy, and this page shows it then.
+cannot. A company raises a line by writing its own policy, and this page shows it then; it lowers one only by putting
+the action into that tier too.
 """
 
 

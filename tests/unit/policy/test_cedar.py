@@ -128,6 +128,36 @@ def test_a_decision_on_a_request_by_press_alone_is_refused_by_name(tmp_path: Pat
         load(tmp_path)
 
 
+@pytest.mark.requirement("61")
+@pytest.mark.parametrize(
+    ("text", "beyond"),
+    [
+        ('@id("open") permit (principal, action == Action::"ViewPayslip", resource);', "ViewPayslip"),
+        (
+            '@id("open") @confirm("true") permit (principal, action in Action::"Standing", resource);',
+            "GiveEnrolmentCode",
+        ),
+        (
+            (
+                '@id("open") permit (principal, action in [Action::"ViewBenefits", Action::"WhoAmI"], resource)'
+                " when { context.session.interactive };"
+            ),
+            "ViewBenefits",
+        ),
+    ],
+)
+def test_more_than_the_low_tier_for_an_open_session_alone_is_refused_by_name(
+    tmp_path: Path, text: str, beyond: str
+) -> None:
+    (tmp_path / "x.cedar").write_text(text)
+    (told,) = validate(tmp_path)
+    assert told.startswith(f"x.cedar:1: open: permits {beyond}")
+    assert "to an open session alone" in told
+    assert "WhoAmI" not in told
+    with pytest.raises(PolicyRefused):
+        load(tmp_path)
+
+
 def test_the_hash_changes_with_any_text_name_or_schema() -> None:
     first = sources(x=GOOD, y=OTHER)
     others = [

@@ -74,6 +74,7 @@ class Person:
 JOHN = Person(name="john", oid="11111111-1111-4111-8111-111111111111")
 SARAH = Person(name="sarah", oid="44444444-4444-4444-8444-444444444444")
 MIA = Person(name="mia", oid="22222222-2222-4222-8222-222222222222")
+RAJ = Person(name="raj", oid="55555555-5555-4555-8555-555555555555")
 GUEST = Person(
     name="gus", oid="33333333-3333-4333-8333-333333333333", role="guest", upn="gus_other.example#EXT#@corp.example"
 )

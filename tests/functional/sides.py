@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -25,14 +26,15 @@ from bot.domain.identity import Platform
 from tests.fakes.clock import FixedClock
 from tests.fakes.patience import SETTLE_SECONDS
 from tests.fakes.slack_server import FakeSlack
-from tests.fakes.teams_server import JOHN, MIA, Activity, FakeTeams, actions_of
-from tests.fakes.world import World, world
+from tests.fakes.teams_server import JOHN, MIA, RAJ, SARAH, Activity, FakeTeams, actions_of
+from tests.fakes.world import PUBLIC_URL, World, world
 from tests.functional import test_slack_end_to_end as slack_side
 from tests.functional import test_teams_end_to_end as teams_side
 from tests.functional.browser.stage import ProviderSwitches
 
 ORIGIN, TOKEN = "http://localhost:8080", "a-token-of-this-start"
-ON_TEAMS = {"john": JOHN, "mia": MIA}
+PAGE = re.compile(re.escape(PUBLIC_URL) + r"/[^\s\"<>|\\]+")
+ON_TEAMS = {"john": JOHN, "mia": MIA, "sarah": SARAH, "raj": RAJ}
 
 
 class Side(Protocol):
@@ -60,6 +62,10 @@ class Side(Protocol):
         """Everything that stands in somebody's own conversation with the bot now, as they read it."""
         ...
 
+    def page(self, name: str) -> str:
+        """The newest page of ours that a card of theirs leads to."""
+        ...
+
 
 class OnSlack:
     """Signed requests to `/slack/events`."""
@@ -82,6 +88,9 @@ class OnSlack:
 
     def seen(self, name: str) -> str:
         return "\n".join(json.dumps(shown.blocks, ensure_ascii=False) for shown in self._door.seen(name))
+
+    def page(self, name: str) -> str:
+        return str(PAGE.findall(self.seen(name))[-1])
 
 
 class OnTeams:
@@ -124,6 +133,9 @@ class OnTeams:
     def seen(self, name: str) -> str:
         return "\n".join(teams_side.said(message) for message in self._door.posted(ON_TEAMS[name]))
 
+    def page(self, name: str) -> str:
+        return str(PAGE.findall(self.seen(name))[-1])
+
 
 @dataclass
 class OnPlayground:
@@ -157,6 +169,10 @@ class OnPlayground:
     def seen(self, name: str) -> str:
         return "\n".join(plain_text(post.card) for post in self.platform.posts(name) if post.card)
 
+    def page(self, name: str) -> str:
+        cards = [post.card for post in self.platform.posts(name) if post.card]
+        return [action.url for card in cards for action in card.actions if action.url][-1]
+
     async def _order(self, name: str, **body: Any) -> None:
         answer = await self.client.post(f"/play/{name}", json=body)
         assert answer.status_code == 200, answer.text
@@ -186,9 +202,7 @@ async def on_teams(folder: Path, clock: FixedClock) -> AsyncIterator[Side]:
 @asynccontextmanager
 async def on_playground(folder: Path, clock: FixedClock) -> AsyncIterator[Side]:
     hub, ticking = Hub(), DemoClock(clock)
-    people = [
-        PlaygroundPerson(name=name, display_name=name.title(), title=name, subject=name) for name in ("john", "mia")
-    ]
+    people = [PlaygroundPerson(name=name, display_name=name.title(), title=name, subject=name) for name in ON_TEAMS]
     platform = PlaygroundPlatform(people=people, clock=ticking, hub=hub)
     async with world(folder, clock, platforms={Platform.PLAYGROUND: platform}) as here:
         routes = playground_routes(

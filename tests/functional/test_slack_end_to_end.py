@@ -29,7 +29,7 @@ from tests.fakes.slack_server import FakeSlack
 from tests.fakes.slack_workspace import TEAM, Message, View
 from tests.fakes.world import World, world
 
-PEOPLE = {"john": "U1JOHN", "mia": "U1MIA", "sarah": "U1SARAH"}
+PEOPLE = {"john": "U1JOHN", "mia": "U1MIA", "sarah": "U1SARAH", "raj": "U1RAJ"}
 HR = Place(platform=Platform.SLACK, tenant=TEAM, conversation="C1HR", kind=PlaceKind.CHANNEL)
 ASKED = "how many days of leave do I have?"
 

@@ -28,7 +28,7 @@ from storage.crypto import Keyring
 from tests.fakes.clock import FixedClock
 from tests.fakes.patience import PATIENT, SETTLE_SECONDS
 from tests.fakes.teams_app import config, identity
-from tests.fakes.teams_server import JOHN, MIA, SARAH, TENANT, Activity, FakeTeams, Person, actions_of
+from tests.fakes.teams_server import JOHN, MIA, RAJ, SARAH, TENANT, Activity, FakeTeams, Person, actions_of
 from tests.fakes.world import World, world
 
 ASKED = "how many days of leave do I have?"
@@ -97,7 +97,7 @@ async def doorward(
 ) -> AsyncIterator[Doorward]:
     """The endpoint over the real core, on SQLite or on the database at `url`."""
     settings = config(teams, replies=replies)
-    accounts = {person.name: identity(person) for person in (JOHN, MIA, SARAH)}
+    accounts = {person.name: identity(person) for person in (JOHN, MIA, SARAH, RAJ)}
     hr = Place(platform=Platform.TEAMS, tenant=TENANT, conversation="19:hr@thread.tacv2", kind=PlaceKind.CHANNEL)
     made: list[TeamsPlatform] = []
 

@@ -120,7 +120,7 @@ def card_content(card: Card, refresh: Element | None = None) -> Element:
     upper += [_quote(quote) for quote in card.quotes]
     lower = _rows(card.actions)
     lower += [_text(card.quiet, isSubtle=True, size="Small")] if card.quiet else []
-    says = _cut(plain_text(card), MAX_FALLBACK)
+    says = plain_text(card)
     content = _card([*upper, *lower], says) | asking
     while _size(content) > MAX_CARD_BYTES and len(upper) > 1:
         upper.pop()
@@ -152,15 +152,23 @@ def dialog_content(dialog: Dialog) -> Element:
     body += [_quote(quote) for quote in dialog.quotes]
     for field in dialog.fields:
         body += _input(field)
-    content = _card(body, _cut(dialog.title, MAX_FALLBACK))
+    content = _card(body, _read_out(dialog))
     actions: list[Element] = [_button(link) for link in dialog.links]
-    if not dialog.loading:
+    if dialog.submit and not dialog.loading:
         submit = {"type": "Action.Submit", "title": plain(_cut(dialog.submit, MAX_LABEL)), "style": "positive"}
         actions.insert(0, submit | {"data": {HANDLE: dialog.handle}})
     content["actions"] = actions[:ACTIONS_A_ROW]
     if _size(content) > MAX_CARD_BYTES:
         raise PlatformRefused("dialog too large")
     return content
+
+
+def _read_out(dialog: Dialog) -> str:
+    """What the dialog says, as `plain_text` has it of a card; what is wrong with what was entered comes first."""
+    wrong = (field.error for field in dialog.fields)
+    signed = (f"{fact.label}: {fact.value}" for fact in dialog.signed)
+    quoted = (f"{quote.author}: “{quote.text}”" for quote in dialog.quotes)
+    return "\n".join(line for line in (dialog.title, *wrong, dialog.body, *signed, *quoted) if line)
 
 
 def dialog_task(dialog: Dialog) -> Element:
@@ -180,12 +188,13 @@ def message_task(text: str) -> Element:
 
 
 def _card(body: list[Element], says: str) -> Element:
+    """A card without `speak` is read out element by element: better than one that is read out to its middle."""
     return {
         "type": "AdaptiveCard",
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "version": "1.5",
-        "fallbackText": escaped(says),
-        "speak": spoken(says),
+        "fallbackText": escaped(_cut(says, MAX_FALLBACK)),
+        **({"speak": spoken(says)} if len(says) <= MAX_FALLBACK else {}),
         "body": body,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from adapters.slack import render as slack
 from adapters.teams import render as teams
 from bot.domain.cards import Action, Card, Dialog, DialogField, Fact, FieldKind, Quote, Status
+from tests.fakes.read_out import unread_in_dialog, unread_on_slack, unread_on_teams
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted(ROOT.glob("adapters/*/templates/*.html"))
@@ -96,3 +98,42 @@ def test_every_picture_and_field_of_a_page_has_words(template: Path) -> None:
 )
 def test_a_page_says_its_language(page: Path) -> None:
     assert re.search(r'<html\b[^>]*\blang="', page.read_text(encoding="utf-8"))
+
+
+NEXT = Dialog(handle="", title="Nothing waits", submit="", body="Close this, and ask again.")
+
+
+def test_a_dialog_that_only_says_something_has_no_button_without_words() -> None:
+    assert teams.dialog_content(NEXT)["actions"] == []
+    assert "submit" not in slack.dialog_view(NEXT)
+
+
+def test_a_dialog_on_teams_is_read_out_with_what_is_signed_and_what_was_wrong() -> None:
+    wrong = replace(DIALOG, body="You approve:", fields=(replace(DIALOG.fields[1], error="That code is wrong."),))
+    content = teams.dialog_content(wrong)
+    for said in (content["speak"], content["fallbackText"].replace("\\", "")):
+        lines = said.split("\n")
+        assert lines[:3] == ["Approve leave", "That code is wrong.", "You approve:"]
+        assert "Days: three" in lines
+
+
+def test_what_is_too_long_to_be_read_out_at_once_is_read_where_it_stands() -> None:
+    long = replace(CARD, facts=tuple(Fact(label=f"Line {number}", value="w" * 40) for number in range(30)))
+    content = teams.card_content(long)
+    assert "speak" not in content, "a text that ends in its middle would be read instead of the card"
+    assert content["fallbackText"].endswith("…")
+    assert "speak" in teams.card_content(CARD)
+
+
+def test_the_fakes_hear_what_is_missing() -> None:
+    said = {"text": "Leave for John", "blocks": slack.card_blocks(CARD)}
+    assert unread_on_slack(said) != []
+    assert unread_on_slack(said | {"text": slack.card_text(CARD)}) == []
+    activity = json.loads(json.dumps(teams.card_activity(CARD)))
+    assert unread_on_teams(activity) == []
+    activity["attachments"][0]["content"]["speak"] = "Leave for John"
+    assert "speak: It waits for you." in unread_on_teams(activity)
+    content = json.loads(json.dumps(teams.dialog_content(DIALOG)))
+    assert unread_in_dialog(content) == []
+    content["actions"][0]["title"] = " "
+    assert unread_in_dialog(content) == ["no name: Action.Submit"]

@@ -212,6 +212,7 @@ class FakeSlack(Workspace):
         self.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         try:
             yield self
+            assert self.unread == []
         finally:
             server.close()
             await self.socket.close()

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tests.fakes.read_out import unread_on_slack
 from tests.fakes.slack_limits import Json, Refused, check_blocks, checked_home, checked_view
 from tests.fakes.slack_oauth import SlackOAuthSide
 from tests.fakes.slack_openid import SlackOpenId
@@ -107,6 +108,8 @@ class Workspace:
     """Whether the app has `agent_view`; else the older `assistant_view`, whose calls name a thread."""
     spoken_with: list[str] = field(default_factory=list)
     """The tokens of the calls, in order."""
+    unread: list[str] = field(default_factory=list)
+    """What was shown and is not read out to whoever does not see it."""
     by_hand: bool = True
     """Whether `BOT_TOKEN` is good: the app was installed without us."""
     openid: SlackOpenId = field(init=False)
@@ -297,6 +300,7 @@ class Workspace:
         if not found or found[0].ephemeral_for:
             raise Refused("message_not_found")
         check_blocks(arguments.get("blocks", []), 50)
+        self.unread += unread_on_slack(arguments)
         found[0].text, found[0].blocks = arguments.get("text", ""), arguments.get("blocks", [])
         found[0].edits += 1
         return {"channel": found[0].channel, "ts": found[0].ts}

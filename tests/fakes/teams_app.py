@@ -49,9 +49,11 @@ class TeamsSide:
     ) -> httpx2.Response:
         """Send any bytes with any headers."""
         headers = {"authorization": authorization, "content-type": content_type}
-        return await self.client.post(
+        answer = await self.client.post(
             PATH, content=body, headers={name: value for name, value in headers.items() if value is not None}
         )
+        self.teams.answered(answer)
+        return answer
 
 
 def config(teams: FakeTeams, **changes: Any) -> TeamsConfig:

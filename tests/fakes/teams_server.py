@@ -19,6 +19,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from tests.fakes.read_out import unread_in_dialog, unread_on_teams
+
 APP_ID = "3f1c2f0a-8a5e-4c8f-9f7b-1c2d3e4f5a6b"
 APP_PASSWORD = "made up for the tests"
 BOT = f"28:{APP_ID}"
@@ -114,6 +116,8 @@ class FakeTeams:
     keys_at: str = ""
     """Where the metadata says the keys are, when not here."""
     keys_status: int = 200
+    unread: list[str] = field(default_factory=list)
+    """What was shown and is not read out to whoever does not see it."""
     _released: Event = field(default_factory=Event)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1_700_000_000_000))
 
@@ -133,6 +137,7 @@ class FakeTeams:
         thread.start()
         try:
             yield self
+            assert self.unread == []
         finally:
             self._released.set()
             self._server.shutdown()
@@ -275,6 +280,17 @@ class FakeTeams:
         invoke = self.activity(person, conversation, type="invoke", name=name, value=value) | fields
         return invoke | {"id": f"f:{invoke['id']}"}
 
+    def answered(self, answer: Any) -> None:
+        """Look at what an invoke was answered with: a card in place, or a dialog."""
+        body = answer.json() if answer.content else None
+        if not isinstance(body, dict):
+            return
+        if body.get("type") == "application/vnd.microsoft.card.adaptive":
+            self.unread += unread_on_teams({"summary": "in place", "attachments": [{"content": body["value"]}]})
+        task = body.get("task", {}).get("value")
+        if isinstance(task, dict):
+            self.unread += unread_in_dialog(task["card"]["content"])
+
     # The server
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
@@ -331,6 +347,7 @@ class FakeTeams:
             case "PUT", ["activities", name] if name in conversation.activities:
                 if not all(_is_card(attached["content"]) for attached in given.get("attachments", [])):
                     return _refused(400, "BadArgument")
+                self.unread += unread_on_teams(given)
                 conversation.activities[name] = conversation.activities[name] | given
                 return 200, {"id": name}, {}
             case "GET", ["members", name]:
@@ -370,6 +387,7 @@ class FakeTeams:
         for content in (attached["content"] for attached in given.get("attachments", [])):
             if not _is_card(content):
                 return _refused(400, "BadArgument")
+        self.unread += unread_on_teams(given)
         name = str(next(self._numbers))
         conversation.activities[name] = given | {"id": name, "address": address}
         return 201, {"id": name}, {}

@@ -54,7 +54,9 @@ class Doorward:
             "authorization": f"Bearer {token or self.teams.token()}",
             "content-type": "application/json; charset=utf-8",
         }
-        return await self.client.post(PATH, content=json.dumps(activity).encode(), headers=headers)
+        answer = await self.client.post(PATH, content=json.dumps(activity).encode(), headers=headers)
+        self.teams.answered(answer)
+        return answer
 
     async def type(self, person: Person, text: str) -> str:
         """Somebody types to the bot; the newest thing in their conversation then."""

@@ -188,7 +188,7 @@ class Workspace:
                 raise Refused(self._refusal(method, token))
             if handler is None:
                 raise Refused("unknown_method")
-            if SCOPE_OF_METHOD[method] not in {None, *self.scopes}:
+            if method not in _UNAUTHENTICATED and SCOPE_OF_METHOD[method] not in {None, *self.scopes}:
                 raise Refused("missing_scope")
             return JSONResponse({"ok": True} | handler(arguments), headers={"x-oauth-scopes": ",".join(self.scopes)})
         except Refused as refusal:
@@ -254,7 +254,7 @@ class Workspace:
         if arguments.get("user") not in self.people:
             raise Refused("user_not_found")
         person = self.people[arguments["user"]]
-        if EMAIL not in self.scopes and "profile" in person:
+        if EMAIL not in self.scopes and isinstance(person.get("profile"), dict):
             told = {name: value for name, value in person["profile"].items() if name != "email"}
             person = person | {"profile": told}
         return {"user": person}

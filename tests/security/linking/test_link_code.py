@@ -21,6 +21,7 @@ from bot.services.provisioned_attributes import ENTERPRISE
 from tests.fakes.clock import FixedClock
 from tests.fakes.openid_provider import CLIENT_ID, CLIENT_SECRET, fake_openid_provider
 from tests.fakes.slack_installation import PROVIDER, Registration, installation
+from tests.fakes.slack_scopes import EMAIL
 from tests.fakes.slack_server import FakeSlack
 from tests.fakes.slack_workspace import TEAM, View
 from tests.fakes.web_stage import HTTPS, Browser, at_rest, directory, fields_of
@@ -433,6 +434,7 @@ async def test_the_address_has_to_be_the_providers_where_it_is_asked_for(
     domain = BY_USERNAME["mia"].email.partition("@")[2]
     if isinstance(address, str):
         profile = {"profile": {"email": address + domain}}
+    site.doorward.slack.scopes.add(EMAIL)
     site.doorward.slack.join(VICTIM, real_name="Mia Lang", **profile)
     page = await signed_in(site, site.doorward.browser(), await site.doorward.ask(VICTIM), VICTIM)
     assert (page.status_code == 200) is shown

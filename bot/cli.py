@@ -15,6 +15,7 @@ import typer
 from bot.bootstrap.shell import Group, Json, Limit, fail, now, telling
 from bot.bootstrap.shell_audit_verbs import audit
 from bot.bootstrap.shell_changes_verbs import add_to
+from bot.bootstrap.shell_examples import teach
 from bot.bootstrap.shell_keys_verbs import keys
 from bot.bootstrap.shell_policy_verbs import policy
 from bot.bootstrap.shell_setup_verbs import print_link, setup
@@ -176,8 +177,6 @@ def manifest_slack(
 ) -> None:
     """Print the manifest to paste at https://api.slack.com/apps under “From a manifest”.
 
-    For example: doorward manifest slack --url https://doorward.example.com > slack.json
-
     It asks for the least scopes that the code needs. Changed later: paste it at the app's App Manifest page, and
     install the app again where that says so.
     """
@@ -338,6 +337,9 @@ def effects_show(
     show_parts(found, as_json=as_json)
     if not agrees(found):
         fail("what was shown, proven, granted and written down is not one and the same action", code=1)
+
+
+teach(app)
 
 
 def main() -> None:

@@ -51,8 +51,6 @@ def audit_search(
 ) -> None:
     """Print the latest records that match, newest first.
 
-    For example: doorward audit search --decision deny --since 2026-11-01
-
     Where there are more than --limit, it says how to print the older ones (--before).
     """
     from bot.bootstrap.shell_audit import Filters, search
@@ -83,7 +81,7 @@ def audit_export(
     from_seq: Annotated[int, typer.Option("--from", metavar="SEQ", min=1, help="Start at this record.")] = 1,
     chain: Annotated[bool, typer.Option("--chain", help="Also the hashes that join the records.")] = False,
 ) -> None:
-    """Print the whole log in order, for example into a file: doorward audit export --format csv > audit.csv."""
+    """Print the whole log in order, as JSON lines or for a spreadsheet."""
     from bot.bootstrap.shell_audit import Form as ExportForm
     from bot.bootstrap.shell_audit import export
     from bot.bootstrap.shell_output import progress

@@ -14,6 +14,12 @@ Person = Annotated[str, typer.Argument(metavar="PERSON", help="A user name, or I
 COLUMNS = ("id", "change", "about", "role", "scope", "account", "proposed_by", "yes", "needed", "done_at")
 
 
+Role = Annotated[
+    str,
+    typer.Argument(metavar="ROLE", help="employee, line_manager, hr_manager, support_rep, administrator or auditor."),
+]
+
+
 def add_to(app: typer.Typer, roles: typer.Typer, sessions: typer.Typer, links: typer.Typer) -> None:
     """Put the verbs where people look for them."""
     app.add_typer(changes, name="changes", help="Changes of rights that wait for an administrator.")
@@ -27,7 +33,7 @@ def add_to(app: typer.Typer, roles: typer.Typer, sessions: typer.Typer, links: t
 
 def grant(
     person: Person,
-    role: Annotated[str, typer.Argument(metavar="ROLE")],
+    role: Role,
     scope: Annotated[str, typer.Option(metavar="DEPARTMENT", help="Only there.", show_default="everywhere")] = "",
     as_json: Json = False,
 ) -> None:
@@ -38,7 +44,11 @@ def grant(
     _tell(lambda: propose_role(load(), now(), person, role, scope), as_json=as_json)
 
 
-def revoke(person: Person, role: Annotated[str, typer.Argument(metavar="ROLE")], as_json: Json = False) -> None:
+def revoke(
+    person: Person,
+    role: Role,
+    as_json: Json = False,
+) -> None:
     """Propose to take a role away that was given inside Doorward. Administrators say yes in chat."""
     _propose("revoke_role", person, as_json=as_json, role=role)
 

@@ -67,10 +67,7 @@ def policy_explain(
     cases: Cases = CASES,
     as_json: Json = False,
 ) -> None:
-    """Say how a request is decided and how each policy stands to it.
-
-    For example: doorward policy explain john_may_not_open_sarahs_payslip
-    """
+    """Say how a request is decided and how each policy stands to it."""
     from bot.bootstrap.shell_output import show, show_json, show_one
     from bot.bootstrap.shell_policy import why
 

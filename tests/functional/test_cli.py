@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import stat
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from bot.bootstrap.shell_examples import USAGES
 from bot.bootstrap.shell_output import harmless
 from bot.cli import app
 from bot.domain.action import CanonicalAction, ResourceRef
@@ -34,12 +36,6 @@ from storage.crypto import Keyring
 from tests.fakes.shell import CHANNEL, JOHN, NOON, Shell, event, link
 
 ROOT = Path(__file__).resolve().parents[2]
-VERBS = {
-    *("demo", "serve", "migrate", "check", "config show", "manifest slack", "keys init"),
-    *("policy validate", "policy test", "policy explain", "policy diff", "policy replay"),
-    *("audit search", "audit export", "audit verify"),
-    *("roles list", "links list", "links check", "sessions list", "effects show", "ssf status", "ssf verify"),
-}
 
 
 def verbs(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -50,19 +46,37 @@ def verbs(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, command
 
 
+VERBS: dict[str, Any] = dict(verbs(get_command(app)))
+
+
 class TestHelp:
-    def test_there_is_every_verb(self) -> None:
-        assert {name for name, _ in verbs(get_command(app))} >= VERBS
+    def test_every_verb_ends_its_help_in_how_it_is_used(self) -> None:
+        assert set(VERBS) == set(USAGES)
 
     @pytest.mark.parametrize("name", sorted(VERBS))
     def test_a_verb_says_what_it_does_and_what_each_option_is(self, bare: Shell, name: str) -> None:
         result = bare(*name.split(), "--help")
         assert result.exit_code == 0
         assert result.stderr == ""
-        command = dict(verbs(get_command(app)))[name]
+        command = VERBS[name]
         assert len(command.help or "") > 20
+        assert command.help.splitlines()[0][0].isupper()
         for parameter in command.params:
             assert getattr(parameter, "help", None), parameter.name
+        for said in (f"For example: doorward {name}", "Needs: ", "Exit status: 0 done, "):
+            assert said in result.stdout
+        assert result.stdout.count("or example: doorward") == 1
+
+    @pytest.mark.parametrize("name", sorted(USAGES))
+    def test_an_example_can_be_typed(self, name: str) -> None:
+        typed = shlex.split(USAGES[name].example.partition(" > ")[0])
+        words = name.split()
+        assert typed[: len(words)] == words
+        VERBS[name].make_context(name, typed[len(words) :])  # raises for what it does not take
+
+    def test_an_example_that_cannot_be_typed_would_be_found(self) -> None:
+        with pytest.raises(Exception, match="No such option"):
+            VERBS["roles grant"].make_context("roles grant", ["mia", "auditor", "--department", "x"])
 
     def test_the_program_runs_from_anywhere(self, tmp_path: Path) -> None:
         environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}

@@ -50,6 +50,7 @@ CHANGED = [
     ("DOORWARD_TEAMS__OPENID_METADATA_URL", "https://login.evil.test/v1/.well-known/openidconfiguration"),
     ("DOORWARD_TEAMS__OPENID_METADATA_URL", "http://127.0.0.1:9/"),
     ("DOORWARD_TEAMS__TOKEN_URL", "http://login.microsoftonline.com/token"),
+    ("DOORWARD_IDPS__COMPANY__AUTHORITY", ""),
     ("DOORWARD_IDPS__COMPANY__AUTHORITY", "http://login.company.test"),
     ("DOORWARD_IDPS__COMPANY__AUTHORITY", "https://localhost:5000"),
     ("DOORWARD_IDPS__COMPANY__AUTHORITY", "https://idp.doorward.invalid/demo"),

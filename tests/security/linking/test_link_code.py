@@ -430,6 +430,7 @@ async def test_a_record_of_somebody_who_never_signed_in_counts_too(site: Site, *
 async def test_the_address_has_to_be_the_providers_where_it_is_asked_for(
     site: Site, profile: dict[str, Any], *, shown: bool
 ) -> None:
+    site.doorward.slack.scopes.add(EMAIL)
     address = profile.get("profile", {}).get("email")
     domain = BY_USERNAME["mia"].email.partition("@")[2]
     if isinstance(address, str):
@@ -443,11 +444,19 @@ async def test_the_address_has_to_be_the_providers_where_it_is_asked_for(
 
 @pytest.mark.parametrize("chosen", [BY_CLAIM | {"SLACK__DIRECTORY_EMAILS": "true"}])
 async def test_the_right_address_alone_links_nobody(site: Site, company: Directory) -> None:
+    site.doorward.slack.scopes.add(EMAIL)
     company.accounts.clear()
     email = BY_USERNAME["mia"].email
     site.doorward.slack.join(VICTIM, real_name="Mia Lang", profile={"email": email})
     page = await signed_in(site, site.doorward.browser(), await site.doorward.ask(VICTIM), VICTIM)
     assert_refused(page)
+    assert await site.refusals() == ["link.no_correspondence"]
+
+
+@pytest.mark.parametrize("chosen", [BY_CLAIM | {"SLACK__DIRECTORY_EMAILS": "true"}])
+async def test_an_app_that_may_not_read_addresses_links_nobody_by_them(site: Site) -> None:
+    site.doorward.slack.join(VICTIM, real_name="Mia Lang", profile={"email": BY_USERNAME["mia"].email})
+    assert_refused(await signed_in(site, site.doorward.browser(), await site.doorward.ask(VICTIM), VICTIM))
     assert await site.refusals() == ["link.no_correspondence"]
 
 

@@ -86,6 +86,37 @@ async def test_every_field_of_every_capability_changed_after_consent_makes_it_an
     assert await here.database.write(work) == []
 
 
+NAMING = frozenset({"customer", "leave", "month", "person", "ticket"})
+"""Arguments that only say which resource is meant: the resource itself is signed."""
+UNUSED = {(name, "note") for name in ("answer_about_leave", "ask_about_leave", "change_leave", "view_leave")} | {
+    ("withdraw_leave", "note")
+}
+"""Understood, so that a sentence with more words in it is taken, and used for nothing."""
+
+
+@pytest.mark.requirement("47", "57")
+def test_no_capability_has_an_argument_that_is_neither_signed_nor_the_resource() -> None:
+    """What is added to the catalogue is in the test above; what it is asked with has to be in what is signed."""
+    unsigned = {(one.name, name) for one in CATALOGUE for name in set(one.arguments.model_fields) - set(one.canonical)}
+    assert {(capability, name) for capability, name in unsigned if name not in NAMING} == UNUSED
+    for entry in CATALOGUE:
+        assert set(entry.canonical) <= set(entry.arguments.model_fields), entry.name
+        same = [name for name in entry.canonical if len(set(values_of(entry.arguments.model_fields[name]))) != 2]
+        assert not same, f"{entry.name}: a changed value of {same} would be the same one"
+
+
+@pytest.mark.requirement("47", "57")
+def test_what_is_signed_of_the_gravest_is_every_word_of_it() -> None:
+    signed = {entry.name: set(entry.canonical) for entry in CATALOGUE}
+    assert signed["change_bank_account"] == {"iban"}
+    assert signed["name_substitute"] >= {"substitute", "start", "end"}
+    assert signed["break_glass"] == {"reason"}
+    assert signed["review_break_glass"] == {"use", "finding", "reason"}
+    assert signed["grant_role"] == {"role", "scope"}
+    assert signed["revoke_role"] == {"role"}
+    assert signed["approve_leave"] == signed["refuse_leave"] == {"note"}
+
+
 def accepted(here: World, tx: Transaction, entry: Capability) -> Iterator[str]:
     """What of the signed action's would be good for a changed one."""
     now, mint = here.clock.now(), here.core.outside.mint

@@ -11,7 +11,7 @@ from bot.domain.answer import Result
 from bot.domain.grant import Grant
 from bot.domain.identity import principal_of
 from bot.domain.proof import ConsentKind, ProofMethod
-from bot.domain.proposal import Proposal
+from bot.domain.proposal import Proposal, ProposalState
 from bot.errors import Stale
 from bot.ports.connectors import Call
 from bot.ports.database import Transaction
@@ -108,3 +108,38 @@ async def test_a_proof_of_another_action_gets_no_grant(here: World) -> None:
 async def test_another_policy_than_decided_gets_no_grant(here: World) -> None:
     with pytest.raises(Stale, match="policy"):
         await _called(here, replace(await _plan(here), policy_hash="another"))
+
+
+@pytest.mark.requirement("47", "61")
+@pytest.mark.parametrize("what", ["proposal", "proof"])
+async def test_what_is_over_in_the_moment_of_the_grant_gets_none(here: World, what: str) -> None:
+    """Both are over at their very end, though the rows themselves are good for longer."""
+    plan, now = await _plan(here), here.clock.now()
+    assert plan.proof is not None
+    assert plan.proposal is not None
+    late = (
+        replace(plan, proof=replace(plan.proof, until=now))
+        if what == "proof"
+        else replace(plan, proposal=replace(plan.proposal, until=now))
+    )
+    with pytest.raises(Stale, match=what):
+        await _called(here, late)
+    assert len(await _called(here, plan)) == 1, "and nothing else is wrong with it"
+
+
+@pytest.mark.requirement("47", "61")
+@pytest.mark.parametrize("what", ["proposal", "proof"])
+async def test_what_is_spent_already_gets_no_grant(here: World, what: str) -> None:
+    """Each of the two alone: the other one is still good."""
+    plan = await _plan(here)
+
+    def spend(tx: Transaction) -> bool:
+        assert plan.proof is not None
+        assert plan.proposal is not None
+        if what == "proof":
+            return tx.proofs.spend(plan.proof.id, now=here.clock.now())
+        return tx.proposals.finish(plan.proposal.id, ProposalState.SPENT)
+
+    assert await here.database.write(spend)
+    with pytest.raises(Stale, match=what):
+        await _called(here, plan)

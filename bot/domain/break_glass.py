@@ -59,9 +59,12 @@ class Use:
         return len({review.employee for review in self.reviews}) >= REVIEWERS
 
     def overdue(self, now: datetime) -> bool:
-        """Whether it has waited for its review too long."""
-        return not self.reviewed and now - self.at > REVIEWED_WITHIN
+        """Whether it has waited for its review too long, or was used by a clock that was ahead by as much."""
+        return not self.reviewed and abs(now - self.at) > REVIEWED_WITHIN
 
     def to_remind(self, now: datetime) -> bool:
-        """Whether those who review are to be told of it now, for the first time or again."""
-        return not self.reviewed and (self.reminded_at is None or now - self.reminded_at >= REMINDED_EVERY)
+        """Whether those who review are to be told of it now, for the first time or again.
+
+        What a clock that was ahead noted does not keep them from being told until that time has come.
+        """
+        return not self.reviewed and (self.reminded_at is None or abs(now - self.reminded_at) >= REMINDED_EVERY)

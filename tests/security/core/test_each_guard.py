@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -261,6 +262,34 @@ class TestFactors:
 
         spent, wrong = passkeys.PasskeyRefusal.SPENT, passkeys.PasskeyRefusal.WRONG
         assert await here.database.write(work) == [spent, wrong, spent]
+
+    @pytest.mark.requirement("38")
+    async def test_a_passkey_that_does_not_count_yet_is_refused_before_its_signature_is_looked_at(
+        self, here: World
+    ) -> None:
+        await here.sign_in("john")
+        now, john = here.clock.now(), here.identity("john")
+        device = PyWebAuthn(origin="https://doorward.example", rp_id="doorward.example")
+        key = Passkey(
+            id="a2V5", identity=john, name="k", public_key=b"key", sign_count=0, transports=(), created_at=now,
+            counts_from=now + MINUTE,
+        )  # fmt: skip
+        parts = {"clientDataJSON": "e30", "authenticatorData": "AAAA", "signature": "AAAA"}
+        named = json.dumps({"id": "a2V5", "rawId": "a2V5", "type": "public-key", "response": parts})
+
+        def tried(tx: Transaction, *, too_new_as_well: bool) -> object:
+            handle = passkeys.begin(tx, john, signs="ab" * 32, now=now).handle
+            return passkeys.check(
+                tx, device, john, handle=handle, response=named, signs="ab" * 32, now=now,
+                too_new_as_well=too_new_as_well,
+            )  # fmt: skip
+
+        def work(tx: Transaction) -> list[object]:
+            tx.passkeys.insert(key)
+            return [tried(tx, too_new_as_well=False), tried(tx, too_new_as_well=True)]
+
+        refused = passkeys.PasskeyRefusal
+        assert await here.database.write(work) == [refused.TOO_NEW, refused.WRONG]
 
     @pytest.mark.requirement("38")
     async def test_one_that_does_not_count_yet_changes_nothing_beside_one_that_does(self, here: World) -> None:

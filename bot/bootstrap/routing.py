@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import difflib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from bot.capabilities.catalogue import BY_NAME
 from bot.domain.approval import Address, AddressKind
@@ -91,7 +92,7 @@ def route_problems(settings: Settings) -> Iterator[str]:
         if route.capability and route.capability not in ASKED:  # (2)
             known = ", ".join(sorted(ASKED))
             why = "is put to nobody else" if route.capability in BY_NAME else "is no capability"
-            yield f"{NAME}: route {number}: {route.capability} {why}; known: {known}"
+            yield f"{NAME}: route {number}: {route.capability} {why}; known: {known}{nearest(route.capability, ASKED)}"
         before = _wider(given[: number - 1], route)
         if before is not None:  # (3)
             yield f"{NAME}: route {number} can never match: route {before} takes all of it; put it before, or drop it"
@@ -113,7 +114,8 @@ def _address_problem(where: str, written: str, tenants: Mapping[Platform, str]) 
         return
     kind, _, rest = written.partition(":")
     if kind not in {"person", Platform.SLACK, Platform.TEAMS}:
-        yield f"{where}: {written!r} is none of manager, hr, slack:C…, teams:19:…, person:<user name>"
+        near = nearest(kind, {*WORDS, "person", Platform.SLACK.value, Platform.TEAMS.value})
+        yield f"{where}: {written!r} is none of manager, hr, slack:C…, teams:19:…, person:<user name>{near}"
     elif not rest.strip():
         yield f"{where}: {written!r} names nobody: put the id or user name behind the colon"
     elif kind != "person" and Platform(kind) not in tenants:
@@ -138,3 +140,9 @@ def _wider(before: Sequence[Route], route: Route) -> int | None:
 def _each(route: Route, name: str) -> tuple[str, ...]:
     value = getattr(route, name)
     return (value,) if isinstance(value, str) else value
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """What somebody may have meant, as a question; nothing where nothing is near."""
+    near = difflib.get_close_matches(word.casefold(), sorted(known), n=1)
+    return f"; did you mean {near[0]}?" if near and near[0] != word else ""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, SecretStr
 from adapters.slack.oauth import EMAIL_SCOPE
 from bot.bootstrap.installation import database_file, keyring, looked_up
 from bot.bootstrap.refusals import DEMO_MARK, problems, refuse_demo_database
+from bot.bootstrap.routes_known import unheard, unknown_people
 from bot.bootstrap.routing import has_hr_channel
 from bot.errors import DoorwardError, IntegrityAlarm, Misconfigured
 from bot.ports.database import Transaction
@@ -138,7 +139,7 @@ def checked(settings: Settings, now: datetime) -> list[Finding]:
         for part, found in wrong.items()
         for finding in ([Finding(part=part, problem=problem) for problem in found] or [Finding(part=part)])
     ]
-    told = [*_administrators(settings, keys, now), *_reviews(settings, keys, now)]
+    told = [*_administrators(settings, keys, now), *_reviews(settings, keys, now), *_routes(settings, keys)]
     return [*found, *told, *([] if has_hr_channel(settings) else [Finding(part="pay office", note=NO_CHANNEL)])]
 
 
@@ -167,6 +168,22 @@ def _reviews(settings: Settings, keys: Keyring | None, now: datetime) -> list[Fi
     if any(use.overdue(now) for use in waiting):
         return [Finding(part=part, problem=f"{len(waiting)} wait for review, one for over a week: `reviews`")]
     return [Finding(part=part, note=f"{len(waiting)} wait for review: `reviews`")] if waiting else []
+
+
+def _routes(settings: Settings, keys: Keyring | None) -> list[Finding]:
+    """Whom the routes name and nobody knows; nothing where the database cannot be read, which is told already."""
+    if keys is None or not settings.approvals.routes:
+        return []
+    try:
+        wrong, doubtful = looked_up(
+            settings, keys, lambda tx: (list(unknown_people(settings, tx)), list(unheard(settings, tx)))
+        )
+    except DoorwardError:
+        return []
+    return [
+        *(Finding(part="routes", problem=problem) for problem in wrong),
+        *(Finding(part="routes", note=note) for note in doubtful),
+    ]
 
 
 def _database(settings: Settings, keys: Keyring | None) -> Iterator[str]:

@@ -82,6 +82,9 @@ def test_routes_that_are_right_have_no_problem() -> None:
     ("given", "told"),
     [
         ([{"stages": ["boss"]}], "'boss' is none of manager, hr"),
+        ([{"stages": ["managr"]}], "did you mean manager?"),
+        ([{"stages": ["slak:C1"]}], "did you mean slack?"),
+        ([{"capability": "request_leaves", "stages": ["hr"]}], "did you mean request_leave?"),
         ([{"stages": ["slack:"]}], "'slack:' names nobody"),
         ([{"stages": ["teams:19:x@thread.tacv2"]}], "on teams, which is not connected"),
         ([{"stages": ["discord:1"]}], "'discord:1' is none of"),

@@ -25,7 +25,7 @@ from policy.rules import (
     strictest,
 )
 from policy.sources import POLICIES, Sources, line_of, read_sources
-from policy.syntax import children, nodes
+from policy.syntax import children, names, nodes
 from policy.vocabulary import Vocabulary
 
 _CONTEXT = pst.Var("context")
@@ -227,6 +227,7 @@ class _Vocabulary(Vocabulary):
             role=_role(policy.principal),
             actions=self._concerned(policy.action),
             looks_at_proof=_looks_at_proof(policy.clauses),
+            looks_at_passkey=names(policy.clauses, "has_passkey"),
             reason=Reason(annotations["reason"]) if "reason" in annotations else None,
             obligations=obligations_of(annotations),
             source=source,

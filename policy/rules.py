@@ -36,6 +36,8 @@ class Rule:
     """The role its head asks for; None for anybody."""
     actions: frozenset[str]
     looks_at_proof: bool
+    looks_at_passkey: bool = False
+    """Its answer depends on whether the person has a passkey that counts."""
     reason: Reason | None
     obligations: Obligations
     source: str

@@ -19,3 +19,8 @@ def children(part: object) -> Iterator[object]:
         yield from part
     elif is_dataclass(part):
         yield from (getattr(part, field.name) for field in fields(part))
+
+
+def names(part: object, attribute: str) -> bool:
+    """Whether a part asks for an attribute, of whatever: who is in doubt takes it for a yes."""
+    return any(getattr(one, "attr", "") == attribute or attribute in getattr(one, "attrs", ()) for one in nodes(part))

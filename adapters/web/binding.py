@@ -44,7 +44,7 @@ class Binding:
     async def page(self, visit: Visit, permit: str = "", wrong: Wrong | None = None) -> Response:
         """The page on which a passkey is named and made; what waits is shown where this signs it."""
         found = await self._web.database.read(lambda tx: self._asked(tx, visit))
-        signs = found is not None and signs_by_making(visit, found, self._counts_from(visit))
+        signs = found is not None and self._signs(visit, found, self._counts_from(visit))
         return self._pages.form(
             visit,
             "passkey.html",
@@ -69,6 +69,11 @@ class Binding:
 
     def _asked(self, tx: Transaction, visit: Visit) -> Asked | None:
         return self._consenting.look(tx, visit) if visit.has_action else None
+
+    def _signs(self, visit: Visit, found: Asked, counts_from: datetime) -> bool:
+        """Whether the making is the proof of what waits: not of what takes more from whoever has a passkey."""
+        more = self._web.own_changes.ends_with_a_passkey(found.proposal.action.action)
+        return not more and signs_by_making(visit, found, counts_from)
 
     def _counts_from(self, visit: Visit) -> datetime:
         return self._web.factor_rules.counts_from(visit.session, visit.now)
@@ -148,7 +153,7 @@ class Binding:
         tx.audit.append(scribe.event(EventType.AUTHENTICATOR_BOUND, decision="allow", code=ProofMethod.PASSKEY.value))
         waiting = None if found is None else found.proposal
         factors.end_others(tx, visit.identity, visit.session, scribe, waiting=waiting, first=first)
-        if found is not None and signs_by_making(visit, found, counts_from):
+        if found is not None and self._signs(visit, found, counts_from):
             give_made(tx, visit, found)
             return found
         return recovery.renew(tx, visit.identity, scribe) if first and not visit.has_action else ()

@@ -94,6 +94,13 @@ class OwnChanges:
             raise NotAllowed(action, code="factor.not_enough")
         raise NotAllowed(action, code="factor.not_allowed")
 
+    def ends_with_a_passkey(self, action: str) -> bool:
+        """Whether a policy about `action` looks at whether somebody has a passkey.
+
+        Then what was enough without one may not be once it is made: its making promises nothing about such an action.
+        """
+        return any(rule.looks_at_passkey for rule in self._authorizer.engine.rules_for(action))
+
 
 def _lacks(decision: Decision) -> bool:
     """Whether some factor would do. A permit without any counts as none: these changes are never without one."""

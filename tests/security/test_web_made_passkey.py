@@ -229,13 +229,24 @@ async def test_a_passkey_that_waits_out_its_delay_proves_nothing(
 
 @pytest.mark.requirement("38")
 async def test_a_first_passkey_lets_its_making_remove_no_account(stage: Stage, device: SoftAuthenticator) -> None:
-    """Once there is a passkey, an account goes by its signature alone."""
+    """Once there is a passkey, an account goes by its signature alone: the page promises nothing else."""
     john = await linked(stage, "john")
     await stage.say("john", f"/doorward accounts remove {stage.channel('john').key}")
     path = stage.link_on_card("john")
-    await john.post(enrolling(path), await made(john, device, path, await begun(john, path)))
+    page = await begun(john, path)
+    assert WAITS not in page.text
+    bound = await john.post(enrolling(path), await made(john, device, path, page))
+    assert bound.headers["location"] == path
+    assert await given(stage) == []
 
     def still(tx: Transaction) -> bool:
         return tx.links.find(stage.channel("john")) is not None
 
     assert await stage.database.read(still)
+    page = await john.get(path)
+    assert 'name="code"' not in page.text
+    asked = await options(john, f"{path}/passkey/options", page)
+    signed = {"credential": device.get(asked["options"]), "ceremony": asked["ceremony"], "decision": "yes"}
+    await john.press(page, **signed)
+    assert not await stage.database.read(still), "one more touch removes it"
+    assert await given(stage) == [("RemoveLink", "passkey")]

@@ -274,6 +274,22 @@ def test_what_a_policy_looks_at_is_known_without_evaluating_it() -> None:
     assert {rule.id: rule.looks_at_proof for rule in engine.rules} == {"a": True, "b": False}
 
 
+@pytest.mark.parametrize(
+    ("condition", "looks"),
+    [
+        ("principal.has_passkey", True),
+        ("!(principal.locked && principal.has_passkey)", True),
+        ("(if principal.locked then principal else principal).has_passkey", True),
+        ("{it: principal}.it.has_passkey", True),
+        ('principal.department == "has_passkey"', False),
+    ],
+)
+def test_it_is_known_which_policies_look_at_a_passkey(condition: str, looks: bool) -> None:
+    head = 'permit (principal, action == Action::"ApproveLeave", resource)'
+    engine = written(f'@id("a") @consent("per_action") {head} when {{ context has proof && {condition} }};')
+    assert [rule.looks_at_passkey for rule in engine.rules] == [looks]
+
+
 def test_groups_are_resolved_to_their_actions() -> None:
     engine = load()
     concerned = {rule.id: rule.actions for rule in engine.rules}

@@ -38,6 +38,22 @@ checkpoint kept elsewhere contradicts that. Putting older rows back that we wrot
 `doorward audit verify --state` names them, and, if the log is put back too, until a checkpoint is compared. Whoever
 writes the log anew makes its chain fit; `doorward audit verify` therefore also compares what was shown, proven, begun
 and done.
+
+## Tests of the tests
+
+138 guards behind rows 34, 38, 47, 57 and 61 were taken out or weakened one at a time (a check gone or inverted, `<`
+made `<=`, no MAC, no count, nothing spent), and the tests near them run (24 November 2026):
+
+| row | guards | a test fails without | not seen to |
+|---|---|---|---|
+| 34 | 18 | 15 | 3 |
+| 38 | 24 | 19 | 5 |
+| 47 | 32 | 30 | 2 |
+| 57 | 31 | 21 | 10 |
+| 61 | 33 | 32 | 1 |
+
+Not seen to: no test near them failed, which may be another guard behind them or a test that is missing. Of row 57 they
+are the weighing anew of approvals, one person or authority counted twice, and the days of a substitute.
 """
 
 

@@ -23,6 +23,8 @@ from bot.ports.upkeep import SettingShown
 from bot.services.changes import is_single
 from bot.settings.tree import CONFIG, NAMED, Settings, from_environment, from_file, load, variable
 from bot.settings.values import DatedSecret
+from bot.texts.sentences import DEFAULT_LANGUAGE, languages
+from bot.texts.sentences import keys as keys_of
 from policy.sources import POLICIES
 from policy.testing import validate
 from storage.crypto import Keyring
@@ -36,6 +38,7 @@ NO_CHANNEL = (
     "no channel of HR is set: of a changed salary account HR's managers are told each in their own chat, and nobody "
     "where none of them has one; set DOORWARD_SLACK__HR_CHANNEL or DOORWARD_TEAMS__HR_CONVERSATION"
 )
+NAMED_AT_MOST = 10
 SET = "••••••"
 """Instead of a secret that is there; one that is not shows as nothing."""
 
@@ -139,7 +142,7 @@ def checked(settings: Settings, now: datetime) -> list[Finding]:
         for part, found in wrong.items()
         for finding in ([Finding(part=part, problem=problem) for problem in found] or [Finding(part=part)])
     ]
-    told = [*_administrators(settings, keys, now), *_reviews(settings, keys, now), *_routes(settings, keys)]
+    told = [*_administrators(settings, keys, now), *_reviews(settings, keys, now), *_routes(settings, keys), *_texts()]
     return [*found, *told, *([] if has_hr_channel(settings) else [Finding(part="pay office", note=NO_CHANNEL)])]
 
 
@@ -184,6 +187,17 @@ def _routes(settings: Settings, keys: Keyring | None) -> list[Finding]:
         *(Finding(part="routes", problem=problem) for problem in wrong),
         *(Finding(part="routes", note=note) for note in doubtful),
     ]
+
+
+def _texts() -> list[Finding]:
+    """Languages that lack sentences; these are read in English meanwhile."""
+    found = []
+    for language in languages():
+        if lacking := sorted(keys_of(DEFAULT_LANGUAGE) - keys_of(language)):
+            named = ", ".join(lacking[:NAMED_AT_MOST]) + (", …" if len(lacking) > NAMED_AT_MOST else "")
+            note = f"bot/texts/{language}.toml lacks {len(lacking)} sentence(s), which are in English: {named}"
+            found.append(Finding(part="texts", note=note))
+    return found
 
 
 def _database(settings: Settings, keys: Keyring | None) -> Iterator[str]:

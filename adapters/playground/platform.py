@@ -13,6 +13,7 @@ from adapters.playground.stream import Hub
 from bot.domain.cards import Action, Audience, Dialog, Reply
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import Place, PlaceKind
+from bot.domain.reference import ConversationReference
 from bot.errors import Malformed, PlatformRefused
 from bot.ports.clock import Clock
 
@@ -121,7 +122,7 @@ class PlaygroundPlatform:
         self._person(to)
         return self.place(f"dm-{to.account}")
 
-    def link_to(self, place: Place, message: str) -> str:
+    def link_to(self, place: Place, message: str, *, reached: ConversationReference | None = None) -> str:
         """None: everything stands on one page."""
         return ""
 

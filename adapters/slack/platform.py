@@ -17,6 +17,7 @@ from adapters.slack.web_api import WebApi
 from bot.domain.cards import Audience, Card, Dialog, Reply
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import Place, PlaceKind
+from bot.domain.reference import ConversationReference
 from bot.domain.secret import Secret
 from bot.errors import PlatformRefused, PlatformUnavailable
 
@@ -172,7 +173,7 @@ class SlackPlatform:
                 self._direct.popitem(last=False)
         return Place(platform=Platform.SLACK, tenant=to.tenant, conversation=channel, kind=PlaceKind.DIRECT)
 
-    def link_to(self, place: Place, message: str) -> str:
+    def link_to(self, place: Place, message: str, *, reached: ConversationReference | None = None) -> str:
         """None: a permalink is one more call, and a press is answered where it was made."""
         return ""
 

@@ -78,7 +78,9 @@ class TeamsApp(ActivityHandler):
         """Answer an admitted activity; what nobody handles is acknowledged. Raises `Refusal`, `Unavailable`."""
         context = TurnContext(self._turns, _dispatched(admitted.activity))
         context.turn_state[_ADMITTED] = admitted
-        if group := translate.group_of(admitted):
+        # Not by what says that the app comes or goes: what is forgotten then would be noted anew.
+        said = text_of(admitted.activity, "type") in {"message", "invoke"}
+        if said and (group := translate.group_of(admitted)):
             self._platform.in_team(translate.place_of(admitted), group)
         await self._turns.run_pipeline(context, self.on_turn)
         answer = context.turn_state.get(TurnContext._INVOKE_RESPONSE_KEY)  # noqa: SLF001 - its one agreed place

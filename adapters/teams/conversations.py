@@ -1,13 +1,15 @@
 """How people and channels are reached again: noted in the database, so that a restart or another replica knows it too.
 
-Nothing here is taken from an activity's body, which no token covers, but for a shared conversation's id: a person's
-name comes from Teams' roster, their conversation from Teams' answer, the service address from the token's claim.
+Nothing here is taken from an activity's body, which no token covers, but for a shared conversation's id and its team's
+group: a person's name comes from Teams' roster, their conversation from Teams' answer, the service address from the
+token's claim.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from dataclasses import replace
 
 from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import Place, PlaceKind
@@ -50,6 +52,28 @@ class Conversations:
                 await self._put(met)
         except StorageUnavailable:
             self._known.pop(met.of, None)
+            raise
+
+    def known(self, of: str) -> ConversationReference | None:
+        """The reference, where this process has it in memory."""
+        return self._known.get(of)
+
+    def in_team(self, seen: ConversationReference) -> bool:
+        """Have a channel's group in memory; whether that was news."""
+        known = self._known.get(seen.of)
+        if known is not None and known.group == seen.group:
+            return False
+        self._keep(seen if known is None else replace(known, group=seen.group))
+        return True
+
+    async def note_team(self, seen: ConversationReference) -> None:
+        """Make durable what `in_team` was told; what cannot be stored now is news again the next time."""
+        try:
+            stored = await self._stored(seen.of)
+            if stored is None or stored.group != seen.group:
+                await self._put(seen if stored is None else replace(stored, group=seen.group))
+        except StorageUnavailable:
+            self._known.pop(seen.of, None)
             raise
 
     async def find(self, of: str) -> ConversationReference | None:

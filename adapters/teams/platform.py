@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import OrderedDict
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -25,7 +24,6 @@ from bot.ports.clock import Clock
 from bot.ports.database import Database
 
 Result = TypeVar("Result")
-MAX_GROUPS = 5_000
 
 _log = logging.getLogger("doorward.teams")
 
@@ -44,8 +42,6 @@ class TeamsPlatform:
         self._conversations = Conversations(database, clock)
         self._present = Present(self._connector, clock, config.admits)
         self._aside: set[asyncio.Task[Any]] = set()
-        self._groups: OrderedDict[tuple[str, str], str] = OrderedDict()
-        """The directory's group behind a channel's team: a link to one of its messages names it."""
 
     def aside(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         """Run beside the answer to Teams; held until done, and `close` waits for it."""
@@ -103,8 +99,8 @@ class TeamsPlatform:
         present = await self._present.of(await self._service(place), place.conversation)
         return list(dict.fromkeys([*first, *present]))[:VIEWERS_AT_MOST]
 
-    def link_to(self, place: Place, message: str) -> str:
-        """Teams' deep link to a message of a channel or chat.
+    def link_to(self, place: Place, message: str, *, reached: ConversationReference | None = None) -> str:
+        """Teams' deep link to a message of a channel or chat; what was noted of a channel names its team.
 
         See: https://learn.microsoft.com/microsoftteams/platform/concepts/build-and-test/deep-link-teams
         """
@@ -112,7 +108,9 @@ class TeamsPlatform:
         base, _, thread = conversation.partition(";messageid=")
         address = f"https://teams.microsoft.com/l/message/{quote(base, safe='')}/{quote(activity, safe='')}"
         channel = {"tenantId": place.tenant, "parentMessageId": thread or activity}
-        channel |= {"groupId": group} if (group := self._groups.get((place.tenant, base))) else {}
+        noted = (reached, self._conversations.known(shared(place.tenant, base)))
+        group = next((known.group for known in noted if known is not None and known.group), "")
+        channel |= {"groupId": group} if group else {}
         channel |= {"createdTime": activity} if activity.isdecimal() else {}  # a message's id is when it was made
         chat = {"tenantId": place.tenant, "context": json.dumps({"contextType": "chat"}, separators=(",", ":"))}
         return f"{address}?{urlencode(channel if place.kind is PlaceKind.CHANNEL else chat)}"
@@ -153,17 +151,19 @@ class TeamsPlatform:
         """An activity came from a channel of this team. It stands in links alone, and gives nobody a right."""
         if place.kind is not PlaceKind.CHANNEL:
             return
-        key = (place.tenant, place.conversation)
-        self._groups[key] = group
-        self._groups.move_to_end(key)
-        if len(self._groups) > MAX_GROUPS:
-            self._groups.popitem(last=False)
+        of = shared(place.tenant, place.conversation)
+        service = place.service or self._config.first_service
+        seen = ConversationReference(of=of, conversation=place.conversation, service=service, group=group)
+        if self._conversations.in_team(seen):
+            _ = self.aside(self._conversations.note_team(seen))
 
     async def joined(self, place: Place) -> None:
         """The app was added to a shared conversation. Raises `StorageUnavailable`."""
         of = shared(place.tenant, place.conversation)
         service = place.service or self._config.first_service
-        await self._conversations.note(ConversationReference(of=of, conversation=place.conversation, service=service))
+        joined = ConversationReference(of=of, conversation=place.conversation, service=service)
+        known = await self._conversations.find(of)
+        await self._conversations.note(joined if known is None else replace(joined, group=known.group))
 
     async def left(self, place: Place, who: ChannelIdentity) -> None:
         """The app was taken away there: what was noted reaches nobody any more. Raises `StorageUnavailable`."""

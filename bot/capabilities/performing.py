@@ -18,7 +18,7 @@ from bot.capabilities.ticking import tick_dialog
 from bot.capabilities.writing import page_path, write_dialog
 from bot.domain.action import CanonicalAction
 from bot.domain.answer import Answer, ApprovalRequest, Draft, Result, Sheet
-from bot.domain.cards import Action, ActionStyle, Card
+from bot.domain.cards import Action, ActionStyle, Card, Status
 from bot.domain.grant import Grant
 from bot.domain.interaction import Interaction
 from bot.domain.leave import LeaveState
@@ -296,7 +296,8 @@ class Performing:
             draft = replace(draft, card=replace(draft.card, actions=(*draft.card.actions, link)))
         elif turn.dialog_wanted and result.form is not None:
             dialog = write_dialog(tx, turn, result.form, result.draft.card)
-        return Answer(draft=draft, dialog=dialog, continue_path=path, code="done")
+        refused = result.code != "done" and draft.card.status is Status.DENIED
+        return Answer(draft=draft, dialog=dialog, continue_path=path, code="done", refused=refused)
 
 
 PREVIEWED = Result(draft=Draft(card=Card(headline="")), code="previewed")

@@ -84,6 +84,8 @@ class Answer:
     """The page of ours on which this goes on; in chat it is a link, in a browser leg the next page."""
     code: str = ""
     """A stable code of how it ended, for the trace and the audit trail."""
+    refused: bool = False
+    """It ended, and the capability itself did not do what was asked for."""
     view: Card | None = None
     """What the platform shows on the card that was pressed, to this person alone; then it is posted nowhere."""
     back: str = ""

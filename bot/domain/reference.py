@@ -16,3 +16,5 @@ class ConversationReference:
     """The verified service address that answers go to."""
     account: str = ""
     """The platform's own name of the person for this bot; empty for a shared conversation."""
+    group: str = ""
+    """Teams: the directory's group behind the team of a channel. It stands in links alone, and gives nobody a right."""

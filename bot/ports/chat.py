@@ -7,6 +7,7 @@ from typing import Protocol
 from bot.domain.cards import Dialog, Reply
 from bot.domain.identity import ChannelIdentity
 from bot.domain.messages import Place
+from bot.domain.reference import ConversationReference
 
 
 class ChatPlatform(Protocol):
@@ -38,8 +39,11 @@ class ChatPlatform(Protocol):
         """The direct conversation with a person. Raises as `post`."""
         ...
 
-    def link_to(self, place: Place, message: str) -> str:
-        """The platform's own address of a message in a place, to open it by; empty where there is none."""
+    def link_to(self, place: Place, message: str, *, reached: ConversationReference | None = None) -> str:
+        """The platform's own address of a message in a place, to open it by; empty where there is none.
+
+        `reached` is what is stored of the conversation: any replica makes the same address.
+        """
         ...
 
     def thread_of(self, place: Place, message: str) -> Place:

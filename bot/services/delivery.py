@@ -17,8 +17,9 @@ from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import IncomingMessage, Place, PlaceKind
 from bot.domain.notice import TABLE, NoticeClass
 from bot.domain.outbound import OutboxItem, PostedMessage
+from bot.domain.reference import ConversationReference
 from bot.domain.typed_code import TAKEN_OUT
-from bot.errors import DoorwardError, PlatformRefused, PlatformUnavailable
+from bot.errors import DoorwardError, IntegrityAlarm, PlatformRefused, PlatformUnavailable
 from bot.ports.chat import ChatPlatform
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
@@ -140,10 +141,10 @@ class Delivery:
         except DoorwardError as error:
             log.info("dialog_not_shown", code=error.code)
 
-    def link_to(self, place: Place, message: str) -> str:
+    def link_to(self, tx: Transaction, place: Place, message: str) -> str:
         """The address that opens a posted message; empty where the platform has none, or is not ours to ask."""
         platform = self._platforms.get(place.platform)
-        return "" if platform is None else platform.link_to(place, message)
+        return "" if platform is None else platform.link_to(place, message, reached=_reached(tx, place))
 
     async def take_code_away(self, message: IncomingMessage) -> None:
         """Remove a code that somebody typed, where the platform lets us. Best effort."""
@@ -243,6 +244,15 @@ class Delivery:
             return
         at = self._clock.now() + timedelta(seconds=seconds * 2**item.attempts)
         await self._database.write(lambda tx: tx.outbox.retry(item.id, at=at))
+
+
+def _reached(tx: Transaction, place: Place) -> ConversationReference | None:
+    """What is stored of a shared conversation, whatever thread is meant; what does not open is nothing."""
+    try:
+        return tx.references.find(replace(place, thread=None).key)
+    except IntegrityAlarm as alarm:
+        log.critical("integrity_alarm", code=alarm.code)
+        return None
 
 
 def put_at_once(tx: Transaction, posting: Posting, now: datetime) -> None:

@@ -250,7 +250,7 @@ def _its_own(tx: Transaction, turn: Turn, answer: Answer) -> Sequence[tuple[Plac
 
 def _own(tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery) -> tuple[Posting, ...]:
     """The answer to the person; not in chat where an open dialog or the browser shows it."""
-    turn.back = _way_back(turn, answer, delivery)
+    turn.back = _way_back(tx, turn, answer, delivery)
     if answer.draft is None or turn.dialog_open or turn.quiet:
         return ()
     if answer.code == "done" and answer.dialog is not None and turn.dialog_wanted and _in_time(turn):
@@ -261,9 +261,10 @@ def _own(tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery) -> tup
         return ()
     if turn.message.automatic:
         return ()
-    draft, place, who = _or_tell_the_owner(turn, answer.draft, answer.code), turn.message.place, turn.message.who
+    draft, place, who = _or_tell_the_owner(turn, answer, answer.draft), turn.message.place, turn.message.who
     if own := _its_own(tx, turn, answer):
-        return tuple(Posting(draft=answer.draft, to=who, place=where, edits=message) for where, message in own)
+        draft = draft if answer.refused else answer.draft
+        return tuple(Posting(draft=draft, to=who, place=where, edits=message) for where, message in own)
     if answer.code == OutcomeUnknown.code:
         draft = replace(draft, about=_outcome_of(turn))
     if turn.in_browser and answer.continue_path is not None:
@@ -271,13 +272,13 @@ def _own(tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery) -> tup
     return (Posting(draft=_leading_back(turn, draft), to=who, place=place),)
 
 
-def _way_back(turn: Turn, answer: Answer, delivery: Delivery) -> str:
+def _way_back(tx: Transaction, turn: Turn, answer: Answer, delivery: Delivery) -> str:
     """The address of the shared card that a press was made on, whose answer stands in the person's own chat."""
     source = turn.message.source or (turn.proposal.source if turn.proposal is not None else None)
     place = turn.message.place
     if source is None or place.kind is PlaceKind.DIRECT or _asks_to_sign_in(answer):
         return ""
-    return delivery.link_to(place, source)
+    return delivery.link_to(tx, place, source)
 
 
 def _leading_back(turn: Turn, draft: Draft) -> Draft:
@@ -291,9 +292,9 @@ def _asks_to_sign_in(answer: Answer) -> bool:
     return answer.code.startswith("sign_in.")
 
 
-def _or_tell_the_owner(turn: Turn, draft: Draft, code: str) -> Draft:
+def _or_tell_the_owner(turn: Turn, answer: Answer, draft: Draft) -> Draft:
     """With "This didn't help" under what was refused, failed, or guessed from what was typed."""
-    if code == "done" and (turn.pressed or turn.proposal):
+    if answer.code == "done" and not answer.refused and (turn.pressed or turn.proposal):
         return draft  # it did what was pressed, whatever colour its answer has
     guessed = turn.origin in GUESSED and turn.pressed is None and turn.proposal is None
     helped = draft.card.status not in {Status.DENIED, Status.BROKEN} and not guessed

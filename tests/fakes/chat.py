@@ -8,6 +8,7 @@ from itertools import count
 from bot.domain.cards import Action, Audience, Card, Dialog, Reply, plain_text
 from bot.domain.identity import ChannelIdentity
 from bot.domain.messages import Place, PlaceKind
+from bot.domain.reference import ConversationReference
 from bot.errors import PlatformRefused
 
 
@@ -74,7 +75,7 @@ class FakeChat:
     async def direct_place(self, to: ChannelIdentity) -> Place:
         return direct(to)
 
-    def link_to(self, place: Place, message: str) -> str:
+    def link_to(self, place: Place, message: str, *, reached: ConversationReference | None = None) -> str:
         return ""
 
     def thread_of(self, place: Place, message: str) -> Place:

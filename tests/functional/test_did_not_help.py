@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -188,3 +189,23 @@ async def test_a_press_that_was_refused_or_failed_offers_it_too_and_one_that_wen
         preview = here.last("sue")
         assert "I pressed a button for “Show a leave request”" in preview.text
         assert "John" not in preview.text
+
+
+async def test_what_a_capability_itself_refuses_offers_it_too_and_the_same_done_does_not(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    async with world(tmp_path, clock, owner=Owner(place=CHANNEL)) as here:
+        await here.sign_in("mia")
+        await here.sign_in("sue")
+        await here.enrol("mia")
+        for named, offered in (("nobody", True), ("sue", False)):
+            await here.command("mia", f"substitute {named} 2026-12-21 2026-12-23")
+            await here.press("mia", here.last("mia"), "Enter a code")
+            await here.submit_code("mia", here.code("mia"))
+            clock.advance(timedelta(seconds=30))
+            ended = here.last("mia", "No substitute" if offered else "Sue Park decides")
+            labels = [action.label for action in ended.card.actions]
+            assert labels == ([OFFER] if offered else [])
+            if offered:
+                await here.press("mia", ended, OFFER)
+                assert "nobody" not in here.last("mia").text, "which action, and nothing of whom it is about"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from bot.services.delivery import direct_place
 from storage.crypto import Keyring
 from tests.fakes.clock import FixedClock
 from tests.fakes.teams_app import identity
-from tests.fakes.teams_server import JOHN, MIA, TENANT, FakeTeams
+from tests.fakes.teams_server import GROUP, JOHN, MIA, TENANT, FakeTeams
 from tests.functional.test_teams_end_to_end import Doorward, doorward, said
 
 KEYS = Keyring.generate()
@@ -147,3 +148,27 @@ def _references(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "world.db")) as raw:
         (rows,) = raw.execute("SELECT count(*) FROM conversation_references").fetchone()
     return int(rows)
+
+
+async def test_every_replica_names_a_channels_team_in_a_link_until_the_app_is_taken_out(
+    teams: FakeTeams, tmp_path: Path, clock: FixedClock
+) -> None:
+    room = teams.channel(JOHN, MIA)
+    hr = Place(platform=identity(JOHN).platform, tenant=TENANT, conversation=room.id, kind=PlaceKind.CHANNEL)
+
+    async def link(door: Doorward) -> str:
+        delivery = door.here.core.delivery
+        return await door.here.database.read(lambda tx: delivery.link_to(tx, replace(hr, thread="1"), f"{room.id}|12"))
+
+    async with process(teams, tmp_path, clock) as saw, process(teams, tmp_path, clock) as other:
+        await saw.send(teams.installed(JOHN, room))
+        assert "groupId" not in await link(other)
+        await saw.send(teams.typed(JOHN, room, "hello"))
+        assert f"groupId={GROUP}" in await link(saw)
+        assert f"groupId={GROUP}" in await link(other), "any replica, not only the one that saw it"
+        await saw.send(teams.installed(JOHN, room))
+    async with process(teams, tmp_path, clock) as after:
+        assert f"groupId={GROUP}" in await link(after), "and after a restart"
+        removed = teams.installed(JOHN, room) | {"membersAdded": []}
+        await after.send(removed | {"membersRemoved": [{"id": removed["recipient"]["id"]}]})
+        assert "groupId" not in await link(after)

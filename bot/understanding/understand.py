@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from bot.domain import audit_query
 from bot.domain.intent import Intent, Origin, Question
 from bot.domain.typed_code import is_code
-from bot.understanding import classifier, commands, dates, rules, standing_in
+from bot.understanding import classifier, commands, dates, own_requests, rules, standing_in
 from bot.understanding.evidence import speaks_for
 from bot.understanding.slots import ASKS, NEEDED, Arguments, Filled, Sentence, fill
 from bot.understanding.tools import ProposalRefused, ProposedCall, Tools
@@ -108,7 +108,9 @@ class Understanding:
         meant = rules.phrase(line)
         if meant is not None and self._tools.known(meant.capability):
             return self._settled(meant.capability, fill(meant.capability, sentence), Origin.RULE)
-        named = standing_in.named(line, sentence)
+        named = (
+            standing_in.named(line, sentence) or own_requests.meant(line, sentence) or own_requests.bank_account(line)
+        )
         if named is not None and self._tools.known(named.capability):
             return self._settled(named.capability, named.filled, Origin.RULE)
         return self._nearest(line, sentence, is_command=True) if is_command else None
@@ -221,7 +223,7 @@ class Understanding:
     def _shortcuts(self, partial: Intent, missing: str) -> tuple[tuple[str, Intent], ...]:
         """Answers one can press instead of typing."""
         if missing == "leave":
-            return self._choices(("my_leaves" if partial.capability == "withdraw_leave" else "waiting",))
+            return self._choices(("my_leaves" if partial.capability in _OF_ONES_OWN else "waiting",))
         options: list[tuple[str, Arguments]] = [
             (key, {**partial.arguments, missing: value}) for key, value in _OPTIONS.get(missing, ())
         ]
@@ -250,6 +252,8 @@ class Understanding:
         return Question(text_key="understanding.unknown", choices=self._choices(_STARTERS))
 
 
+_OF_ONES_OWN = frozenset({"withdraw_leave", "change_leave", "answer_about_leave"})
+"""What is done to a request of one's own: it is on the list of those."""
 _ANSWERS: Mapping[str, tuple[str, ...]] = {"start": ("start", "end", "portion"), "end": ("start", "end", "portion")}
 _BARE: Mapping[str, int] = {"person": 3, "customer": 5, "ticket": 1, "leave": 1, "action": 1}
 _OPTIONS: Mapping[str, tuple[tuple[str, str], ...]] = {

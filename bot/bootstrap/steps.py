@@ -26,6 +26,7 @@ from bot.services.facts_desk import FactsDesk
 from bot.services.people import OwnFacts
 from bot.services.rechecking import Rechecking
 from bot.services.revalidation import Revalidator
+from bot.services.reviewers import Reviewers
 from bot.services.standing_in import StandingIn
 from bot.services.tallying import Tallying
 from bot.understanding.hearing import Hearing
@@ -43,8 +44,9 @@ def compose_pipeline(outside: Outside, delivery: Delivery) -> Pipeline:
     authorizer = Authorizer(outside.engine, passkeys=outside.webauthn is not None, step_ups=outside.step_ups)
     facts = FactsDesk(authorizer=authorizer, mint=outside.mint, sources=_facts_sources(outside))
     standing_in = StandingIn(database=database, facts=facts)
-    performing = _performing(outside, delivery, authorizer, standing_in)
     revalidator = _revalidator(outside)
+    reviewers = Reviewers(database=database, revalidator=revalidator)
+    performing = _performing(outside, delivery, authorizer, standing_in, reviewers)
     arrival = Arrival(database=database, clock=clock, limits=limits, public_url=url, rollout=rollout)
     rechecking = Rechecking(revalidator=revalidator, authorizer=authorizer, again=arrival.again)
     return Pipeline(
@@ -85,7 +87,9 @@ def _facts_sources(outside: Outside) -> dict[str, FactsSource]:
     return sources | dict.fromkeys(OWN_RESOURCES, OwnFacts(outside.database))
 
 
-def _performing(outside: Outside, delivery: Delivery, authorizer: Authorizer, standing_in: StandingIn) -> Performing:
+def _performing(
+    outside: Outside, delivery: Delivery, authorizer: Authorizer, standing_in: StandingIn, reviewers: Reviewers
+) -> Performing:
     """Steps 8 and 9: the only part that is given the HR and CRM systems."""
     effects = Effects(
         database=outside.database,
@@ -101,6 +105,7 @@ def _performing(outside: Outside, delivery: Delivery, authorizer: Authorizer, st
         delivery=delivery,
         approving=Approving(database=outside.database, tallying=Tallying(authorizer), routes=outside.routes),
         standing_in=standing_in,
+        reviewers=reviewers,
         ours=Ours(public_url=outside.public_url, hours=outside.hours, owner=outside.owner),
     )
 

@@ -142,6 +142,7 @@ def review(local: Local, acting: Acting) -> Result:
         Finding(acting.argument("finding")),
         acting.argument("reason"),
         scribe_of(acting),
+        gone=local.gone,
     )
     say = acting.voice.say
     key = "admin.review_break_glass.done" if done else "admin.review_break_glass.one"
@@ -187,6 +188,7 @@ BREAK_GLASS: tuple[Capability, ...] = (
         effect=Effect.WRITE,
         target=_system,
         local=review,
+        reviews_break_glass=True,
         command="review",
     ),
 )

@@ -105,6 +105,8 @@ class Local:
     ours: Ours
     asked: AskedRequest | None = None
     """The request it is about, where that waits in the system and was not made through us."""
+    gone: frozenset[str] = frozenset()
+    """The keys of those who reviewed before and have left since, by what provider and HR say now."""
 
 
 Target = Callable[[Arguments, Principal], ResourceRef]
@@ -141,6 +143,8 @@ class Capability:
     """Whether it may be done in somebody else's place."""
     breaks_glass: bool = False
     """Whether it is done past whoever is entitled, and each use is kept and reviewed by two people."""
+    reviews_break_glass: bool = False
+    """Whether it is such a review: before it counts, it is asked whether those who reviewed before still work here."""
     reviews_on_top: bool = False
     """Whether uses of break-glass that wait for this person's review stand before everything else it tells."""
     shows_talk: bool = False

@@ -32,6 +32,7 @@ from bot.services.authorization import Authorizer
 from bot.services.delivery import Delivery
 from bot.services.effects import Effects, Plan
 from bot.services.facts_desk import own_record
+from bot.services.reviewers import Reviewers
 from bot.services.standing_in import StandingIn
 from bot.services.tallying import Tally
 from bot.services.turns import Turn, conclude
@@ -54,6 +55,7 @@ class Performing:
         delivery: Delivery,
         approving: Approving,
         standing_in: StandingIn,
+        reviewers: Reviewers,
         ours: Ours,
     ) -> None:
         self._systems = systems
@@ -62,6 +64,7 @@ class Performing:
         self._delivery = delivery
         self._approving = approving
         self._standing_in = standing_in
+        self._reviewers = reviewers
         self._ours = ours
 
     async def perform(self, turn: Turn, capability: Capability) -> Answer:
@@ -77,6 +80,8 @@ class Performing:
         elif capability.stands_in:
             capability = await self._with_request(turn, capability)
             plan = replace(plan, also=lambda tx, _: self._approving.in_place_of(tx, turn))
+        elif capability.reviews_break_glass:
+            capability = await self._with_gone(turn, capability)
         return await self._run(turn, capability, plan)
 
     async def _keep(self, turn: Turn, capability: Capability, tally: Tally) -> Answer:
@@ -102,6 +107,15 @@ class Performing:
             return capability
         asked = self._approving.not_asked_here(turn, await self._asks(turn, capability))
         return replace(capability, local=lambda ours, acting: local(replace(ours, asked=asked), acting))
+
+    async def _with_gone(self, turn: Turn, capability: Capability) -> Capability:
+        """What counts earlier reviews gets those whose reviewer has left."""
+        local = capability.local
+        assert local is not None
+        assert turn.action is not None
+        use_id = str(turn.action.arguments.get("use") or "").casefold()
+        gone = await self._reviewers.gone(use_id, turn.person.key, turn.scribe)
+        return replace(capability, local=lambda ours, acting: local(replace(ours, gone=gone), acting))
 
     async def _asks(self, turn: Turn, capability: Capability) -> ApprovalRequest:
         """What others are asked, as the system has it now. Raises `NotAllowed`."""

@@ -9,8 +9,9 @@ that refuses, leaves a use to review all the same. It is kept only when
 (4) none is missing that the log says of: deleting a row neither lifts a limit nor takes a use out of its review.
 
 A review counts when whoever gives it is another employee than whoever acted, than whoever it was done for, and than
-whoever reviewed before. What somebody said who was locked since, is gone, or has lost the role that reviews, counts no
-longer when the next one reviews: it stays in the log, and one more person has to.
+whoever reviewed before. What somebody said who was locked since, is gone (the provider and HR are asked, see
+`bot.services.reviewers`), or has lost the role that reviews, counts no longer when the next one reviews: it stays in
+the log, and one more person has to.
 """
 
 from __future__ import annotations
@@ -82,9 +83,16 @@ def use(
 
 
 def review(
-    tx: Transaction, use_id: str, principal: Principal, finding: Finding, reason: str, scribe: Scribe
+    tx: Transaction,
+    use_id: str,
+    principal: Principal,
+    finding: Finding,
+    reason: str,
+    scribe: Scribe,
+    *,
+    gone: frozenset[str] = frozenset(),
 ) -> tuple[Use, bool]:
-    """Keep what one person says of a use; with whether it is reviewed now.
+    """Keep what one person says of a use; with whether it is reviewed now. `gone` are those who have left elsewhere.
 
     Raises `NotFound` where it waits for no review, `DoorwardError` where this person's does not count.
     """
@@ -97,7 +105,7 @@ def review(
         raise DoorwardError("nobody reviews their own use", code="break_glass.own")
     if principal.employee == found.owner:
         raise DoorwardError("nobody reviews what was done for them", code="break_glass.for_you")
-    standing = tuple(said for said in found.reviews if _stands(tx, said, scribe.time))
+    standing = tuple(said for said in found.reviews if said.identity not in gone and _stands(tx, said, scribe.time))
     if any(principal.employee == said.employee or principal.key == said.identity for said in standing):
         raise DoorwardError("reviewed by this person before", code="break_glass.twice")
     said = Review(identity=principal.key, employee=principal.employee, finding=finding, reason=reason, at=scribe.time)

@@ -145,6 +145,23 @@ class Revalidator:
 
         return await self._database.write(store)
 
+    async def has_left(self, person: Person, scribe: Scribe) -> bool:
+        """Whether the provider, or HR, says now that somebody has left; no where neither answers.
+
+        Everything of theirs is ended then. Raises `IntegrityAlarm`, `StorageUnavailable`.
+        """
+        try:
+            await self.check(person, scribe)
+        except AccountRevoked:
+            return True
+        except ProviderUnavailable:
+            # Without a token of theirs, or without the provider, HR still knows.
+            if self._employment is None or not await self._employment.departed(person, scribe.correlation):
+                return False
+            await self._employment.end(person, scribe)
+            return True
+        return False
+
     async def _departed(self, person: Person, scribe: Scribe) -> bool:
         return self._employment is not None and await self._employment.departed(person, scribe.correlation)
 

@@ -153,6 +153,33 @@ async def test_what_a_reviewer_said_who_was_locked_or_left_the_role_since_counts
     assert await reviewed(database, use, somebody("mia", "E-mia"), now)
 
 
+async def test_what_a_reviewer_said_who_left_elsewhere_counts_no_longer(database: OpenDatabase, now: datetime) -> None:
+    use = await used(database, RAJ, now)
+    assert not await reviewed(database, use, ADA, now)
+    await known(database, SUE, now)
+    _, done = await database.write(
+        lambda tx: break_glass.review(
+            tx, use.id, SUE, Finding.FINE, "seen", scribe(now), gone=frozenset({ADA.identity.key})
+        )
+    )
+    assert not done, "Ada's row says nothing of it yet"
+    assert await reviewed(database, use, somebody("mia", "E-mia"), now)
+
+
+async def test_what_a_reviewer_said_whose_row_was_deleted_counts_no_longer(
+    database: OpenDatabase, database_url: str, now: datetime
+) -> None:
+    use = await used(database, RAJ, now)
+    assert not await reviewed(database, use, ADA, now)
+    await known(database, SUE, now)
+    await by_hand(database_url, f"DELETE FROM persons WHERE identity = '{ADA.identity.key}'")  # noqa: S608
+    assert not await reviewed(database, use, SUE, now), "one alone"
+    with pytest.raises(IntegrityAlarm):
+        await known(database, ADA, now)  # a row that was there before comes not back by a sign-in
+    assert [one.id for one in await database.read(lambda tx: tx.break_glass.unreviewed())] == [use.id]
+    assert await reviewed(database, use, somebody("mia", "E-mia"), now)
+
+
 async def test_the_alarm_and_the_row_stand_in_the_log(database: OpenDatabase, now: datetime) -> None:
     use = await used(database, RAJ, now)
     (record,) = await database.read(lambda tx: list(tx.audit.search(type_prefix="break_glass", limit=5)))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.idp.demo.people import BY_USERNAME
 from bot.capabilities.catalogue import CATALOGUE
 from bot.domain.break_glass import Use
 from bot.domain.identity import Role
@@ -101,6 +102,21 @@ async def test_it_is_signed_as_such_alarms_and_is_reviewed_by_two_others(stage: 
         ("break_glass.reviewed", "alarm"),
         ("break_glass.used", "alarm"),
     ]
+
+
+async def test_a_reviewer_whom_the_provider_no_longer_stands_for_is_none_of_the_two(stage: Stage) -> None:
+    ada, sue = await somebody(stage, "ada"), await somebody(stage, "sue", Role.AUDITOR)
+    sarah = await somebody(stage, "sarah", Role.AUDITOR)
+    use = a_use(stage.clock.now(), id="0a1b2c3d", reviews=())
+    await stage.database.write(lambda tx: tx.break_glass.insert(use))
+    assert "Your review of" in await signs(stage, "ada", ada, f"review {use.id} fine seen with HR")
+    adas = [token for token, grant in stage.provider.grants.items() if grant.subject == BY_USERNAME["ada"].subject]
+    for token in adas:
+        del stage.provider.grants[token]
+    assert "Your review of" in await signs(stage, "sue", sue, f"review {use.id} fine seen with HR"), "one alone"
+    assert await waiting(stage)
+    assert "is reviewed" in await signs(stage, "sarah", sarah, f"review {use.id} fine seen with HR")
+    assert await waiting(stage) == []
 
 
 async def test_it_is_said_again_every_day_until_two_have_reviewed_it(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""Cedar, through cedarpy: the only module that names it. Policies and schema are parsed once and checked before use."""
+"""Cedar, through cedarpy, which `policy.proofless` alone names besides; policies and schema are checked before use."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cedarpy import pst
 
 from policy.entities import context_json, entities_json, network_address, uid
 from policy.model import DecisionRequest, Deny, Permit, Reason
+from policy.proofless import takes_proof
 from policy.rules import (
     PolicyRefused,
     Rule,
@@ -228,6 +229,7 @@ class _Vocabulary(Vocabulary):
             actions=self._concerned(policy.action),
             looks_at_proof=_looks_at_proof(policy.clauses),
             looks_at_passkey=names(policy.clauses, "has_passkey"),
+            takes_proof=takes_proof(policy),
             reason=Reason(annotations["reason"]) if "reason" in annotations else None,
             obligations=obligations_of(annotations),
             source=source,

@@ -38,6 +38,8 @@ class Rule:
     looks_at_proof: bool
     looks_at_passkey: bool = False
     """Its answer depends on whether the person has a passkey that counts."""
+    takes_proof: bool
+    """It never permits without one; a policy may look at the proof and take none all the same."""
     reason: Reason | None
     obligations: Obligations
     source: str
@@ -135,7 +137,9 @@ def _decision_problems(rules: Iterable[Rule], decisions: frozenset[str]) -> list
     return [
         f"{rule.source}: {rule.id}: permits {', '.join(sorted(rule.actions & decisions))} without a proof; {why}"
         for rule in rules
-        if rule.permits and rule.actions & decisions and rule.obligations.consent is not Consent.PER_ACTION
+        if rule.permits
+        and rule.actions & decisions
+        and not (rule.takes_proof and rule.obligations.consent is Consent.PER_ACTION)
     ]
 
 
@@ -153,8 +157,9 @@ def _tier_problems(rules: Iterable[Rule], low: frozenset[str]) -> list[str]:
     return [
         f"{rule.source}: {rule.id}: permits {', '.join(sorted(rule.actions - low))} to an open session alone: ask for"
         " context.proof, with @consent, or put the action into the schema's low tier"
+        + (" (it looks at context.proof, and permits where there is none)" if rule.looks_at_proof else "")
         for rule in rules
-        if rule.permits and not rule.looks_at_proof and rule.actions - low
+        if rule.permits and not rule.takes_proof and rule.actions - low
     ]
 
 

@@ -25,7 +25,7 @@ an open session of a person can do what stands under "alone" and "with a press",
 opens on a page of ours, in a browser session of the same company account, after a proof.
 
 Both together are the low tier of `policy/schema.cedarschema`, no more and no less; policies that permit anything else
-without looking at a proof are refused when they are loaded.
+without a proof are refused when they are loaded.
 
 A proof by TOTP shows possession and can be relayed by a look-alike page; what says "a passkey" takes a proof that
 cannot. A company raises a line by writing its own policy, and this page shows it then; it lowers one only by putting
@@ -44,7 +44,7 @@ class Takes(StrEnum):
 
 def takes(rule: Rule) -> Takes:
     """What one permit wants."""
-    if rule.looks_at_proof:
+    if rule.takes_proof:
         return Takes.STRONG if "context.proof.phishing_resistant" in _text(rule) else Takes.PROOF
     return Takes.PRESS if rule.obligations.confirm else Takes.NOTHING
 
@@ -65,7 +65,7 @@ def without_proof(roles: frozenset[str]) -> set[str]:
         entry.action
         for entry in CATALOGUE
         for rule in engine.rules_for(entry.action)
-        if rule.permits and not rule.looks_at_proof and (rule.role is None or rule.role in roles)
+        if rule.permits and not rule.takes_proof and (rule.role is None or rule.role in roles)
     }
 
 

@@ -19,7 +19,7 @@ def test_what_an_open_session_does_is_the_low_tier_no_more_and_no_less() -> None
     alone = {
         action
         for action in engine.actions
-        if any(rule.permits and not rule.looks_at_proof for rule in engine.rules_for(action))
+        if any(rule.permits and not rule.takes_proof for rule in engine.rules_for(action))
     }
     assert alone == engine.low_tier
     assert without_proof(EVERY_ROLE) == engine.low_tier & {entry.action for entry in CATALOGUE}

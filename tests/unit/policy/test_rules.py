@@ -11,6 +11,7 @@ def _permit(rule_id: str, role: str | None, reason: Reason | None) -> Rule:
         role=role,
         actions=frozenset({"View"}),
         looks_at_proof=False,
+        takes_proof=False,
         reason=reason,
         obligations=Obligations(),
         source="x.cedar:1",

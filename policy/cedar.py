@@ -15,7 +15,7 @@ from cedarpy import pst
 
 from policy.entities import context_json, entities_json, network_address, uid
 from policy.model import DecisionRequest, Deny, Permit, Reason
-from policy.proofless import takes_proof
+from policy.proofless import looks_at_proof, takes_proof
 from policy.rules import (
     PolicyRefused,
     Rule,
@@ -29,7 +29,6 @@ from policy.sources import POLICIES, Sources, line_of, read_sources
 from policy.syntax import children, names, nodes
 from policy.vocabulary import Vocabulary
 
-_CONTEXT = pst.Var("context")
 _OWN_TYPES = frozenset({"Person", "System"})
 _SINGLY_GROUPS = frozenset({"Standing", "BreakGlass"})
 _REMEMBERED = 512
@@ -227,7 +226,7 @@ class _Vocabulary(Vocabulary):
             permits=policy.effect == "permit",
             role=_role(policy.principal),
             actions=self._concerned(policy.action),
-            looks_at_proof=_looks_at_proof(policy.clauses),
+            looks_at_proof=looks_at_proof(policy.clauses),
             looks_at_passkey=names(policy.clauses, "has_passkey"),
             takes_proof=takes_proof(policy),
             reason=Reason(annotations["reason"]) if "reason" in annotations else None,
@@ -291,7 +290,7 @@ class _Reading:
         if key in self.policies:
             self.problems.append(f"{where}: {key}: the @id of another policy too ({self.origins[key]})")
         told = annotation_problems(
-            policy.annotations, permits=policy.effect == "permit", looks_at_proof=_looks_at_proof(policy.clauses)
+            policy.annotations, permits=policy.effect == "permit", looks_at_proof=looks_at_proof(policy.clauses)
         )
         self.problems += [f"{where}: {key}: {problem}" for problem in told]
         self.policies[key] = policy
@@ -327,15 +326,6 @@ def _role(scope: pst.PrincipalOrResourceConstraint) -> str | None:
     if isinstance(scope, pst.ScopeIn | pst.ScopeIsIn) and isinstance(scope.entity, pst.EntityUid):
         return scope.entity.id
     return None
-
-
-def _looks_at_proof(part: object) -> bool:
-    """Whether a part of a policy depends on `context.proof`; the context as a whole counts."""
-    if isinstance(part, pst.GetAttr) and part.base == _CONTEXT:
-        return part.attr == "proof"
-    if isinstance(part, pst.HasAttr) and part.base == _CONTEXT:
-        return part.attrs[0] == "proof"
-    return part == _CONTEXT or any(_looks_at_proof(child) for child in children(part))
 
 
 def _addresses(part: object) -> Iterator[str]:

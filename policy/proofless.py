@@ -1,4 +1,4 @@
-"""Whether a policy could permit where there is no proof, whatever else holds: read off its clauses, not tried out."""
+"""Whether a policy looks at the proof, and whether it could permit where there is none: read off its clauses."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ def takes_proof(policy: pst.Template) -> bool:
     one in a roundabout way, and never yes of one that does not.
     """
     return any(isinstance(clause, pst.When) not in _outcomes(clause.expr) for clause in policy.clauses)
+
+
+def looks_at_proof(part: object) -> bool:
+    """Whether a part of a policy depends on `context.proof`; the context as a whole counts."""
+    if isinstance(part, pst.GetAttr) and part.base == _CONTEXT:
+        return part.attr == "proof"
+    if isinstance(part, pst.HasAttr) and part.base == _CONTEXT:
+        return part.attrs[0] == "proof"
+    return part == _CONTEXT or any(looks_at_proof(child) for child in children(part))
 
 
 def _outcomes(part: object) -> frozenset[bool]:

@@ -207,7 +207,7 @@ class OwnFactors:
         if taken is None or isinstance(given, Wrong):
             return own, taken, given if isinstance(given, Wrong) else Wrong(refusal=CodeRefusal.NO_AUTHENTICATOR)
         scribe = scribe_of(visit.owner, visit.now)
-        tx.audit.append(taken.event(scribe, CHANGE_FACTORS, digest=signing.digest))
+        tx.audit.append(taken.event(scribe, CHANGE_FACTORS))
         event = scribe.event(
             EventType.PROOF_GIVEN, action=signing.action, decision="allow", code=given.value, digest=signing.digest
         )

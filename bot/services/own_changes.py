@@ -35,8 +35,12 @@ class Taken:
     rules: tuple[str, ...]
     policy_hash: str
 
-    def event(self, scribe: Scribe, action: str, *, digest: str = "") -> AuditEvent:
-        """The record of the decision, once the factor was given."""
+    def event(self, scribe: Scribe, action: str) -> AuditEvent:
+        """The record of the decision, once the factor was given.
+
+        It has no digest: that of the change is the proof's, whose record names the change itself and stands beside this
+        one. A digest is of one action in the whole log (`storage.audit_agreement`).
+        """
         return scribe.event(
             EventType.ACCESS_DECIDED,
             action=action,
@@ -44,7 +48,6 @@ class Taken:
             decision="allow",
             rules=self.rules,
             policy_hash=self.policy_hash,
-            digest=digest,
         )
 
 

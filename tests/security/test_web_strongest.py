@@ -13,6 +13,7 @@ from bot.domain.assurance import DELAY, FactorRules
 from bot.domain.identity import Role, RoleGrant
 from bot.ports.database import Transaction
 from bot.services import enrolment_codes
+from storage.audit_agreement import Agreement
 from tests.fakes.clock import FixedClock
 from tests.fakes.soft_authenticator import SoftAuthenticator
 from tests.fakes.web_stage import HTTPS, Browser, Stage, fields_of, web_stage
@@ -141,7 +142,21 @@ async def test_where_there_is_no_passkey_a_code_does_and_the_decision_is_written
     (decided,) = [one.event for one in await stage.audit("access") if one.event.action == "ChangeOwnFactors"]
     assert (decided.decision, decided.rules) == ("allow", ("account.factors",))
     assert decided.policy_hash
-    assert decided.digest
+    proven = next(one.event for one in await stage.audit("proof.given") if one.event.action == "factor.recovery")
+    assert (proven.correlation, bool(proven.digest)) == (decided.correlation, True)
+
+
+@pytest.mark.requirement("57", "73")
+async def test_the_records_of_changed_factors_agree_with_each_other(stage: Stage, device: SoftAuthenticator) -> None:
+    """`audit verify` names no honest record: not after a refused proof either, nor when the same is changed again."""
+    john = await with_both(stage, device)
+    for change in ("recovery:", "recovery:", await named(stage, "remove:{app}", device)):
+        page = await asked(john, change)
+        await john.press(page, code=stage.code("john"))
+        done = await john.press(page, **await signature(john, device, "/enrol/change/options", page))
+        assert done.status_code == 200
+    assert len(await stage.audit("proof.refused")) == 3
+    assert Agreement().follow(await stage.audit()) is None
 
 
 @pytest.mark.requirement("38")

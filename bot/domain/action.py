@@ -71,3 +71,5 @@ class ResourceFacts:
     state: str | None = None
     amount: int | None = None
     version: str = ""
+    decided_by: str | None = None
+    """Who decided on it, as the system names them; said to people, never decided on."""

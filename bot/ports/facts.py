@@ -15,7 +15,7 @@ Case and surrounding space do not count. Several that fit are nobody.
 
 Of an `Employee`, `state` is `active`, `away` (on approved leave today), `departed` (employment has ended) or whatever
 else the system says of somebody who cannot be asked; of a `Leave` it is a `LeaveState`, and `amount` its working days,
-rounded up.
+rounded up, and `decided_by` the name of whoever decided last, where the system says.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -89,8 +90,8 @@ def show_progress(tx: Transaction, asked: AskedRequest, progress: Progress) -> t
     """Every copy of the question with how far it is, still to be pressed; and the requester's own card."""
     postings: list[Posting] = []
     for posted in tx.posted.about(asked.about + APPROVER):
-        draft = _question(tx, posted, asked, progress)
-        postings += _edit(tx, posted, draft)
+        if _asks_still(tx, posted, asked):
+            postings += _edit(tx, posted, _question(tx, posted, asked, progress))
     for posted in tx.posted.about(asked.about + REQUESTER):
         reader = _reader(tx, posted.to)
         card = Card(
@@ -103,6 +104,14 @@ def show_progress(tx: Transaction, asked: AskedRequest, progress: Progress) -> t
         draft = Draft(card=card, buttons=buttons, audience=Audience.PLACE, about=asked.about + REQUESTER)
         postings += _edit(tx, posted, draft)
     return tuple(postings)
+
+
+def _asks_still(tx: Transaction, posted: PostedMessage, asked: AskedRequest) -> bool:
+    """Whether a copy asks somebody who may decide: where only HR does, no manager's own card gets its buttons back."""
+    if not asked.request.by_hr or posted.place.kind is not PlaceKind.DIRECT:
+        return True
+    person = _person(tx, posted.to)
+    return person is not None and Role.HR_MANAGER in person.roles
 
 
 def _question(tx: Transaction, posted: PostedMessage, asked: AskedRequest, progress: Progress | None) -> Draft:
@@ -123,13 +132,39 @@ def show_talk(tx: Transaction, asked: AskedRequest) -> tuple[Posting, ...]:
     """Every copy of the question with what was asked about it and answered, still to be pressed."""
     postings: list[Posting] = []
     for posted in tx.posted.about(asked.about + APPROVER):
-        draft = _question(tx, posted, asked, asked.progress)
-        postings += _edit(tx, posted, draft)
+        if _asks_still(tx, posted, asked):
+            postings += _edit(tx, posted, _question(tx, posted, asked, asked.progress))
     return tuple(postings)
 
 
-def show_closed(tx: Transaction, asked: AskedRequest, how: str, at: str) -> tuple[Posting, ...]:
-    """Every copy of a question that ended without a decision here: `expired`, or decided `elsewhere` and how."""
+def show_moved_on(tx: Transaction, asked: AskedRequest, asking: Sequence[Posting]) -> tuple[Posting, ...]:
+    """Every copy besides `asking` of a question that only HR decides from now on: it asks nobody any more.
+
+    Its owner may still withdraw the request.
+    """
+    kept = {(posting.place, posting.edits) for posting in asking}
+    postings: list[Posting] = []
+    for about in (asked.about + APPROVER, asked.about + REQUESTER):
+        own = about.endswith(REQUESTER)
+        for posted in tx.posted.about(about):
+            if (posted.place, posted.message) in kept:
+                continue
+            reader = _reader(tx, posted.to) if own or posted.place.kind is PlaceKind.DIRECT else voice(None)
+            key = "hr.request_leave.sent" if own else "hr.ask.headline"
+            headline = reader.say(key, name=asked.request.subject_name, range=_range(asked, reader))
+            card = Card(headline=headline, body=reader.say("approvals.again.moved"), status=Status.WAITING)
+            leave = asked.about.removeprefix("Leave::")
+            buttons = owner_buttons(leave, reader, changeable=False) if own else ()
+            postings += _edit(tx, posted, Draft(card=card, buttons=buttons, audience=Audience.PLACE))
+    return tuple(postings)
+
+
+def show_closed(tx: Transaction, asked: AskedRequest, how: str, at: str, *, by: str = "") -> tuple[Posting, ...]:
+    """Every copy of a question that ended without a decision here: `expired`, or decided `elsewhere` and how.
+
+    `by` is who decided there, where the system says.
+    """
+    how = f"{how}_by" if by else how
     postings: list[Posting] = []
     heard: set[_Where] = set()
     for about in (asked.about + APPROVER, asked.about + REQUESTER):
@@ -138,12 +173,12 @@ def show_closed(tx: Transaction, asked: AskedRequest, how: str, at: str) -> tupl
             reader = _reader(tx, posted.to) if own or posted.place.kind is PlaceKind.DIRECT else voice(None)
             key = "hr.request_leave.sent" if own else "hr.ask.headline"
             headline = reader.say(key, name=asked.request.subject_name, range=_range(asked, reader))
-            body = reader.say(f"approvals.closed.{how}", time=at)
+            body = reader.say(f"approvals.closed.{how}", time=at, name=by)
             card = Card(headline=headline, body=body, status=Status.PLAIN)
             postings += _edit(tx, posted, Draft(card=card, audience=Audience.PLACE))
             if own and _where(posted) not in heard and _speaks_for(tx, posted.to, asked.request.owner):
                 heard.add(_where(posted))
-                said = reader.say(f"approvals.told.{how}", range=_range(asked, reader))
+                said = reader.say(f"approvals.told.{how}", range=_range(asked, reader), name=by)
                 draft = Draft(card=Card(headline=said, status=Status.PLAIN, quiet=at))
                 postings.append(Posting(draft=draft, to=posted.to, place=posted.place, notice=Notice.REQUEST_DECIDED))
     return tuple(postings)

@@ -37,6 +37,8 @@ ELSEWHERE: Mapping[str, str] = {
     LeaveState.REFUSED: "elsewhere_refused",
     LeaveState.CANCELLED: "elsewhere_cancelled",
 }
+NAMED = frozenset({LeaveState.APPROVED, LeaveState.REFUSED})
+"""Whoever decided is not who cancelled it."""
 log = structlog.get_logger("doorward.watching")
 
 
@@ -87,7 +89,8 @@ class Watching:
     async def _compare(self, asked: AskedRequest, facts: ResourceFacts) -> bool:
         how = ELSEWHERE.get(facts.state or "")
         if how is not None:
-            return await self._close(asked, RequestState.DECIDED, how)
+            by = facts.decided_by or "" if facts.state in NAMED else ""
+            return await self._close(asked, RequestState.DECIDED, how, by)
         if facts.version == asked.facts_version:
             return False
         return await self._write(asked, lambda tx: self._moved_on(tx, asked, facts))
@@ -99,16 +102,13 @@ class Watching:
             tx.approvals.ask(replace(asked, facts_version=facts.version, progress=None))
             return ()
         request = replace(asked.request, by_hr=True, approver=None, line=(), version=facts.version)
-        return ask(
-            tx,
-            request,
-            routes=self.routes,
-            asked_by=asked.asked_by,
-            identity=asked.identity,
-            now=self.clock.now(),
+        now = self.clock.now()
+        postings = ask(
+            tx, request, routes=self.routes, asked_by=asked.asked_by, identity=asked.identity, now=now
         ).postings
+        return (*postings, *approvals.show_moved_on(tx, asked, postings))
 
-    async def _close(self, asked: AskedRequest, state: RequestState, how: str) -> bool:
+    async def _close(self, asked: AskedRequest, state: RequestState, how: str, by: str = "") -> bool:
         def work(tx: Transaction) -> tuple[Posting, ...]:
             now = self.clock.now()
             approvals.close(tx, asked.about, state, now)
@@ -116,7 +116,7 @@ class Watching:
             tx.audit.append(_event(asked, now, f"approval.{how}"))
             person = tx.persons.find(asked.identity)
             at = clock_time(now, person.timezone if person else "UTC", language_of(person.locale if person else None))
-            return approvals.show_closed(tx, asked, how, at)
+            return approvals.show_closed(tx, asked, how, at, by=by)
 
         return await self._write(asked, work)
 

@@ -10,23 +10,28 @@ import pytest
 
 from adapters.connectors.demo.database import DemoDatabase
 from bot.domain.approval import Address, AddressKind, Route
+from bot.domain.messages import PlaceKind
 from bot.ports.ingress import DialogClosed
+from tests.fakes.chat import Posted
 from tests.fakes.clock import FixedClock
 from tests.fakes.world import World, world
 from tests.functional.test_approvals import LONG, ask, decide, finished
+from tests.functional.test_asking_for_more import write
 
 MANAGER, HR = Address(kind=AddressKind.MANAGER), Address(kind=AddressKind.HR)
 SUE = Address(kind=AddressKind.PERSON, person="sue")
 
 
-async def in_the_hr_system(here: World, state: str) -> None:
-    """Somebody decides there, past Doorward."""
+async def in_the_hr_system(here: World, state: str, *, by: str = "") -> None:
+    """Somebody decides there, past Doorward; the system says who, or not."""
     database: DemoDatabase = here.backend._database
     await database.write(
         lambda raw: (
             raw.execute(
-                "UPDATE leave SET state = ?, version = version + 1 WHERE number = (SELECT max(number) FROM leave)",
-                (state,),
+                "UPDATE leave SET state = ?, version = version + 1,"
+                " decided_by = (SELECT id FROM employee WHERE name = ?)"
+                " WHERE number = (SELECT max(number) FROM leave)",
+                (state, by),
             ).rowcount
         )
     )
@@ -51,11 +56,56 @@ async def test_a_decision_in_the_hr_system_reaches_every_copy(here: World, state
     assert await here.core.watching.run() == 0
 
 
+@pytest.mark.parametrize(("state", "word"), [("approved", "Approved"), ("refused", "Refused")])
+async def test_who_decided_in_the_hr_system_is_told_where_it_says(here: World, state: str, word: str) -> None:
+    await ask(here, "mia")
+    await in_the_hr_system(here, state, by="Sue Park")
+    assert await here.core.watching.run() == 1
+    assert f"Sue Park {state} your leave" in here.last("john", "your leave").text
+    for name in ("mia", "john"):
+        assert f"{word} in the HR system by Sue Park; noticed at" in here.last(name, "Leave").text
+
+
+async def test_who_decided_is_not_named_as_who_cancelled(here: World) -> None:
+    await ask(here, "mia")
+    await in_the_hr_system(here, "cancelled", by="Sue Park")
+    assert await here.core.watching.run() == 1
+    assert "cancelled in the HR system" in here.last("john", "Your leave").text
+    assert not [post for post in here.chat.posts if "Sue Park" in post.text]
+
+
 async def test_a_first_approval_in_the_hr_system_puts_it_to_hr(here: World) -> None:
     await ask(here, "mia", "sarah")
     await in_the_hr_system(here, "second_approval")
     assert await here.core.watching.run() == 1
-    assert "It waits for HR" in here.last("sarah", "Leave for John").text
+    asked = here.last("sarah", "Leave for John")
+    assert "It waits for HR" in asked.text
+    assert "Approve…" in [action.label for action in asked.card.actions]
+
+
+async def test_a_request_that_moved_on_to_hr_asks_nobody_else_any_more(here: World) -> None:
+    await ask(here, "mia", "sarah")
+    before = {name: own_card(here, name).id for name in ("mia", "john")}
+    await in_the_hr_system(here, "second_approval")
+    assert await here.core.watching.run() == 1
+    for name, labels in (("mia", []), ("john", ["Withdraw"])):
+        card = own_card(here, name)
+        assert card.id == before[name], "edited, not posted anew"
+        assert "Now it waits for HR" in card.text
+        assert [action.label for action in card.card.actions] == labels
+    assert await here.core.watching.run() == 0, "once"
+    await here.press("sarah", here.last("sarah", "Leave for John"), "Ask for more")
+    await write(here, "sarah", "Who stands in?")
+    assert own_card(here, "mia").card.actions == (), "it does not ask her again"
+    await decide(here, "sarah")
+    for name in before:
+        assert "Approved by Sarah" in own_card(here, name).text
+
+
+def own_card(here: World, name: str) -> Posted:
+    """The request as it stands in somebody's own conversation."""
+    seen = [post for post in here.chat.seen_by(here.channel(name)) if post.place.kind is PlaceKind.DIRECT]
+    return [post for post in seen if post.card.headline.startswith(("Leave for", "Leave asked"))][-1]
 
 
 async def test_what_changed_in_the_hr_system_is_approved_anew(here: World) -> None:

@@ -27,8 +27,8 @@ STATEMENTS = {
     ),
     "Leave": (
         "SELECT l.id, l.employee AS owner, e.manager, e.department, e.region, l.state,"
-        " (l.halves + 1) / 2 AS amount, l.version"
-        " FROM leave l JOIN employee e ON e.id = l.employee"
+        " (l.halves + 1) / 2 AS amount, l.version, d.name AS decided_by"
+        " FROM leave l JOIN employee e ON e.id = l.employee LEFT JOIN employee d ON d.id = l.decided_by"
         " WHERE lower(l.id) = ltrim(:typed, '#') OR l.number = ltrim(:typed, '#')"
     ),
     "Payslip": (
@@ -114,4 +114,5 @@ def _facts_of(row: sqlite3.Row, kind: str) -> ResourceFacts:
         state=row["state"],
         amount=row["amount"],
         version=str(row["version"]),
+        decided_by=row["decided_by"] if kind == "Leave" else None,
     )

@@ -89,6 +89,7 @@ async def test_a_leave_has_an_owner_and_who_decides_for_them(facts: FactsDesk) -
         state="approved",
         amount=5,
         version="1",
+        decided_by="Mia Lindqvist",
     )
 
 

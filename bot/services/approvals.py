@@ -164,7 +164,6 @@ def show_closed(tx: Transaction, asked: AskedRequest, how: str, at: str, *, by: 
 
     `by` is who decided there, where the system says.
     """
-    how = f"{how}_by" if by else how
     postings: list[Posting] = []
     heard: set[_Where] = set()
     for about in (asked.about + APPROVER, asked.about + REQUESTER):

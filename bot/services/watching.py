@@ -37,8 +37,11 @@ ELSEWHERE: Mapping[str, str] = {
     LeaveState.REFUSED: "elsewhere_refused",
     LeaveState.CANCELLED: "elsewhere_cancelled",
 }
-NAMED = frozenset({LeaveState.APPROVED, LeaveState.REFUSED})
-"""Whoever decided is not who cancelled it."""
+NAMED: Mapping[str, str] = {
+    "elsewhere_approved": "elsewhere_approved_by",
+    "elsewhere_refused": "elsewhere_refused_by",
+}
+"""How it is told where the system says who; whoever decided is not who cancelled it."""
 log = structlog.get_logger("doorward.watching")
 
 
@@ -89,8 +92,7 @@ class Watching:
     async def _compare(self, asked: AskedRequest, facts: ResourceFacts) -> bool:
         how = ELSEWHERE.get(facts.state or "")
         if how is not None:
-            by = facts.decided_by or "" if facts.state in NAMED else ""
-            return await self._close(asked, RequestState.DECIDED, how, by)
+            return await self._close(asked, RequestState.DECIDED, how, facts.decided_by or "")
         if facts.version == asked.facts_version:
             return False
         return await self._write(asked, lambda tx: self._moved_on(tx, asked, facts))
@@ -116,7 +118,7 @@ class Watching:
             tx.audit.append(_event(asked, now, f"approval.{how}"))
             person = tx.persons.find(asked.identity)
             at = clock_time(now, person.timezone if person else "UTC", language_of(person.locale if person else None))
-            return approvals.show_closed(tx, asked, how, at, by=by)
+            return approvals.show_closed(tx, asked, NAMED.get(how, how) if by else how, at, by=by)
 
         return await self._write(asked, work)
 

@@ -128,7 +128,8 @@ def _each(template: str, *values: Iterable[str]) -> set[str]:
 
 
 # How a question ends without a decision here.
-CLOSED = ("expired", "elsewhere_approved", "elsewhere_refused", "elsewhere_cancelled")
+ELSEWHERE = ("elsewhere_approved", "elsewhere_refused", "elsewhere_cancelled")
+CLOSED = ("expired", *ELSEWHERE, "elsewhere_approved_by", "elsewhere_refused_by")
 
 # How it went when a provider was told to end somebody's sessions in the whole company.
 COMPANY_SESSIONS = ("done", "not_offered", "gone", "waits", "given_up", "no_provider")

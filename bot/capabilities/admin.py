@@ -101,7 +101,8 @@ def list_roles(local: Local, acting: Acting) -> Result:
         provider = ", ".join(say(f"roles.{role}") for role in sorted(person.roles))
         facts.insert(0, Fact(label=say("admin.from_provider"), value=provider))
     headline = say("admin.list_roles.person", name=wanted) if wanted else say("admin.list_roles.all", count=len(grants))
-    return Result(draft=Draft(card=Card(headline=headline, facts=tuple(facts))))
+    body = "" if wanted else say("admin.list_roles.only_given")
+    return Result(draft=Draft(card=Card(headline=headline, body=body, facts=tuple(facts))))
 
 
 def _grant_fact(local: Local, acting: Acting, grant: RoleGrant) -> Fact:

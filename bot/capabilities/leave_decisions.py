@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from bot.capabilities.leave import approval_request, day_count, range_of, read_at
+from bot.capabilities.leave import approval_request, day_count, press_of, range_of, read_at
 from bot.capabilities.model import (
     Acting,
     Arguments,
@@ -205,6 +205,14 @@ async def refuse_leave(systems: Systems, acting: Acting) -> Result:
     return await decide(systems, acting, Verdict.REFUSE)
 
 
+def _otherwise(acting: Acting, leave: str) -> tuple[Button, ...]:
+    """What else there is to do with the only one that waits."""
+    refuse = press_of(acting, "hr.refuse", "refuse_leave", leave, danger=True)
+    more = Intent(capability="view_leave", arguments={"leave": leave, "then": "ask"}, origin=Origin.PRESS)
+    ask = Button(label=acting.voice.say("talk.ask"), intent=more, opens_dialog=True)
+    return replace(refuse, opens_dialog=True), ask
+
+
 async def waiting(systems: Systems, acting: Acting) -> Result:
     """What waits for the acting person's decision."""
     leaves = await systems.hr.list_leaves(
@@ -238,6 +246,8 @@ async def waiting(systems: Systems, acting: Acting) -> Result:
     )
     if len(leaves) > 1:
         buttons = (*_several(acting), *buttons)
+    elif leaves:
+        buttons = (*buttons, *_otherwise(acting, leaves[0].id))
     headline = say("hr.waiting.headline", count=len(leaves)) if leaves else say("batch.none.headline")
     status = Status.WAITING if leaves else Status.PLAIN
     return Result(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from bot.capabilities.model import Capability
 from bot.domain.action import CanonicalAction
 from bot.domain.cards import Fact
 from bot.domain.proposal import Shown
 from bot.services.break_glass_cards import finding_in_words
 from bot.services.turns import Turn
+from bot.texts.formats import full_day
 from bot.texts.sentences import Voice
 from policy.model import EVERY_DEPARTMENT
+
+DAYS = frozenset({"start", "end"})
+"""Arguments that are days."""
 
 
 def plain_shown(turn: Turn, capability: Capability) -> Shown:
@@ -35,6 +41,8 @@ def _in_words(reader: Voice, name: str, value: object) -> str:
         return reader.say(f"roles.{value}")
     if name == "finding":
         return finding_in_words(reader, str(value))
+    if name in DAYS:
+        return full_day(date.fromisoformat(str(value)), reader.language)
     return reader.say("admin.everywhere") if (name, value) == ("scope", EVERY_DEPARTMENT) else str(value)
 
 

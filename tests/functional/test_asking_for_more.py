@@ -227,3 +227,13 @@ async def test_what_the_hr_system_has_decided_is_not_asked_about(here: World) ->
     said = await here.command("mia", f"leaves ask {leave} {QUESTION}")
     assert "does not wait for a decision" in said or "decided" in said
     assert "asks about" not in "".join(posted.text for posted in here.chat.seen_by(here.channel("john")))
+
+
+async def test_the_only_one_that_waits_can_be_refused_and_asked_about_from_the_list(here: World) -> None:
+    await asked(here)
+    await here.say("mia", "waiting")
+    listed = here.last("mia")
+    assert [action.label for action in listed.card.actions][1:] == ["Refuse…", "Ask for more…"]
+    await here.press("mia", listed, "Ask for more")
+    await write(here, "mia", QUESTION)
+    assert [text for _, text in quoted(here.last("john", "asks about your leave"))] == [QUESTION]

@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from adapters.web.binding import Binding
 from adapters.web.enrolling import Enrolling
+from adapters.web.forms import read_query
 from adapters.web.pages import Pages, go
 from adapters.web.passkey_options import passkey_options
-from adapters.web.proving import Signing, Wrong, take_factor
+from adapters.web.proving import CREDENTIAL, Signing, Wrong, take_factor
 from adapters.web.recovering import RECOVER, shown_once
 from adapters.web.scribes import scribe_of
 from adapters.web.signing_in import SigningIn
@@ -20,10 +21,10 @@ from bot.domain.assurance import counts
 from bot.domain.audit import EventType
 from bot.domain.cards import Status
 from bot.domain.passkey import Passkey
-from bot.domain.proof import ProofMethod
+from bot.domain.proof import Proof, ProofMethod
 from bot.errors import HandleSpent, Malformed, NotAllowed
 from bot.ports.database import Transaction
-from bot.services import factors, recovery, step_up
+from bot.services import factors, provider_step_up, recovery, step_up
 from bot.services.factors import Change, Factor, Told
 from bot.services.own_changes import CHANGE_FACTORS, NOT_ENOUGH, Taken
 from bot.services.step_up import CodeRefusal, Enrolment
@@ -144,12 +145,14 @@ class OwnFactors:
         own: tuple[Factor, ...],
         taken: Taken | None,
         wrong: Wrong | None = None,
+        *,
+        proven: bool = False,
     ) -> Response:
         say = visit.voice.say
         methods = frozenset() if taken is None else taken.methods
         has_code = any(factor.method is ProofMethod.TOTP for factor in factors.that_change(own, visit.now))
         target = next((self._name(visit, factor) for factor in own if factor.id == change.target), "")
-        with_passkey = ProofMethod.PASSKEY in methods and self._web.webauthn is not None
+        with_passkey = ProofMethod.PASSKEY in methods and self._web.webauthn is not None and not proven
         return self._pages.form(
             visit,
             "change.html",
@@ -160,13 +163,52 @@ class OwnFactors:
             button=say(f"web.change.{change.verb}.button"),
             form_action=f"{visit.own_path}/change/confirm",
             passkey_options=f"{visit.own_path}/change/options" if with_passkey else "",
-            with_code=ProofMethod.TOTP in methods,
+            with_code=ProofMethod.TOTP in methods and not proven,
+            provider_action=f"{visit.own_path}/change/provider" if self._resists(visit, taken) and not proven else "",
+            provider_name=self._web.providers.get(visit.owner.provider, visit.owner.provider),
+            proven=proven,
             hidden_fields={"change": f"{change.verb}:{change.target}"},
             error="" if wrong is None else wrong.sentence(visit.voice),
             back_url=visit.page_before,
             recover_url=RECOVER,
-            code_is_weak=has_code and ProofMethod.TOTP not in methods,
+            code_is_weak=has_code and ProofMethod.TOTP not in methods and not proven,
         )
+
+    def _resists(self, visit: Visit, taken: Taken | None) -> bool:
+        """Whether policy takes the provider's step-up for a change, and the provider has one that resists phishing."""
+        at_provider = self._web.step_ups.get(visit.owner.provider)
+        strong = at_provider is not None and bool(at_provider.phishing_resistant)
+        return strong and taken is not None and ProofMethod.PROVIDER in taken.methods
+
+    async def to_provider(self, visit: Visit, form: dict[str, str]) -> Response:
+        """On to the provider, with the change it is for kept in the leg. Raises `NotAllowed`."""
+        if visit.known is None:
+            return go(visit.page_before)
+        change = _change_of(form)
+        _, taken = await self._web.database.read(lambda tx: self._taken(tx, visit))
+        if not self._resists(visit, taken):
+            raise NotAllowed("not offered here", code="step_up.not_offered")
+        provider, handle = visit.owner.provider, visit.handle() if visit.has_action else ""
+        at_provider = self._web.step_ups[provider]
+        waiting = provider_step_up.waiting_change(change, visit.identity, handle, provider, at_provider)
+        return go(await self._web.linking.begin_step_up(visit.browser_id, visit.owner, waiting))
+
+    async def back_from_provider(self, visit: Visit) -> Response:
+        """The change again, once the provider has proven it is them: the press is left, which makes it."""
+        if visit.known is None:
+            return go(visit.page_before)
+        change = _change_of(read_query(visit.request))
+        own, taken = await self._web.database.read(lambda tx: self._taken(tx, visit))
+        proven = await self._web.database.read(lambda tx: self._proven(tx, visit, change, taken) is not None)
+        return self._ask(visit, change, own, taken, proven=proven)
+
+    def _proven(self, tx: Transaction, visit: Visit, change: Change, taken: Taken | None) -> Proof | None:
+        """The provider's proof of exactly this change, where policy takes it still."""
+        if not self._resists(visit, taken):
+            return None
+        proof = tx.proofs.unspent(visit.identity, change.digest(visit.identity), now=visit.now)
+        good = proof is not None and proof.method is ProofMethod.PROVIDER and proof.phishing_resistant
+        return proof if good else None
 
     async def options(self, visit: Visit, form: dict[str, str]) -> Response:
         """A challenge over exactly this change."""
@@ -203,6 +245,13 @@ class OwnFactors:
             action=f"factor.{change.verb}",
             too_new_as_well=not step_up.counting(own, visit.now),
         )
+        proof = self._proven(tx, visit, change, taken)
+        if taken is not None and proof is not None and not form.get(CREDENTIAL) and not form.get("code"):
+            if not tx.proofs.spend(proof.id, now=visit.now):
+                raise HandleSpent("used already", code="factor.gone")
+            visit.renew(tx)
+            tx.audit.append(taken.event(scribe_of(visit.owner, visit.now), CHANGE_FACTORS))
+            return own, taken, self._make(tx, visit, change, own)
         given = take_factor(tx, visit, form, signing=signing, webauthn=self._web.webauthn)
         if taken is None or isinstance(given, Wrong):
             return own, taken, given if isinstance(given, Wrong) else Wrong(refusal=CodeRefusal.NO_AUTHENTICATOR)

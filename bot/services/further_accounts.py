@@ -20,6 +20,8 @@ from bot.services.own_changes import ADD_LINK, OwnChanges
 from bot.services.passkeys import PasskeyRefusal
 from bot.services.step_up import CodePath, CodeRefusal
 
+PROVIDER = ProofMethod.PROVIDER
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
@@ -67,7 +69,8 @@ def methods(
         taken = kinds & {ProofMethod.PASSKEY} or kinds
     else:
         # Whoever comes here has just signed in, which is the newest word of their provider's.
-        taken = own_changes.asked(tx, person, ADD_LINK, usable, checked_at=now, now=now).methods
+        # Its strongest sign-in is taken on the pages of one's own factors, not here, where nothing is linked yet.
+        taken = own_changes.asked(tx, person, ADD_LINK, usable, checked_at=now, now=now).methods - {PROVIDER}
     able = taken if webauthn is not None else taken - {ProofMethod.PASSKEY}
     if not able:
         raise NotAllowed("no factor for a further chat account", code="link.factor_missing")

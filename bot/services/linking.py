@@ -161,7 +161,7 @@ class Linking:
             provider=person.provider,
             login_hint=person.username,
             account=person.identity,
-            next_path=f"/consent/{waiting.handle}",
+            next_path=waiting.page,
             step_up=waiting,
         )
         state = await self._database.write(lambda tx: self._keep(tx, leg))

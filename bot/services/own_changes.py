@@ -84,6 +84,7 @@ class OwnChanges:
                 workspace=workspace,
                 place=None,
                 authenticators=tuple(own),
+                provider=person.provider,
             )
             decision = self._authorizer.decide(principal, action, own_record(principal), here, proof=None, now=now)
             if isinstance(decision, StepUpRequired):

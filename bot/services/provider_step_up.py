@@ -8,6 +8,9 @@ A sign-in counts as a proof when all of this holds, in one transaction with the 
 (4) the person authenticated after the browser was sent away for it, by the provider's own `auth_time`;
 (5) where contexts (acr, Entra's acrs) were asked for, the token has one of them; it is phishing-resistant where that is
     one of those the settings call so.
+
+A change of somebody's own factors (`Waiting.change`) takes (1), (4) and (5), with a phishing-resistant context alone;
+(2) and (3) are one: the digest that was shown is that of this change by whoever signed in, and of nobody else's.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from bot.domain.audit import EventType
 from bot.domain.identity import LinkedIdentity
@@ -27,6 +31,7 @@ from bot.ports.identity_provider import VerifiedClaims
 from bot.services import step_up
 from bot.services.audit_trail import Scribe
 from bot.services.bindings import proposal_under
+from bot.services.factors import Change
 
 SKEW = timedelta(seconds=5)
 """Between the provider's clock and ours; `auth_time` has whole seconds."""
@@ -60,11 +65,33 @@ class Waiting:
     provider: str
     digest: str
     acr_values: tuple[str, ...] = ()
+    change: str = ""
+    """`verb:target`, where it is a change of one's own factors; its page may have no handle then."""
+
+    @property
+    def page(self) -> str:
+        """The path of the page it returns to."""
+        if not self.change:
+            return f"/consent/{self.handle}"
+        return f"/enrol{self.handle and '/'}{self.handle}/change?{urlencode({'change': self.change})}"
 
 
 def waiting(proposal: Proposal, handle: str, provider: str, at_provider: ProviderStepUp) -> Waiting:
     """What to ask the provider for."""
     return Waiting(handle=handle, provider=provider, digest=proposal.digest, acr_values=at_provider.asked_for)
+
+
+def waiting_change(
+    change: Change, identity: LinkedIdentity, handle: str, provider: str, at_provider: ProviderStepUp
+) -> Waiting:
+    """What to ask the provider for, for a change of one's own factors; `handle` is of the action behind, or empty."""
+    return Waiting(
+        handle=handle,
+        provider=provider,
+        digest=change.digest(identity),
+        acr_values=tuple(sorted(at_provider.phishing_resistant)),
+        change=f"{change.verb}:{change.target}",
+    )
 
 
 def take(
@@ -84,6 +111,9 @@ def take(
     at_provider = step_ups.get(waiting.provider)
     if at_provider is None:
         raise SignInRefused("no step-up at this provider", code="step_up.not_offered")
+    if waiting.change:
+        _take_change(tx, waiting, claims, identity, at_provider, begun_at=begun_at, scribe=scribe, src_ip=src_ip)
+        return
     proposal = _waiting_proposal(tx, waiting, identity, now)
     _check_freshness(claims, waiting, begun_at)
     session = step_up.session_of(tx, proposal, limits, now)
@@ -107,6 +137,45 @@ def take(
             decision="allow",
             code=ProofMethod.PROVIDER.value,
             digest=proposal.digest,
+        )
+    )
+
+
+def _take_change(
+    tx: Transaction,
+    waiting: Waiting,
+    claims: VerifiedClaims,
+    identity: LinkedIdentity,
+    at_provider: ProviderStepUp,
+    *,
+    begun_at: datetime,
+    scribe: Scribe,
+    src_ip: str | None,
+) -> None:
+    verb, _, target = waiting.change.partition(":")
+    if Change(verb=verb, target=target).digest(identity) != waiting.digest:
+        raise SignInRefused("somebody else signed in", code="step_up.other_person")
+    _check_freshness(claims, waiting, begun_at)
+    if not claims.contexts & at_provider.phishing_resistant:
+        raise SignInRefused("a change takes what resists phishing", code="step_up.weak")
+    step_up.prove(
+        tx,
+        identity,
+        method=ProofMethod.PROVIDER,
+        kind=ConsentKind.PER_ACTION,
+        binding=waiting.digest,
+        now=scribe.time,
+        src_ip=src_ip,
+        phishing_resistant=True,
+    )
+    by = replace(scribe, principal=identity.key)
+    tx.audit.append(
+        by.event(
+            EventType.PROOF_GIVEN,
+            action=f"factor.{verb}",
+            decision="allow",
+            code=ProofMethod.PROVIDER.value,
+            digest=waiting.digest,
         )
     )
 

@@ -37,7 +37,7 @@ from bot.domain.identity import ChannelIdentity, Platform
 from bot.domain.messages import EventKind, IncomingMessage, PlaceKind
 from bot.errors import Malformed, NotAllowed, PlatformRefused, Unavailable
 from bot.ports.clock import Clock
-from bot.ports.ingress import Accepted, DialogAnswer, DialogUpdate, FieldError, Ingress
+from bot.ports.ingress import Accepted, DialogAnswer, DialogUpdate, FieldError, Ingress, Late
 from bot.ports.start import StartPage
 
 TOLD_AGAIN = timedelta(hours=1)
@@ -229,13 +229,20 @@ class SlackApp:
         if isinstance(translate.pressed(body), Skip):
             return _done()
 
+        late: asyncio.Task[Any] | None = None
+
         async def taken() -> BoltResponse:
-            await self._take(body, self._opening_press)
+            nonlocal late
+            try:
+                await self._take(body, self._opening_press)
+            except Late as why:
+                late = why.ended
+                raise
             return _done()
 
         return await self._answered(
             taken(),
-            busy=lambda: self._told(body, self._phrases.busy),
+            busy=lambda: self._told(body, self._phrases.busy, late),
             refused=lambda _: self._told(body, self._phrases.not_for_you),
         )
 
@@ -313,12 +320,15 @@ class SlackApp:
         phrases = self._phrases
         return Dialog(handle="", title=phrases.loading_title, submit="", body=text or phrases.loading, loading=True)
 
-    def _told(self, body: Payload, text: str) -> BoltResponse:
-        """Acknowledge a press and say so to the person alone: in the dialog it opened, else where they pressed."""
-        self._platform.aside(self._tell(body, text))
+    def _told(self, body: Payload, text: str, late: asyncio.Task[Any] | None = None) -> BoltResponse:
+        """Acknowledge a press and say so to the person alone: in the dialog it opened, else where they pressed.
+
+        What is said goes away once the answer of `late` is there.
+        """
+        self._platform.aside(self._tell(body, text, late))
         return _done()
 
-    async def _tell(self, body: Payload, text: str) -> None:
+    async def _tell(self, body: Payload, text: str, late: asyncio.Task[Any] | None) -> None:
         account = actor_of(body).account
         who = ChannelIdentity(platform=Platform.SLACK, tenant=workspace_of(body).tenant, account=account)
         if body["type"] != "block_actions":
@@ -330,7 +340,15 @@ class SlackApp:
                 await self._platform.update_dialog(message.trigger, self._loading(text))
                 return
         reply = Reply(audience=Audience.PERSON, card=Card(headline=text))
-        await self._platform.post(message.place, who, reply, dedupe_key=message.event_id)
+        posted = await self._platform.post(message.place, who, reply, dedupe_key=message.event_id)
+
+        def answered(ended: asyncio.Task[Any]) -> None:
+            done = not ended.cancelled() and ended.exception() is None and ended.result() is not None
+            if done and posted is not None:
+                self._platform.aside(self._platform.take_back(message.place, posted))
+
+        if late is not None:
+            late.add_done_callback(answered)  # not waited for: nothing that hangs may hold up the end of the process
 
 
 def _done() -> BoltResponse:

@@ -185,6 +185,11 @@ class SlackPlatform:
         """Nothing: `chat.delete` with a bot's token removes the bot's own messages alone."""
         return False
 
+    async def take_back(self, place: Place, message: str) -> None:
+        """`chat.delete` of a message of ours; `message` is what `post` gave. Raises as `post`."""
+        channel, _, stamp = message.partition(":")
+        await self._call("chat.delete", {"channel": channel, "ts": stamp}, tenant=place.tenant, tries=TRIES)
+
     async def person(self, account: str, tenant: str = "") -> dict[str, Any]:
         """What `users.info` says of a person, asked in this workspace. Raises as `post`."""
         answer = await self._call("users.info", {"user": account}, tenant=tenant, form=True)

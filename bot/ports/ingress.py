@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.domain.answer import Answer
 from bot.domain.cards import Card, Dialog
 from bot.domain.messages import IncomingMessage
 from bot.domain.secret import Secret
@@ -47,13 +49,22 @@ class Accepted:
     """For the same window: the answer is there already, wherever it stands; nobody is told to wait for it."""
 
 
+class Late(TimeoutError):
+    """Not durable in time; it may become so, and is worked on then."""
+
+    def __init__(self, ended: asyncio.Task[Answer | None]) -> None:
+        """`ended` has the answer once it was given after all, and None where nothing was done."""
+        super().__init__("not durable in time")
+        self.ended = ended
+
+
 class Ingress(Protocol):
     """What an adapter hands verified messages to; `bot.services.ingress` implements it."""
 
     async def accept(self, message: IncomingMessage) -> Accepted:
         """Store the message, once however often it is delivered.
 
-        Raises `StorageUnavailable` or `TimeoutError` after 800 ms: the adapter answers 503 where the platform
+        Raises `StorageUnavailable` or `Late` after 800 ms: the adapter answers 503 where the platform
         delivers again, and "busy, press again" where it does not.
         """
         ...

@@ -30,7 +30,7 @@ from bot.domain.typed_code import without_code
 from bot.errors import DoorwardError, IntegrityAlarm, StorageUnavailable
 from bot.ports.clock import Clock
 from bot.ports.database import Database, Transaction
-from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed, DialogUpdate, FieldError
+from bot.ports.ingress import Accepted, DialogAnswer, DialogClosed, DialogUpdate, FieldError, Late
 from bot.services import refusals
 from bot.services.audit_trail import Scribe
 from bot.services.buttons import LINK_CODE
@@ -141,12 +141,14 @@ class InboxIngress:
         seconds: float,
         late: Callable[[asyncio.Task[T]], Coroutine[Any, Any, Answer | None]],
     ) -> T:
-        """What `work` gives. Raises `TimeoutError`, and then ends it behind: a commit cannot be taken back."""
+        """What `work` gives. Raises `Late`, and then ends it behind: a commit cannot be taken back."""
         try:
             async with asyncio.timeout(seconds):
                 return await asyncio.shield(work)
-        except (TimeoutError, asyncio.CancelledError):
-            _ = self._in_background(self._behind(late(work)))
+        except (TimeoutError, asyncio.CancelledError) as over:
+            ended = self._in_background(self._behind(late(work)))
+            if isinstance(over, TimeoutError):
+                raise Late(ended) from None
             raise
 
     async def _behind(self, work: Coroutine[Any, Any, Answer | None]) -> Answer | None:

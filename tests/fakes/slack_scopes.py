@@ -11,6 +11,7 @@ SCOPE_OF_METHOD = {
     "assistant.threads.setSuggestedPrompts": "assistant:write",
     "auth.revoke": None,
     "auth.test": None,
+    "chat.delete": "chat:write",
     "chat.postEphemeral": "chat:write",
     "chat.postMessage": "chat:write",
     "chat.update": "chat:write",

@@ -295,6 +295,13 @@ class Workspace:
             raise Refused("user_not_in_channel")
         return {"message_ts": self._store(channel, arguments, ephemeral_for=arguments["user"]).ts}
 
+    def _chat_delete(self, arguments: Json) -> Json:
+        found = [m for m in self.messages if m.channel == arguments.get("channel") and m.ts == arguments.get("ts")]
+        if not found or found[0].ephemeral_for:
+            raise Refused("message_not_found")
+        self.messages.remove(found[0])
+        return {"channel": found[0].channel, "ts": found[0].ts}
+
     def _chat_update(self, arguments: Json) -> Json:
         found = [m for m in self.messages if m.channel == arguments.get("channel") and m.ts == arguments.get("ts")]
         if not found or found[0].ephemeral_for:

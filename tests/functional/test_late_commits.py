@@ -12,10 +12,12 @@ from typing import TypeVar
 import pytest
 
 from bot.bootstrap.core import compose
+from bot.domain.answer import Answer
 from bot.domain.messages import IncomingMessage
 from bot.errors import StorageUnavailable
 from bot.ports.database import Database, Transaction
-from bot.ports.ingress import FieldError
+from bot.ports.ingress import FieldError, Late
+from bot.services.ingress import InboxIngress
 from tests.fakes.clock import FixedClock
 from tests.fakes.patience import PATIENT, SETTLE_SECONDS
 from tests.fakes.world import World, world
@@ -67,10 +69,11 @@ def slow(here: World) -> LateDatabase:
     return LateDatabase(here.database)
 
 
-async def told_busy(ingress: object, message: IncomingMessage) -> None:
-    """What an adapter answers with "I'm busy right now": nobody knows yet that the message is durable."""
-    with pytest.raises(TimeoutError):
-        await ingress.accept(message)  # type: ignore[attr-defined]
+async def told_busy(ingress: InboxIngress, message: IncomingMessage) -> asyncio.Task[Answer | None]:
+    """What an adapter answers with "I'm busy right now", and how it ends: nobody knows yet that it is durable."""
+    with pytest.raises(Late) as late:
+        await ingress.accept(message)
+    return late.value.ended
 
 
 @pytest.mark.requirement("4", "6")
@@ -80,11 +83,12 @@ async def test_what_was_durable_too_late_is_done_at_once_and_a_second_delivery_i
     worker, other = Worker(slow, clock), Worker(here.database, clock)
     ingress = replace(worker.ingress(), replies=SOON)
     message = here.message("john", text="balance")
-    await told_busy(ingress, message)
+    ended = await told_busy(ingress, message)
     assert worker.begun == []
     assert (await other.ingress().accept(message)).duplicate, "another replica is brought it again meanwhile"
     slow.on_time()
     await worker.until(worker.done, 1)
+    assert await ended is not None, "so that what was said of being busy can be taken away"
     assert (await ingress.accept(message)).duplicate
     await ingress.drain(SETTLE_SECONDS)
     clock.advance(timedelta(minutes=2))
@@ -100,8 +104,9 @@ async def test_what_was_never_durable_is_done_when_it_is_brought_again(
     worker = Worker(slow, clock)
     ingress = replace(worker.ingress(), replies=SOON)
     message = here.message("john", text="balance")
-    await told_busy(ingress, message)
+    ended = await told_busy(ingress, message)
     slow.on_time()
+    assert await ended is None
     await ingress.drain(SETTLE_SECONDS)
     assert worker.begun == []
     assert not (await replace(ingress, replies=PATIENT).accept(message)).duplicate
@@ -119,7 +124,7 @@ async def test_a_late_copy_of_what_another_replica_works_on_is_not_worked_on_her
     elsewhere = other.ingress()
     assert not (await elsewhere.accept(message)).duplicate
     ingress = replace(worker.ingress(), replies=SOON)
-    await told_busy(ingress, message)
+    _ = await told_busy(ingress, message)
     slow.on_time()
     await other.until(other.done, 1)
     await ingress.drain(SETTLE_SECONDS)

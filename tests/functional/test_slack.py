@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import pytest
 
 from adapters.slack.platform import OneToken, SlackPlatform
 from adapters.slack.web_api import WebApi
+from bot.domain.answer import Answer
 from bot.domain.cards import (
     Action,
     ActionStyle,
@@ -25,7 +27,7 @@ from bot.domain.cards import (
 from bot.domain.messages import EventKind, Place, PlaceKind, ReplyWindow
 from bot.domain.secret import Secret
 from bot.errors import PlatformRefused, PlatformUnavailable, StorageUnavailable
-from bot.ports.ingress import DialogUpdate, FieldError
+from bot.ports.ingress import DialogUpdate, FieldError, Late
 from tests.fakes.clock import FixedClock
 from tests.fakes.slack_app import PHRASES, WAYS, SlackSide, config, identity, one_workspace, slack_side
 from tests.fakes.slack_workspace import TEAM, Message, View
@@ -149,6 +151,29 @@ class TestIn:
         assert (await side.send(side.slack.press("U1MIA", message, "Dismiss"))).status_code == 200
         said = side.slack.messages[-1]
         assert (said.text, said.ephemeral_for) == (PHRASES.busy, "U1MIA")
+
+    @pytest.mark.parametrize(("ended", "stands"), [(Answer(code="done"), False), (None, True)])
+    async def test_what_was_said_of_being_busy_goes_once_the_answer_is_there(
+        self, side: SlackSide, ended: Answer | None, stands: bool
+    ) -> None:
+        message = await posted(side, place("D1MIA"), shared(DISMISS))
+        let = asyncio.Event()
+
+        async def late() -> Answer | None:
+            await let.wait()
+            return ended
+
+        working = asyncio.create_task(late())
+        side.ingress.failure = Late(working)
+        assert (await side.send(side.slack.press("U1MIA", message, "Dismiss"))).status_code == 200
+        await side.platform.settled()
+        assert side.slack.messages[-1].text == PHRASES.busy
+        let.set()
+        await working
+        await asyncio.sleep(0)
+        await side.platform.settled()
+        assert [one.text for one in side.slack.messages if one.text == PHRASES.busy] == [PHRASES.busy] * stands
+        assert message in side.slack.messages, "the card that was pressed stays"
 
 
 class TestPresses:

@@ -214,7 +214,12 @@ class InboxIngress:
             received_at=self.clock.now(),
         )
         row = await self.database.write(lambda tx: tx.inbox.accept(again, lease_seconds=LEASE_SECONDS))
-        return await self.handle(again, row=row, in_browser=True, src_ip=src_ip)
+        assert row is not None  # its event is new
+        self._held[row] = again.received_at
+        try:
+            return await self.handle(again, row=row, in_browser=True, src_ip=src_ip)
+        finally:
+            self._held.pop(row, None)
 
     async def take_over(self, limit: int = 20) -> int:
         """Work on rows whose holder is gone; how many. A row that failed too often is set aside with an alarm.

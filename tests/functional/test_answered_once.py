@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from bot.domain.leave import LeaveState
 from bot.domain.messages import EventKind, IncomingMessage, Place, ReplyWindow
 from bot.ports.connectors import OutcomeUnknown
 from bot.ports.database import Transaction
+from bot.ports.identity_provider import Revalidation
 from bot.services import delivery, ingress
 from tests.fakes.chat import FakeChat, Posted
 from tests.fakes.clock import FixedClock
@@ -221,3 +223,36 @@ async def test_a_posting_that_takes_its_time_is_not_given_to_a_second_process(he
     await telling
     assert len(slow.posts) == 1
     assert await mine.core.delivery.hold() == 0
+
+
+@pytest.mark.requirement("4", "82")
+async def test_what_goes_on_in_a_browser_is_not_given_to_a_second_process_while_it_takes_its_time(here: World) -> None:
+    """That one would not know of the browser: it would ask anew, and use up the proof that was given."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    @dataclass
+    class Slow:
+        async def revalidate(self, *, subject: str, token_cache: bytes, now: datetime) -> Revalidation:
+            begun.set()
+            await go_on.wait()
+            return await here.directory.revalidate(subject=subject, token_cache=token_cache, now=now)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(here.directory, name)
+
+    await here.sign_in("john")
+    provider: Any = Slow()
+    mine = replace(here, core=compose(replace(here.core.outside, providers={"test": provider})))
+    here.clock.advance(timedelta(minutes=2))
+    before = len(in_chat(here, "john"))
+    going_on = asyncio.create_task(mine.core.ingress.resume(here.message("john", text="balance")))
+    async with asyncio.timeout(SETTLE_SECONDS):
+        await begun.wait()
+    for _ in range(6):
+        here.clock.advance(TICK + TICK)
+        assert await mine.core.ingress.hold() == 1
+        assert await here.core.ingress.take_over() == 0
+    go_on.set()
+    assert (await going_on).code == "done"
+    assert len(in_chat(here, "john")) == before + 1
+    assert await mine.core.ingress.hold() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from bot.domain.assurance import DELAY, FactorRules
 from bot.domain.identity import Role, RoleGrant
 from bot.ports.database import Transaction
-from bot.services import enrolment_codes
+from bot.services import enrolment_codes, recovery
+from bot.services.audit_trail import Scribe
 from storage.audit_agreement import Agreement
 from tests.fakes.clock import FixedClock
 from tests.fakes.soft_authenticator import SoftAuthenticator
@@ -277,6 +279,34 @@ async def test_halves_for_somebody_else_or_on_a_stale_sign_in_take_nothing_away(
     late = await john.press(page, first_half=own[0], second_half=own[1])
     assert "max_age=0" in late.headers["location"]
     assert await factors(stage) == before
+
+
+@pytest.mark.requirement("38", "39")
+@pytest.mark.parametrize("by", ["halves", "recovery"])
+async def test_whoever_is_locked_starts_nothing_over(stage: Stage, device: SoftAuthenticator, by: str) -> None:
+    """With all that would do, on a page that was open before: a thief's new factor does not outlast the lock."""
+    john, halves = await with_both(stage, device), await both_halves(stage)
+    signed = await signature(john, device, "/enrol/change/options", page := await asked(john, "recovery:"))
+    assert (await john.press(page, **signed)).status_code == 200
+    codes = await stage.database.write(
+        lambda tx: recovery.renew(
+            tx, stage.identity("john"), Scribe(time=stage.clock.now(), channel="", correlation="")
+        )
+    )
+    given = {"first_half": halves[0], "second_half": halves[1]} if by == "halves" else {"recovery_code": codes[0]}
+    page, before = await john.get("/enrol/recover"), await factors(stage)
+
+    def lock(tx: Transaction, locked: bool) -> None:
+        person = tx.persons.find(stage.identity("john"))
+        assert person is not None
+        tx.persons.save(replace(person, locked=locked))
+
+    await stage.database.write(lambda tx: lock(tx, True))
+    assert (await john.press(page, **given)).status_code == 403
+    assert await factors(stage) == before
+    await stage.database.write(lambda tx: lock(tx, False))
+    assert (await john.press(await john.get("/enrol/recover"), **given)).status_code == 303, "and nothing was used up"
+    assert await factors(stage) == set()
 
 
 async def is_known(stage: Stage, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from bot.capabilities.model import Capability
@@ -14,8 +15,8 @@ from bot.texts.formats import full_day
 from bot.texts.sentences import Voice
 from policy.model import EVERY_DEPARTMENT
 
-DAYS = frozenset({"start", "end"})
-"""Arguments that are days."""
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+"""An argument that is a day; those of working hours are times, and stay as they are."""
 
 
 def plain_shown(turn: Turn, capability: Capability) -> Shown:
@@ -41,7 +42,7 @@ def _in_words(reader: Voice, name: str, value: object) -> str:
         return reader.say(f"roles.{value}")
     if name == "finding":
         return finding_in_words(reader, str(value))
-    if name in DAYS:
+    if name in {"start", "end"} and DAY.fullmatch(str(value)):
         return full_day(date.fromisoformat(str(value)), reader.language)
     return reader.say("admin.everywhere") if (name, value) == ("scope", EVERY_DEPARTMENT) else str(value)
 

@@ -32,6 +32,7 @@ from bot.ports.identity_provider import IdentityProvider, SignIn
 from bot.ports.ingress import DialogAnswer
 from bot.ports.mail import Mail, NullMail
 from bot.ports.trace import NullTracer
+from bot.ports.webauthn import WebAuthn
 from bot.services import step_up
 from bot.services.asking import Routes
 from bot.services.authorization import GrantMint
@@ -248,6 +249,7 @@ async def world(
     owner: Owner | None = None,
     mail: Mail | None = None,
     replies: ReplyLimits = PATIENT,
+    webauthn: WebAuthn | None = None,
 ) -> AsyncIterator[World]:
     """A fresh world on SQLite, or on the database at `url`; with the `keys` of another it is a replica of that one.
 
@@ -288,6 +290,7 @@ async def world(
             owner=owner or Owner(),
             mail=mail or NullMail(),
             replies=replies,
+            webauthn=webauthn,
         )
     )
     try:

@@ -23,6 +23,8 @@ from adapters.playground.stream import Hub
 from adapters.playground.tracer import PlaygroundTracer
 from bot.domain.cards import plain_text
 from bot.domain.identity import Platform
+from bot.ports.webauthn import WebAuthn
+from policy.sources import POLICIES
 from tests.fakes.clock import FixedClock
 from tests.fakes.patience import SETTLE_SECONDS
 from tests.fakes.slack_server import FakeSlack
@@ -180,22 +182,26 @@ class OnPlayground:
 
 
 @asynccontextmanager
-async def on_slack(folder: Path, clock: FixedClock) -> AsyncIterator[Side]:
+async def on_slack(
+    folder: Path, clock: FixedClock, policies: Path = POLICIES, webauthn: WebAuthn | None = None
+) -> AsyncIterator[Side]:
     async with FakeSlack(now=clock).running() as slack:
         for account in slack_side.PEOPLE.values():
             slack.join(account)
         slack.channel("C1HR", *slack_side.PEOPLE.values())
-        async with slack_side.doorward(slack, folder, clock) as door:
+        async with slack_side.doorward(slack, folder, clock, policies=policies, webauthn=webauthn) as door:
             yield OnSlack(door)
 
 
 @asynccontextmanager
-async def on_teams(folder: Path, clock: FixedClock) -> AsyncIterator[Side]:
+async def on_teams(
+    folder: Path, clock: FixedClock, policies: Path = POLICIES, webauthn: WebAuthn | None = None
+) -> AsyncIterator[Side]:
     with FakeTeams(now=clock).running() as teams:
         for person in ON_TEAMS.values():
             teams.personal(person)
         teams.channel(*ON_TEAMS.values())
-        async with teams_side.doorward(teams, folder, clock) as door:
+        async with teams_side.doorward(teams, folder, clock, policies=policies, webauthn=webauthn) as door:
             yield OnTeams(door)
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.ports.database import Transaction
+from adapters.passkeys import relying_party
+from bot.domain.identity import LinkedIdentity
+from bot.ports.database import Database, Transaction
 from policy.sources import POLICIES
 from tests.fakes.clock import FixedClock
 from tests.fakes.soft_authenticator import SoftAuthenticator
 from tests.fakes.web_stage import HTTPS, Browser, Stage, fields_of, web_stage
+from tests.functional.sides import Side, on_slack, on_teams
 from tests.functional.test_factors_example import block
 from tests.security.passkey_hand import make, signature
 
@@ -22,12 +26,26 @@ NET_PAY = re.compile(r"€\d,\d{3}\.\d{2}")
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Stage]:
-    policies = tmp_path / "policies"
-    shutil.copytree(POLICIES, policies)
-    (policies / "50-factors.cedar").write_text(block("cedar"), encoding="utf-8")
+def policies(tmp_path: Path) -> Path:
+    folder = tmp_path / "policies"
+    shutil.copytree(POLICIES, folder)
+    (folder / "50-factors.cedar").write_text(block("cedar"), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, clock: FixedClock, policies: Path) -> AsyncIterator[Stage]:
     async with web_stage(tmp_path, clock, policies=policies) as everything:
         yield everything
+
+
+async def in_department(database: Database, identity: LinkedIdentity, department: str) -> None:
+    def moved(tx: Transaction) -> None:
+        found = tx.persons.find(identity)
+        assert found is not None
+        tx.persons.save(replace(found, department=department))
+
+    await database.write(moved)
 
 
 async def with_app(stage: Stage, person: str, department: str) -> Browser:
@@ -36,12 +54,7 @@ async def with_app(stage: Stage, person: str, department: str) -> Browser:
     await stage.link(browser, person)
     await stage.enrol(browser, person)
 
-    def moved(tx: Transaction) -> None:
-        found = tx.persons.find(stage.identity(person))
-        assert found is not None
-        tx.persons.save(replace(found, department=department))
-
-    await stage.database.write(moved)
+    await in_department(stage.database, stage.identity(person), department)
     return browser
 
 
@@ -76,3 +89,26 @@ async def test_whoever_is_designated_is_led_to_a_passkey_and_opens_it_with_that_
     assert NET_PAY.search((await john.post(path, fields_of(page) | signed | {"decision": "yes"})).text)
     codes = [(one.event.action, one.event.code) for one in await stage.audit("proof.given")]
     assert sorted(codes) == [("ViewPayslip", "passkey"), ("factor.passkey", "totp")]
+
+
+@pytest.mark.parametrize("platform", [on_slack, on_teams])
+async def test_on_slack_and_teams_only_whoever_is_designated_is_led_to_a_passkey(
+    tmp_path: Path, clock: FixedClock, policies: Path, platform: Callable[..., AbstractAsyncContextManager[Side]]
+) -> None:
+    """Both have an app; the page that the card leads to is the one above, whatever the platform."""
+    async with platform(tmp_path, clock, policies, relying_party(HTTPS)) as side:
+        for name, department in (("john", "finance"), ("mia", "sales")):
+            await side.here.sign_in(name)
+            await side.here.enrol(name)
+            await in_department(side.here.database, side.here.identity(name), department)
+            await side.type(name, "my payslip")
+        assert "This needs a passkey" in side.seen("john")
+        assert "This needs a passkey" not in side.seen("mia")
+        decided = [
+            one.event
+            for one in await side.here.audit(type_prefix="access.decided")
+            if one.event.action == "ViewPayslip"
+        ]
+        told = {one.principal: one.decision for one in decided}
+        assert told == {side.here.identity("john").key: "enrol", side.here.identity("mia").key: "step_up"}
+        assert await side.here.audit(type_prefix="proof.given") == []

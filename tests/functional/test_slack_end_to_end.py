@@ -21,6 +21,8 @@ from adapters.slack.platform import SlackPlatform
 from bot.domain.identity import Platform
 from bot.domain.messages import Place, PlaceKind
 from bot.domain.reply_limits import ReplyLimits
+from bot.ports.webauthn import WebAuthn
+from policy.sources import POLICIES
 from storage.crypto import Keyring
 from tests.fakes.clock import FixedClock
 from tests.fakes.patience import PATIENT, SETTLE_SECONDS
@@ -92,6 +94,8 @@ async def doorward(
     keys: Keyring | None = None,
     way: Way = "http",
     replies: ReplyLimits = PATIENT,
+    policies: Path = POLICIES,
+    webauthn: WebAuthn | None = None,
 ) -> AsyncIterator[Doorward]:
     """The endpoint over the real core, on SQLite or on the database at `url`."""
     settings = config(slack, replies=replies)
@@ -106,6 +110,8 @@ async def doorward(
         accounts=accounts,
         hr=HR,
         replies=replies,
+        policies=policies,
+        webauthn=webauthn,
     ) as here:
         app = SlackApp(settings, ingress=here.core.ingress, platform=platform, clock=clock, start=here.core.start_page)
         try:

@@ -24,6 +24,8 @@ from bot.domain.reply_limits import ReplyLimits
 from bot.domain.rollout import Rollout
 from bot.ports.chat import ChatPlatform
 from bot.ports.database import Database
+from bot.ports.webauthn import WebAuthn
+from policy.sources import POLICIES
 from storage.crypto import Keyring
 from tests.fakes.clock import FixedClock
 from tests.fakes.patience import PATIENT, SETTLE_SECONDS
@@ -96,6 +98,8 @@ async def doorward(
     keys: Keyring | None = None,
     rollout: Rollout | None = None,
     replies: ReplyLimits = PATIENT,
+    policies: Path = POLICIES,
+    webauthn: WebAuthn | None = None,
 ) -> AsyncIterator[Doorward]:
     """The endpoint over the real core, on SQLite or on the database at `url`."""
     settings = config(teams, replies=replies)
@@ -117,6 +121,8 @@ async def doorward(
         hr=hr,
         rollout=rollout,
         replies=replies,
+        policies=policies,
+        webauthn=webauthn,
     ) as here:
         (platform,) = made
         routes = teams_routes(settings, ingress=here.core.ingress, platform=platform, clock=clock)

@@ -141,6 +141,8 @@ class Beginning:
 def draft(beginning: Beginning, reader: Voice) -> Draft:
     """The card."""
     state, say = beginning.state, reader.say
+    # Under a mark that something is broken, a bare greeting would say that of the person.
+    greeting = "start.hello_hr_away" if state is StartState.HR_AWAY else "start.hello"
     facts = (
         Fact(label=say("start.reviews.label"), value=_reviews(beginning, reader)),
         _glance(reader, "start.waiting", beginning.waiting),
@@ -150,7 +152,7 @@ def draft(beginning: Beginning, reader: Voice) -> Draft:
         Fact(label=say("start.factors.label"), value=_factors(beginning, reader)),
     )
     card = Card(
-        headline=say("start.hello", name=beginning.principal.display_name),
+        headline=say(greeting, name=beginning.principal.display_name),
         body=say(f"start.{state}"),
         facts=tuple(fact for fact in facts if fact.value),
         status=Status.BROKEN if state is StartState.HR_AWAY else Status.PLAIN,

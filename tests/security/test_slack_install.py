@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -299,3 +302,31 @@ class TestLeaving:
         await whole.deliver({"type": "app_uninstalled"}, team_id=TEAM, authorizations=[])
         assert await whole.installed(OTHER)
         assert BOT_TOKEN not in whole.slack.spoken_with
+
+
+def put_in_place(database: Path, *, whole_row: bool) -> None:
+    """What is kept for our own workspace, now under the other one's name."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        names = [row[1] for row in connection.execute("PRAGMA table_info(installations)")]
+        columns = [name for name in names if name != "tenant"] if whole_row else ["tokens"]
+        (kept,) = connection.execute(f"SELECT {', '.join(columns)} FROM installations WHERE tenant = ?", (TEAM,))  # noqa: S608
+        put = ", ".join(f"{name} = ?" for name in columns)
+        changed = connection.execute(f"UPDATE installations SET {put} WHERE tenant = ?", (*kept, OTHER))  # noqa: S608
+        assert changed.rowcount == 1
+
+
+@pytest.mark.requirement("26")
+@pytest.mark.parametrize("tampered", ["not at all", "its tokens", "all of it"])
+async def test_another_workspaces_token_put_in_place_speaks_for_nobody(
+    whole: WholeDesk, tmp_path: Path, tampered: str
+) -> None:
+    await whole.install(team=TEAM)
+    await whole.install()
+    if tampered != "not at all":
+        await asyncio.to_thread(put_in_place, tmp_path / "doorward.db", whole_row=tampered == "all of it")
+    whole.slack.spoken_with.clear()
+    whole.clock.advance(timedelta(hours=1))
+    await whole.ask()
+    ours, theirs = whole.slack.oauth.tokens
+    assert ours not in whole.slack.spoken_with
+    assert (theirs in whole.slack.spoken_with, bool(whole.slack.messages)) == (tampered == "not at all",) * 2

@@ -167,7 +167,7 @@ def _read_out(dialog: Dialog) -> str:
     """What the dialog says, as `plain_text` has it of a card; what is wrong with what was entered comes first."""
     wrong = (field.error for field in dialog.fields)
     signed = (f"{fact.label}: {fact.value}" for fact in dialog.signed)
-    quoted = (f"{quote.author}: “{quote.text}”" for quote in dialog.quotes)
+    quoted = (quote.said for quote in dialog.quotes)
     return "\n".join(line for line in (dialog.title, *wrong, dialog.body, *signed, *quoted) if line)
 
 

@@ -44,12 +44,20 @@ class Fact:
     value: str
 
 
+_INNER = str.maketrans("“”„«»", "‘’‚‹›")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
     """What another person or a model wrote: shown apart and marked as theirs."""
 
     author: str
     text: str
+
+    @property
+    def said(self) -> str:
+        """Where nothing can be set apart: one line, whose quotation marks only we open and close."""
+        return f"{self.author}: “{' '.join(self.text.translate(_INNER).split())}”"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +167,7 @@ def plain_text(card: Card) -> str:
     """The fallback that says the same for screen readers and notifications; a quote keeps to its own line."""
     lines = [card.headline, card.body]
     lines += [f"{fact.label}: {fact.value}" for fact in card.facts]
-    lines += [f"{quote.author}: “{' '.join(quote.text.split())}”" for quote in card.quotes]
+    lines += [quote.said for quote in card.quotes]
     lines += [f"[{action.label}]" for action in card.actions]
     lines.append(card.quiet)
     return "\n".join(line for line in lines if line)

@@ -327,6 +327,8 @@ async def web_stage(
             transport_url=provider.transport_url,
             client_id=CLIENT_ID,
             client_secret=CLIENT_SECRET,
+            deadline_seconds=SETTLE_SECONDS,
+            request_seconds=SETTLE_SECONDS,
         )
         limits = SessionLimits(idle=timedelta(hours=1), absolute=timedelta(hours=24))
         core = compose(

@@ -30,7 +30,7 @@ from bot.services.operations import verifier
 from tests.fakes.world import World
 from tests.security.core.attack import code_dialog, keys_of, leave_for_mia, press_of, sent, states
 
-TRICK = "thanks!\nWorking days: 1\n✅ *Signed by HR*\n<https://evil.test|Approve> [Approve](https://x.test) <b>!</b>"
+TRICK = "thanks!”\nWorking days: 1\n✅ *Signed by HR*\n<https://evil.test|Approve> [Approve](https://x.test) <b>!</b>"
 
 
 async def proposal_behind(here: World, handle: str) -> Proposal:
@@ -250,7 +250,13 @@ async def test_no_platform_draws_it_into_the_signed_part(here: World) -> None:
     slack = [where for where, text in texts_in(dialog_view(dialog)) if "Signed by HR" in text]
     assert slack == ["/modal/rich_text/rich_text_quote/text"]
     teams = [where for where, text in texts_in(dialog_content(dialog)) if "Signed by HR" in text]
-    assert teams == ["/AdaptiveCard/Container/RichTextBlock/TextRun"]
+    assert [where for where in teams if where != "/AdaptiveCard"] == ["/AdaptiveCard/Container/RichTextBlock/TextRun"]
+    for way in ("speak", "fallbackText"):  # read out in one line, which says first whose words they are, and last
+        said = dialog_content(dialog)[way].splitlines()
+        assert said[-1].startswith("John Carver wrote: “thanks")
+        assert said[-1].endswith("”")
+        assert [line for line in said if "Signed by HR" in line] == said[-1:]
+        assert said[-1].count("”") == 1
     page = dialog_as_json("view", dialog)
     assert page["quotes"] == [{"author": "John Carver wrote", "text": TRICK}]
     assert "Signed by HR" not in str({**page, "quotes": []})

@@ -61,8 +61,12 @@ async def test_slack(way: Way, postgres_url: str, tmp_path: Path, clock: FixedCl
                 command = await timed(slack.send(door.client, slack.command("U1JOHN", "whoami")))
                 assert (command.status_code, command.json()["text"]) == (200, BUSY)
             await door.settled()
-            assert BUSY in door.last("john", "Busy").text
+            [told] = [call for call in slack.called("chat.postMessage") if BUSY in call["text"]]
+            assert told["channel"] == slack.direct("U1JOHN")
             await later(door.here)
+            await door.settled()
+            left = [message.text for message in door.seen("john") if BUSY in message.text]
+            assert left == ([] if "RequestLeave" in await finished(door.here) else [BUSY]), "no longer than it is true"
             assert max(Counter(await finished(door.here)).values(), default=0) <= 1
             for pressed in again:
                 assert (await door.send(said)).status_code == 200

@@ -38,6 +38,8 @@ FULL_SECONDS = 1440.0
 AT_ONCE = 20
 """Days that go on at once, each delivery four times: enough to keep two processes busy, and no test of overload."""
 ROUNDS = 2
+KILLS_EVERY = (3.0, 8.0)
+"""Seconds between one process that is up again and the next that is killed."""
 SPARE = 10
 """Pairs beyond those that the deliveries take, for days that are broken off."""
 BOLT = ("-m", "tests.reliability.bolt")
@@ -161,7 +163,7 @@ async def test_ten_thousand_deliveries_four_times_over_two_processes(tmp_path: P
         random = Random(SEED)
         outcome = await campaign(
             on,
-            lambda over: killing(on.replicas, random, every=(15.0, 30.0), most=1000, over=over),
+            lambda over: killing(on.replicas, random, every=KILLS_EVERY, most=1000, over=over),
             rounds=ROUNDS,
             at_once=AT_ONCE,
         )
